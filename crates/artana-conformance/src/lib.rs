@@ -1,0 +1,1 @@
+//! The laws every Artana store passes, each with the saboteur that only it catches.

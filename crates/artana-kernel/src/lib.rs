@@ -1,0 +1,1 @@
+//! The application layer of Artana: load, fold, decide, act once, seal, append.

@@ -1,0 +1,1 @@
+//! The traits through which Artana meets stores, models, tools, clocks and randomness.

@@ -1,0 +1,1 @@
+//! Durable execution kernel for AI agents: the facade.

@@ -1,0 +1,1 @@
+//! Verifies an exported ledger with nothing but artana-core.

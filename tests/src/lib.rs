@@ -1,0 +1,1 @@
+//! Tests of Artana as a whole: real processes, tampering, crash matrices, documentation.
