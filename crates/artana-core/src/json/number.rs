@@ -221,6 +221,8 @@ mod tests {
     #[test]
     fn next_to_a_power_of_two_the_digits_still_read_back() {
         check(f64::from_bits(0x3d30_0000_0000_0000), "5.684341886080802e-14");
+        check(f64::from_bits(0x0060_0000_0000_0000), "7.120236347223045e-307");
+        check(f64::from_bits(0x0e80_0000_0000_0000), "7.678447687145631e-239");
         check(f64::from_bits(0x4340_0000_0000_0000), "9007199254740992.0");
     }
 }
