@@ -1,1 +1,42 @@
-//! Pure domain types of Artana: ledger format, hash chain, fold, replay decisions and verification.
+//! The pure heart of Artana: what a ledger is, how it is folded, decided on and verified.
+//!
+//! Everything here is a function of its arguments. This crate never learns the time, a random
+//! number, an environment variable or a byte of IO except as an argument, and it has no `async`.
+//!
+//! A reader who only wants to check an exported ledger needs nothing but [`export::verify`].
+
+#![deny(clippy::float_arithmetic)]
+
+pub mod content;
+pub mod cycle;
+pub mod decide;
+mod digest;
+pub mod event;
+//pub mod export;
+mod fold;
+mod frame;
+mod genesis;
+mod id;
+pub mod json;
+pub mod limits;
+mod money;
+mod record;
+mod tenant;
+mod time;
+pub mod verify;
+mod view;
+
+pub use content::{Content, ContentRef, ContentType};
+pub use digest::{ChainHash, Digest, HexError, KeyId, RunKey, TenantKey, effect_key};
+pub use fold::{FoldError, RunState, Step, ToolStep};
+pub use frame::{Frame, tag};
+pub use genesis::{Genesis, ParentLink};
+pub use id::{
+    Actor, Capability, EventId, IdError, IncarnationId, LabelKey, RequestId, RunId, RunRef, StepKey, TenantId,
+    ToolName, ToolVersion,
+};
+pub use money::{MoneyError, Usd};
+pub use record::{Draft, Event, Head, RawText, Record, Seq, Stamp, seal};
+pub use tenant::{Exceeded, Limits, Tenant};
+pub use time::Timestamp;
+pub use view::{Queued, RunView, Status};

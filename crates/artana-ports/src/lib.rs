@@ -1,1 +1,24 @@
-//! The traits through which Artana meets stores, models, tools, clocks and randomness.
+//! The traits through which Artana meets the world: stores, models, tools, guards, observers,
+//! clocks and randomness. Traits and their values only; nothing here decides anything.
+
+mod append;
+mod environment;
+mod hooks;
+mod model;
+mod store;
+mod tool;
+
+pub use append::{
+    Append, AppendError, Appended, Authority, Claim, ClaimDenied, Epoch, Owner, Release, Reserve, TooLarge,
+};
+pub use environment::{Clock, Entropy, OsEntropy, SystemClock};
+pub use hooks::{Guard, GuardFacts, Observer, Stage, Transform, Verdict};
+pub use model::{Message, ModelAnswer, ModelError, ModelFailure, ModelPort, ModelRequest, Part, Role, Usage};
+pub use store::{
+    BeatError, DueQuery, EventStore, Finding, Heartbeat, Leased, Listed, Page, RunQuery, Severity, StoreError,
+    StoreInfo,
+};
+pub use tool::{
+    ArgsError, Cancel, Cancellation, Probed, RetryPolicy, Risk, ToolContext, ToolError, ToolErrorKind, ToolOutput,
+    ToolPort, ToolSpec,
+};

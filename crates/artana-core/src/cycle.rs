@@ -1,0 +1,464 @@
+//! The tool cycle: which event may follow which, for one tool step.
+//!
+//! States are consumed: an event either gives the next state or is refused, and nothing else
+//! changes a step. This module decides nothing and knows no run.
+
+use crate::{
+    EventId, IncarnationId, RequestId, Seq, Timestamp,
+    event::{
+        Body, Doubt, Outcome, ReconcileAction, Resolution, Success, ToolFailure, ToolReconcileRequested, ToolRequested,
+    },
+};
+
+/// Where a tool step stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "every decision has to consider every state")]
+pub enum ToolCycle {
+    /// Nothing is recorded under the key.
+    Absent,
+    /// An attempt is under way, or was when its process died.
+    Requested(Attempt),
+    /// The last attempt is known not to have happened; another may be made.
+    RetryDue(Attempt),
+    /// Nobody can say whether the last attempt happened.
+    Unknown(Attempt, Doubt),
+    /// Somebody is finding out.
+    Reconciling(Attempt, Reconciliation),
+    /// The effect happened. Terminal.
+    Succeeded(Settled<Success>),
+    /// The effect did not happen and will not. Terminal.
+    Failed(Settled<ToolFailure>),
+}
+
+/// One attempt of a tool step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attempt {
+    /// The request, by which all later events name it.
+    pub request: RequestId,
+    /// 1 for the first attempt.
+    pub number: u32,
+    /// Whose heartbeat says whether it is still being made.
+    pub owner: IncarnationId,
+    /// When the step's first attempt was requested: a provider's retention counts from here.
+    pub first_at: Timestamp,
+    /// From when on an effect of this attempt can no longer land.
+    pub settled_at: Timestamp,
+}
+
+/// A reconciliation under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reconciliation {
+    /// The event that began it.
+    pub id: EventId,
+    /// What is being done.
+    pub action: ReconcileAction,
+    /// Whose heartbeat says whether it still is.
+    pub owner: IncarnationId,
+}
+
+/// A terminal outcome and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settled<T> {
+    /// The attempt it is the outcome of.
+    pub request: RequestId,
+    /// How many attempts were made.
+    pub attempts: u32,
+    /// Where the outcome is recorded.
+    pub at: Seq,
+    /// The outcome.
+    pub outcome: T,
+}
+
+/// An event of the tool cycle, with what the cycle needs of its row.
+#[derive(Debug, Clone, Copy)]
+pub struct ToolEvent<'a> {
+    /// The event's id.
+    pub id: EventId,
+    /// The event's position.
+    pub seq: Seq,
+    /// The event's time.
+    pub at: Timestamp,
+    /// What the event says.
+    pub body: &'a Body,
+}
+
+/// An event that may not follow the state it met.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{event} may not follow {state}")]
+pub struct IllegalTransition {
+    /// The state.
+    pub state: &'static str,
+    /// The event's kind.
+    pub event: &'static str,
+}
+
+impl ToolCycle {
+    /// Returns the state after `event`.
+    ///
+    /// # Errors
+    ///
+    /// [`IllegalTransition`] when the event may not follow, or answers another attempt than the last.
+    pub fn next(self, event: ToolEvent<'_>) -> Result<Self, IllegalTransition> {
+        let refused = IllegalTransition { state: self.name(), event: event.body.kind() };
+        let next = match event.body {
+            Body::ToolRequested(asked) => self.requested(event, asked),
+            Body::ToolAttemptFailed(failed) => self.attempt_failed(failed.request),
+            Body::ToolCompleted(done) => self.completed(event.seq, done.request, &done.outcome),
+            Body::ToolReconcileRequested(asked) => self.reconcile_requested(event.id, asked),
+            Body::ToolResolved(found) => self.resolved(event.seq, found.request, found.reconcile, &found.outcome),
+            Body::LateOutcome(late) => self.late(event.seq, late.request, &late.outcome),
+            _ => None,
+        };
+        next.ok_or(refused)
+    }
+
+    fn requested(self, event: ToolEvent<'_>, asked: &ToolRequested) -> Option<Self> {
+        let (number, first_at) = match &self {
+            Self::Absent => (1, event.at),
+            Self::RetryDue(last) | Self::Requested(last) => (last.number + 1, last.first_at),
+            Self::Unknown(..) | Self::Reconciling(..) | Self::Succeeded(_) | Self::Failed(_) => return None,
+        };
+        let taken_over = matches!(self, Self::Requested(_));
+        if asked.attempt != number || (taken_over && asked.effect != crate::event::Effect::Read) {
+            return None;
+        }
+        let settled_at = asked.settled_at(event.at);
+        Some(Self::Requested(Attempt {
+            request: event.id.into(),
+            number,
+            owner: asked.incarnation,
+            first_at,
+            settled_at,
+        }))
+    }
+
+    fn attempt_failed(self, request: RequestId) -> Option<Self> {
+        match self {
+            Self::Requested(attempt) if attempt.request == request => Some(Self::RetryDue(attempt)),
+            _ => None,
+        }
+    }
+
+    fn completed(self, at: Seq, request: RequestId, outcome: &Outcome) -> Option<Self> {
+        match self {
+            Self::Requested(attempt) if attempt.request == request => Some(attempt.ended(at, outcome)),
+            _ => None,
+        }
+    }
+
+    fn reconcile_requested(self, id: EventId, asked: &ToolReconcileRequested) -> Option<Self> {
+        match self {
+            Self::Unknown(attempt, _) | Self::Reconciling(attempt, _) if attempt.request == asked.request => {
+                Some(Self::Reconciling(attempt, Reconciliation { id, action: asked.action, owner: asked.incarnation }))
+            }
+            _ => None,
+        }
+    }
+
+    /// A reconciler's answer needs its own reconciliation to be open; an operator's needs only the doubt.
+    fn resolved(self, at: Seq, request: RequestId, reconcile: Option<EventId>, found: &Resolution) -> Option<Self> {
+        let attempt = match (self, reconcile) {
+            (Self::Unknown(attempt, _), None) => attempt,
+            (Self::Reconciling(attempt, _), None) => attempt,
+            (Self::Reconciling(attempt, open), Some(id)) if open.id == id => attempt,
+            _ => return None,
+        };
+        if attempt.request != request {
+            return None;
+        }
+        Some(match found {
+            Resolution::Succeeded(success) => Self::Succeeded(attempt.settled(at, success.clone())),
+            Resolution::Failed(failure) => Self::Failed(attempt.settled(at, failure.clone())),
+            Resolution::NotLanded => Self::RetryDue(attempt),
+            Resolution::Unknown(doubt) => Self::Unknown(attempt, doubt.clone()),
+        })
+    }
+
+    /// Settles a doubt about the same step; about anything else it is evidence and changes nothing.
+    /// What an open attempt's own call returned is a completion, not a late outcome.
+    fn late(self, at: Seq, request: RequestId, outcome: &Outcome) -> Option<Self> {
+        match self {
+            Self::Absent => None,
+            Self::Requested(attempt) if attempt.request == request => None,
+            Self::Unknown(attempt, _) | Self::Reconciling(attempt, _) | Self::RetryDue(attempt)
+                if attempt.request == request && !matches!(outcome, Outcome::Unknown(_)) =>
+            {
+                Some(attempt.ended(at, outcome))
+            }
+            unchanged => Some(unchanged),
+        }
+    }
+
+    /// Returns the state's name, as the transition table has it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::Requested(_) => "requested",
+            Self::RetryDue(_) => "retry_due",
+            Self::Unknown(..) => "unknown",
+            Self::Reconciling(..) => "reconciling",
+            Self::Succeeded(_) => "succeeded",
+            Self::Failed(_) => "failed",
+        }
+    }
+
+    /// Returns whether an attempt or a reconciliation may be under way.
+    #[must_use]
+    pub fn owner(&self) -> Option<IncarnationId> {
+        match self {
+            Self::Requested(attempt) => Some(attempt.owner),
+            Self::Reconciling(_, open) => Some(open.owner),
+            Self::Absent | Self::RetryDue(_) | Self::Unknown(..) | Self::Succeeded(_) | Self::Failed(_) => None,
+        }
+    }
+
+    /// Returns whether an attempt is under way, or was when its process died.
+    #[must_use]
+    pub fn is_pending(&self) -> bool {
+        matches!(self, Self::Requested(_))
+    }
+
+    /// Returns whether the effect is in doubt.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        matches!(self, Self::Unknown(..) | Self::Reconciling(..))
+    }
+
+    /// Returns the last request, if any was made.
+    #[must_use]
+    pub fn request(&self) -> Option<RequestId> {
+        match self {
+            Self::Absent => None,
+            Self::Requested(attempt)
+            | Self::RetryDue(attempt)
+            | Self::Unknown(attempt, _)
+            | Self::Reconciling(attempt, _) => Some(attempt.request),
+            Self::Succeeded(settled) => Some(settled.request),
+            Self::Failed(settled) => Some(settled.request),
+        }
+    }
+
+    /// Returns how many attempts were requested.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        match self {
+            Self::Absent => 0,
+            Self::Requested(attempt)
+            | Self::RetryDue(attempt)
+            | Self::Unknown(attempt, _)
+            | Self::Reconciling(attempt, _) => attempt.number,
+            Self::Succeeded(settled) => settled.attempts,
+            Self::Failed(settled) => settled.attempts,
+        }
+    }
+}
+
+impl Attempt {
+    fn ended(self, at: Seq, outcome: &Outcome) -> ToolCycle {
+        match outcome {
+            Outcome::Succeeded(success) => ToolCycle::Succeeded(self.settled(at, success.clone())),
+            Outcome::Failed(failure) => ToolCycle::Failed(self.settled(at, failure.clone())),
+            Outcome::Unknown(doubt) => ToolCycle::Unknown(self, doubt.clone()),
+        }
+    }
+
+    fn settled<T>(self, at: Seq, outcome: T) -> Settled<T> {
+        Settled { request: self.request, attempts: self.number, at, outcome }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        ContentRef, ContentType, Digest, ToolName,
+        event::{
+            Cause, Effect, FailureCategory, LateOutcome, Resolver, ToolAttemptFailed, ToolCompleted, ToolResolved,
+            ToolSignature,
+        },
+    };
+
+    const REQUEST: EventId = EventId::from_bytes([1; 16]);
+    const OLDER: EventId = EventId::from_bytes([2; 16]);
+    const OPEN: EventId = EventId::from_bytes([3; 16]);
+    const OWNER: IncarnationId = IncarnationId::from_bytes([9; 16]);
+
+    fn content() -> ContentRef {
+        ContentRef { digest: Digest::from_bytes([0; 32]), len: 1, kind: ContentType::Json }
+    }
+
+    fn success() -> Success {
+        Success { effect_id: None, rejected: None, result: content() }
+    }
+
+    fn failure() -> ToolFailure {
+        ToolFailure { category: FailureCategory::Permanent, error: content() }
+    }
+
+    fn doubt() -> Doubt {
+        Doubt { cause: Cause::Timeout, error: None }
+    }
+
+    fn attempt() -> Attempt {
+        let zero = Timestamp::default();
+        Attempt { request: REQUEST.into(), number: 1, owner: OWNER, first_at: zero, settled_at: zero }
+    }
+
+    fn tool() -> ToolSignature {
+        let name = ToolName::parse("t").expect("fit");
+        ToolSignature {
+            name,
+            schema_hash: Digest::from_bytes([0; 32]),
+            schema_version: 1,
+            version: crate::ToolVersion::parse("1").expect("fit"),
+        }
+    }
+
+    fn states() -> Vec<ToolCycle> {
+        let open = Reconciliation { id: OPEN, action: ReconcileAction::Probe, owner: OWNER };
+        vec![
+            ToolCycle::Absent,
+            ToolCycle::Requested(attempt()),
+            ToolCycle::RetryDue(attempt()),
+            ToolCycle::Unknown(attempt(), doubt()),
+            ToolCycle::Reconciling(attempt(), open),
+            ToolCycle::Succeeded(attempt().settled(Seq::new(1), success())),
+            ToolCycle::Failed(attempt().settled(Seq::new(1), failure())),
+        ]
+    }
+
+    fn request(number: u32, effect: Effect) -> Body {
+        let requested = ToolRequested {
+            args: content(),
+            attempt: number,
+            effect,
+            incarnation: OWNER,
+            settle_us: 0,
+            timeout_us: 1,
+            tool: tool(),
+        };
+        requested.into()
+    }
+
+    fn late(request: EventId, outcome: Outcome) -> Body {
+        LateOutcome { elapsed_us: 0, outcome, request: request.into() }.into()
+    }
+
+    fn completed(request: EventId, outcome: Outcome) -> Body {
+        ToolCompleted { elapsed_us: 0, outcome, request: request.into() }.into()
+    }
+
+    fn resolved(reconcile: Option<EventId>, outcome: Resolution) -> Body {
+        let by = Resolver::Probe;
+        ToolResolved { by, evidence: None, outcome, reconcile, request: REQUEST.into() }.into()
+    }
+
+    fn reconcile() -> Body {
+        let action = ReconcileAction::Retry;
+        ToolReconcileRequested { action, incarnation: OWNER, request: REQUEST.into(), tool: tool() }.into()
+    }
+
+    /// The whole table. Columns: absent, requested, retry_due, unknown, reconciling, succeeded, failed.
+    fn table() -> Vec<(&'static str, Body, [&'static str; 7])> {
+        const NO: &str = "-";
+        let read = Effect::Read;
+        let idempotent = Effect::Idempotent { retention_us: 1 };
+        let yes = || Outcome::Succeeded(success());
+        let no = || Outcome::Failed(failure());
+        let perhaps = || Outcome::Unknown(doubt());
+        vec![
+            ("first attempt", request(1, idempotent), ["requested", NO, NO, NO, NO, NO, NO]),
+            ("next attempt", request(2, Effect::SideEffect), [NO, NO, "requested", NO, NO, NO, NO]),
+            ("next attempt, read", request(2, read), [NO, "requested", "requested", NO, NO, NO, NO]),
+            ("attempt too far", request(3, read), [NO, NO, NO, NO, NO, NO, NO]),
+            (
+                "attempt failed",
+                ToolAttemptFailed { error: content(), request: REQUEST.into() }.into(),
+                [NO, "retry_due", NO, NO, NO, NO, NO],
+            ),
+            (
+                "another attempt failed",
+                ToolAttemptFailed { error: content(), request: OLDER.into() }.into(),
+                [NO, NO, NO, NO, NO, NO, NO],
+            ),
+            ("succeeded", completed(REQUEST, yes()), [NO, "succeeded", NO, NO, NO, NO, NO]),
+            ("failed", completed(REQUEST, no()), [NO, "failed", NO, NO, NO, NO, NO]),
+            ("unknown", completed(REQUEST, perhaps()), [NO, "unknown", NO, NO, NO, NO, NO]),
+            ("another succeeded", completed(OLDER, yes()), [NO, NO, NO, NO, NO, NO, NO]),
+            ("reconcile", reconcile(), [NO, NO, NO, "reconciling", "reconciling", NO, NO]),
+            (
+                "found landed",
+                resolved(Some(OPEN), Resolution::Succeeded(success())),
+                [NO, NO, NO, NO, "succeeded", NO, NO],
+            ),
+            ("found failed", resolved(Some(OPEN), Resolution::Failed(failure())), [NO, NO, NO, NO, "failed", NO, NO]),
+            ("found absent", resolved(Some(OPEN), Resolution::NotLanded), [NO, NO, NO, NO, "retry_due", NO, NO]),
+            ("found nothing", resolved(Some(OPEN), Resolution::Unknown(doubt())), [NO, NO, NO, NO, "unknown", NO, NO]),
+            ("another found", resolved(Some(OLDER), Resolution::NotLanded), [NO, NO, NO, NO, NO, NO, NO]),
+            (
+                "operator: landed",
+                resolved(None, Resolution::Succeeded(success())),
+                [NO, NO, NO, "succeeded", "succeeded", NO, NO],
+            ),
+            (
+                "operator: not landed",
+                resolved(None, Resolution::Failed(failure())),
+                [NO, NO, NO, "failed", "failed", NO, NO],
+            ),
+            (
+                "late success",
+                late(REQUEST, yes()),
+                [NO, NO, "succeeded", "succeeded", "succeeded", "succeeded", "failed"],
+            ),
+            ("late failure", late(REQUEST, no()), [NO, NO, "failed", "failed", "failed", "succeeded", "failed"]),
+            (
+                "late doubt",
+                late(REQUEST, perhaps()),
+                [NO, NO, "retry_due", "unknown", "reconciling", "succeeded", "failed"],
+            ),
+            (
+                "late, of an older attempt",
+                late(OLDER, yes()),
+                [NO, "requested", "retry_due", "unknown", "reconciling", "succeeded", "failed"],
+            ),
+        ]
+    }
+
+    #[test]
+    fn every_pair_of_state_and_event() {
+        for (name, body, row) in table() {
+            for (state, expected) in states().into_iter().zip(row) {
+                let from = state.name();
+                let event = ToolEvent { id: REQUEST, seq: Seq::new(9), at: Timestamp::default(), body: &body };
+                let found = state.next(event).map_or("-", |next| next.name());
+                assert_eq!(found, expected, "{name} in state {from}");
+            }
+        }
+    }
+
+    #[test]
+    fn terminal_outcomes_are_never_changed() {
+        for (name, body, _) in table() {
+            for state in states().into_iter().skip(5) {
+                let event = ToolEvent { id: OLDER, seq: Seq::new(9), at: Timestamp::default(), body: &body };
+                if let Ok(next) = state.clone().next(event) {
+                    assert_eq!(next, state, "{name}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn retention_counts_from_the_first_attempt() {
+        let at = Timestamp::from_micros;
+        let second = request(2, Effect::SideEffect);
+        let mut first = attempt();
+        first.first_at = at(5);
+        let event = ToolEvent { id: OLDER, seq: Seq::new(9), at: at(100), body: &second };
+        let Ok(ToolCycle::Requested(next)) = ToolCycle::RetryDue(first).next(event) else {
+            panic!("a second attempt may follow");
+        };
+        assert_eq!((next.first_at, next.settled_at, next.number), (at(5), at(101), 2));
+    }
+}

@@ -1,0 +1,381 @@
+//! Decides what a tool step asks of the world: nothing, because the ledger answers, or one thing.
+//!
+//! Pure functions of the folded run, the ask, and what is known of the owner of a call under way.
+//! Never looks at a clock, never calls a port, never writes.
+
+use std::time::Duration;
+
+use crate::{
+    ContentRef, IncarnationId, RequestId, RunState, Status, StepKey, Timestamp, ToolStep, ToolVersion,
+    cycle::{Attempt, Settled, ToolCycle},
+    event::{
+        Body, Cause, Closing, Doubt, Effect, LateOutcome, Outcome, Resolution, RunFinished, Success, ToolCompleted,
+        ToolFailure, ToolSignature,
+    },
+};
+
+/// What a caller wants of a tool step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolAsk {
+    /// The step's key.
+    pub step: StepKey,
+    /// The tool as it is now.
+    pub tool: ToolSignature,
+    /// What the tool does.
+    pub effect: Effect,
+    /// The arguments, in canonical JSON.
+    pub args: ContentRef,
+    /// Recorded versions of the tool that this one can continue.
+    pub accepts: Vec<ToolVersion>,
+}
+
+/// What is known of the process that owns a call under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "an owner is here, elsewhere or gone")]
+pub enum OwnerLife {
+    /// It is this process, and the call is under way.
+    Here,
+    /// It is another process, and its heartbeat lives.
+    Alive,
+    /// It is gone, or is this process and knows nothing of the call.
+    Dead,
+}
+
+/// How the tool differs from the one a step was recorded with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolChange {
+    /// The tool as recorded.
+    pub recorded: ToolSignature,
+    /// The tool as it is now.
+    pub asked: ToolSignature,
+}
+
+/// A terminal outcome of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a settled step happened or did not")]
+pub enum Settlement<'a> {
+    /// The effect happened.
+    Succeeded(&'a Settled<Success>),
+    /// The effect did not happen and will not.
+    Failed(&'a Settled<ToolFailure>),
+}
+
+/// What to do about a tool ask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "the kernel has to carry out every decision")]
+pub enum ToolDecision<'a> {
+    /// Answer from the ledger.
+    Replay {
+        /// The recorded outcome.
+        settled: Settlement<'a>,
+        /// How the tool has changed since.
+        change: Option<ToolChange>,
+    },
+    /// Somebody is at it.
+    InFlight {
+        /// Who.
+        owner: IncarnationId,
+        /// Whether that is this process.
+        here: bool,
+    },
+    /// The owner is gone and the effect may have happened: record that.
+    MarkUnknown {
+        /// The attempt in doubt.
+        request: RequestId,
+    },
+    /// Make another attempt under the same idempotency key.
+    Retry {
+        /// Its number.
+        attempt: u32,
+    },
+    /// Make the first attempt.
+    Execute,
+}
+
+/// What to do about a reconciliation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "the kernel has to carry out every decision")]
+pub enum ReconcileDecision<'a> {
+    /// Answer from the ledger.
+    Replay {
+        /// The recorded outcome.
+        settled: Settlement<'a>,
+        /// How the tool has changed since.
+        change: Option<ToolChange>,
+    },
+    /// Somebody is at it.
+    InFlight {
+        /// Who.
+        owner: IncarnationId,
+        /// Whether that is this process.
+        here: bool,
+    },
+    /// The owner is gone: record the doubt, then decide again.
+    MarkUnknown {
+        /// The attempt in doubt.
+        request: RequestId,
+    },
+    /// Ask the outside world.
+    Probe {
+        /// The attempt in doubt.
+        attempt: Attempt,
+    },
+    /// Call again with the same idempotency key.
+    CallAgain {
+        /// The attempt in doubt.
+        attempt: Attempt,
+    },
+    /// The doubt is gone, nothing happened: make another attempt.
+    Retry {
+        /// Its number.
+        attempt: u32,
+    },
+}
+
+/// Why an ask is refused. Nothing is written and nothing is executed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refused {
+    /// The run holds a flag or kind this build does not know.
+    FormatTooNew(String),
+    /// The step was recorded with another tool.
+    AnotherTool {
+        /// The tool as recorded.
+        recorded: ToolSignature,
+    },
+    /// The step was recorded with other arguments.
+    OtherArguments {
+        /// The arguments as recorded.
+        recorded: ContentRef,
+    },
+    /// The step is unfinished and its tool has changed in a way it does not declare to accept.
+    ToolChanged(ToolChange),
+    /// The effect is in doubt.
+    NeedsReconciliation {
+        /// The attempt in doubt.
+        request: RequestId,
+        /// Why.
+        cause: Cause,
+    },
+    /// The effect is in doubt and no tool can find out: a person has to.
+    NeedsOperator {
+        /// The attempt in doubt.
+        request: RequestId,
+    },
+    /// The run starts nothing new.
+    NotRunning(Status),
+    /// There is nothing under the key to reconcile or resolve.
+    NothingRecorded,
+    /// The step is not in doubt.
+    NotInDoubt,
+    /// The owner lives: its answer may still come.
+    OwnerAlive {
+        /// Who.
+        owner: IncarnationId,
+    },
+}
+
+/// Decides a tool ask.
+///
+/// # Errors
+///
+/// [`Refused`] when the ask differs from what is recorded, the effect is in doubt, or the run starts nothing new.
+pub fn decide_tool<'a>(state: &'a RunState, ask: &ToolAsk, owner: OwnerLife) -> Result<ToolDecision<'a>, Refused> {
+    drivable(state)?;
+    let Some(step) = state.tool_step(&ask.step) else {
+        return admitted(state).map(|()| ToolDecision::Execute);
+    };
+    let change = same_call(step, ask)?;
+    match &step.cycle {
+        ToolCycle::Absent => unreachable!("a recorded step has at least one request"),
+        ToolCycle::Succeeded(settled) => Ok(ToolDecision::Replay { settled: Settlement::Succeeded(settled), change }),
+        ToolCycle::Failed(settled) => Ok(ToolDecision::Replay { settled: Settlement::Failed(settled), change }),
+        ToolCycle::Requested(attempt) if owner != OwnerLife::Dead => {
+            Ok(ToolDecision::InFlight { owner: attempt.owner, here: owner == OwnerLife::Here })
+        }
+        ToolCycle::Reconciling(_, open) if owner != OwnerLife::Dead => {
+            Ok(ToolDecision::InFlight { owner: open.owner, here: owner == OwnerLife::Here })
+        }
+        ToolCycle::Requested(attempt) if step.effect != Effect::Read => {
+            Ok(ToolDecision::MarkUnknown { request: attempt.request })
+        }
+        ToolCycle::Requested(attempt) | ToolCycle::RetryDue(attempt) => {
+            accepted(change, ask)?;
+            admitted(state)?;
+            Ok(ToolDecision::Retry { attempt: attempt.number + 1 })
+        }
+        ToolCycle::Unknown(attempt, doubt) => {
+            accepted(change, ask)?;
+            Err(Refused::NeedsReconciliation { request: attempt.request, cause: doubt.cause })
+        }
+        ToolCycle::Reconciling(attempt, _) => {
+            accepted(change, ask)?;
+            Err(Refused::NeedsReconciliation { request: attempt.request, cause: Cause::OwnerLost })
+        }
+    }
+}
+
+/// What a reconciling tool can do, and when it is asked to.
+#[derive(Debug, Clone, Copy)]
+pub struct Means {
+    /// Whether it can ask the outside world.
+    pub probe: bool,
+    /// The kernel's clock.
+    pub now: Timestamp,
+}
+
+/// Decides a reconciliation.
+///
+/// # Errors
+///
+/// [`Refused`] as for [`decide_tool`], and when only a person can find out what happened.
+pub fn decide_reconcile<'a>(
+    state: &'a RunState,
+    ask: &ToolAsk,
+    owner: OwnerLife,
+    means: Means,
+) -> Result<ReconcileDecision<'a>, Refused> {
+    drivable(state)?;
+    let step = state.tool_step(&ask.step).ok_or(Refused::NothingRecorded)?;
+    let change = same_call(step, ask)?;
+    match &step.cycle {
+        ToolCycle::Absent => unreachable!("a recorded step has at least one request"),
+        ToolCycle::Succeeded(settled) => {
+            Ok(ReconcileDecision::Replay { settled: Settlement::Succeeded(settled), change })
+        }
+        ToolCycle::Failed(settled) => Ok(ReconcileDecision::Replay { settled: Settlement::Failed(settled), change }),
+        ToolCycle::Requested(attempt) if owner != OwnerLife::Dead => {
+            Ok(ReconcileDecision::InFlight { owner: attempt.owner, here: owner == OwnerLife::Here })
+        }
+        ToolCycle::Reconciling(_, open) if owner != OwnerLife::Dead => {
+            Ok(ReconcileDecision::InFlight { owner: open.owner, here: owner == OwnerLife::Here })
+        }
+        ToolCycle::Requested(attempt) if step.effect != Effect::Read => {
+            Ok(ReconcileDecision::MarkUnknown { request: attempt.request })
+        }
+        ToolCycle::Requested(attempt) | ToolCycle::RetryDue(attempt) => {
+            accepted(change, ask)?;
+            admitted(state)?;
+            Ok(ReconcileDecision::Retry { attempt: attempt.number + 1 })
+        }
+        ToolCycle::Unknown(attempt, _) | ToolCycle::Reconciling(attempt, _) => {
+            accepted(change, ask)?;
+            find_out(state, step, attempt, means)
+        }
+    }
+}
+
+fn find_out<'a>(
+    state: &RunState,
+    step: &ToolStep,
+    attempt: &Attempt,
+    means: Means,
+) -> Result<ReconcileDecision<'a>, Refused> {
+    if means.probe {
+        return Ok(ReconcileDecision::Probe { attempt: *attempt });
+    }
+    if key_still_held(step.effect, attempt, means.now) {
+        admitted(state)?;
+        return Ok(ReconcileDecision::CallAgain { attempt: *attempt });
+    }
+    Err(Refused::NeedsOperator { request: attempt.request })
+}
+
+/// Decides what a probe's "it did not happen" permits: another attempt, once the effect can no
+/// longer land or the provider still holds the key; until then the doubt stays.
+#[must_use]
+pub fn not_landed(effect: Effect, attempt: &Attempt, now: Timestamp) -> Resolution {
+    if now >= attempt.settled_at || key_still_held(effect, attempt, now) {
+        return Resolution::NotLanded;
+    }
+    Resolution::Unknown(Doubt { cause: Cause::Reported, error: None })
+}
+
+fn key_still_held(effect: Effect, attempt: &Attempt, now: Timestamp) -> bool {
+    match effect {
+        Effect::Idempotent { retention_us } => now < attempt.first_at.after(Duration::from_micros(retention_us)),
+        Effect::Read => true,
+        Effect::SideEffect => false,
+    }
+}
+
+/// Decides whether a person may resolve a step: only a doubt, and only while no answer can still come.
+/// Returns the attempt and whether its doubt is yet to be recorded.
+///
+/// # Errors
+///
+/// [`Refused`] when there is nothing to resolve or the owner lives.
+pub fn decide_resolve(state: &RunState, step: &StepKey, owner: OwnerLife) -> Result<(RequestId, bool), Refused> {
+    drivable(state)?;
+    let step = state.tool_step(step).ok_or(Refused::NothingRecorded)?;
+    match &step.cycle {
+        ToolCycle::Unknown(attempt, _) => Ok((attempt.request, false)),
+        ToolCycle::Requested(Attempt { owner: who, .. }) if owner != OwnerLife::Dead => {
+            Err(Refused::OwnerAlive { owner: *who })
+        }
+        ToolCycle::Reconciling(_, open) if owner != OwnerLife::Dead => Err(Refused::OwnerAlive { owner: open.owner }),
+        ToolCycle::Requested(attempt) => Ok((attempt.request, true)),
+        ToolCycle::Reconciling(attempt, _) => Ok((attempt.request, false)),
+        ToolCycle::Absent | ToolCycle::RetryDue(_) | ToolCycle::Succeeded(_) | ToolCycle::Failed(_) => {
+            Err(Refused::NotInDoubt)
+        }
+    }
+}
+
+/// Returns how an attempt's outcome is recorded now: as its completion while its cycle is open,
+/// as a late outcome once somebody else closed it.
+#[must_use]
+pub fn record_outcome(state: &RunState, step: &StepKey, done: ToolCompleted) -> Body {
+    let open = state.tool_step(step).is_some_and(|step| match &step.cycle {
+        ToolCycle::Requested(attempt) => attempt.request == done.request,
+        _ => false,
+    });
+    if open {
+        return done.into();
+    }
+    LateOutcome { elapsed_us: done.elapsed_us, outcome: done.outcome, request: done.request }.into()
+}
+
+/// Returns the outcome of an attempt whose process is gone.
+#[must_use]
+pub fn owner_lost(request: RequestId) -> ToolCompleted {
+    let doubt = Doubt { cause: Cause::OwnerLost, error: None };
+    ToolCompleted { elapsed_us: 0, outcome: Outcome::Unknown(doubt), request }
+}
+
+/// Returns the run's last event if a closing run can end once the steps `settling` have.
+#[must_use]
+pub fn closes(state: &RunState, closing: Option<Closing>, settling: &[&StepKey]) -> Option<RunFinished> {
+    let closing = closing.or(state.closing())?;
+    let waits = state.pending().any(|pending| !settling.contains(&pending));
+    (!waits).then_some(RunFinished { outcome: closing.into() })
+}
+
+fn drivable(state: &RunState) -> Result<(), Refused> {
+    match state.foreign() {
+        Some(what) => Err(Refused::FormatTooNew(what.into())),
+        None => Ok(()),
+    }
+}
+
+fn admitted(state: &RunState) -> Result<(), Refused> {
+    if state.admits_effects() { Ok(()) } else { Err(Refused::NotRunning(state.status())) }
+}
+
+fn same_call(step: &ToolStep, ask: &ToolAsk) -> Result<Option<ToolChange>, Refused> {
+    if step.tool.name != ask.tool.name {
+        return Err(Refused::AnotherTool { recorded: step.tool.clone() });
+    }
+    if step.args.digest != ask.args.digest {
+        return Err(Refused::OtherArguments { recorded: step.args });
+    }
+    let changed = step.tool != ask.tool;
+    Ok(changed.then(|| ToolChange { recorded: step.tool.clone(), asked: ask.tool.clone() }))
+}
+
+fn accepted(change: Option<ToolChange>, ask: &ToolAsk) -> Result<(), Refused> {
+    match change {
+        Some(change) if !ask.accepts.contains(&change.recorded.version) => Err(Refused::ToolChanged(change)),
+        _ => Ok(()),
+    }
+}

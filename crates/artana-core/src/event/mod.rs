@@ -1,0 +1,101 @@
+//! The event vocabulary: one struct for each kind this build writes, one codec for all.
+//! A kind it does not know stays opaque and verifiable; nothing here interprets an event.
+
+mod run;
+mod tool;
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::json;
+
+pub use run::{CancelRequested, Closing, GenesisFields, GrantGiven, RunFinished, RunOutcome, RunStarted};
+pub use tool::{
+    Cause, Doubt, Effect, FailureCategory, LateOutcome, Outcome, Reason, ReconcileAction, Rejected, Resolution,
+    Resolver, Success, ToolAttemptFailed, ToolCompleted, ToolFailure, ToolReconcileRequested, ToolRequested,
+    ToolResolved, ToolSignature,
+};
+
+/// Why a stored row does not say anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// The kind is not UTF-8.
+    #[error("the event's kind is not text")]
+    Kind,
+    /// The step is not a fit key.
+    #[error("the event's step is not a step key")]
+    Step,
+    /// The payload of a known kind is not that kind's object.
+    #[error("the payload is not what the event's kind says")]
+    Payload,
+}
+
+macro_rules! bodies {
+    ($($kind:literal => $name:ident),* $(,)?) => {
+        /// What an event says.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        #[non_exhaustive]
+        #[expect(clippy::large_enum_variant, reason = "bodies are decoded, looked at and dropped one by one")]
+        pub enum Body {
+            $(#[doc = concat!("`", $kind, "`")] $name($name),)*
+            /// A kind this build does not know. The run can be read and verified, not driven.
+            Other,
+        }
+
+        impl Body {
+            /// Returns the kind under which the body is stored; empty for [`Body::Other`].
+            #[must_use]
+            pub fn kind(&self) -> &'static str {
+                match self {
+                    $(Self::$name(_) => $kind,)*
+                    Self::Other => "",
+                }
+            }
+
+            pub(crate) fn encode(&self) -> Vec<u8> {
+                match self {
+                    $(Self::$name(body) => encode(body),)*
+                    Self::Other => b"{}".to_vec(),
+                }
+            }
+
+            pub(crate) fn decode(kind: &str, payload: &[u8]) -> Result<Self, DecodeError> {
+                match kind {
+                    $($kind => decode(payload).map(Self::$name),)*
+                    _ => Ok(Self::Other),
+                }
+            }
+
+            /// All kinds this build writes and understands, in the order of the format page.
+            pub const KINDS: &'static [&'static str] = &[$($kind),*];
+        }
+
+        $(impl From<$name> for Body {
+            fn from(body: $name) -> Self {
+                Self::$name(body)
+            }
+        })*
+    };
+}
+
+bodies! {
+    "run_started" => RunStarted,
+    "grant_given" => GrantGiven,
+    "cancel_requested" => CancelRequested,
+    "run_finished" => RunFinished,
+    "tool_requested" => ToolRequested,
+    "tool_attempt_failed" => ToolAttemptFailed,
+    "tool_completed" => ToolCompleted,
+    "tool_reconcile_requested" => ToolReconcileRequested,
+    "tool_resolved" => ToolResolved,
+    "late_outcome" => LateOutcome,
+}
+
+fn encode(body: &impl Serialize) -> Vec<u8> {
+    let value = serde_json::to_value(body).expect("event structs have string keys and no floats");
+    json::to_canonical(&value).expect("event structs are shallow and hold finite integers")
+}
+
+fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, DecodeError> {
+    serde_json::from_slice(payload).map_err(|_| DecodeError::Payload)
+}

@@ -1,0 +1,341 @@
+//! The store port. A store is dumb on purpose: it compares heads, checks claims and moves bytes.
+//! It never folds, hashes, judges, or reads a payload.
+
+use std::{fmt::Debug, time::Duration};
+
+use artana_core::{
+    Digest, Head, IncarnationId, LabelKey, Record, RunId, RunKey, RunRef, RunView, Seq, Status, TenantId, TenantKey,
+    Timestamp, verify::Stored,
+};
+use async_trait::async_trait;
+
+use crate::{Append, AppendError, Appended, Epoch};
+
+/// Where runs live.
+///
+/// Every method may be dropped at any await: what was sent then commits whole or not at all, and the
+/// store stays usable.
+#[async_trait]
+pub trait EventStore: Debug + Send + Sync + 'static {
+    /// Describes the store: what it is, and how durable an acknowledged append is.
+    fn info(&self) -> StoreInfo;
+
+    /// Commits a batch if its run has the expected head, its authority holds and its claims hold.
+    ///
+    /// The checks come in this order: bounds, head, authority, claims.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError`]; except after [`AppendError::Ambiguous`], nothing was written.
+    async fn append(&self, batch: Append) -> Result<Appended, AppendError>;
+
+    /// Reads up to `limit` rows after a position, in order, exactly as they are stored.
+    /// At most [`artana_core::limits::MAX_PAGE_EVENTS`] rows come back, whatever the limit says.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn read(&self, run: &RunRef, after: Seq, limit: u32) -> Result<Vec<Record>, StoreError>;
+
+    /// Returns the head kept in the run's row; `None` when there is no such row.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn head(&self, run: &RunRef) -> Result<Option<Head>, StoreError>;
+
+    /// Returns the content of a fork family, one answer for each digest, in order.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn content(&self, root: &RunRef, digests: &[Digest]) -> Result<Vec<Stored>, StoreError>;
+
+    /// Returns the key of a fork family.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn run_key(&self, root: &RunRef) -> Result<Option<RunKey>, StoreError>;
+
+    /// Returns a tenant's key. Where there is none, `candidate` becomes it, durably, if one is given:
+    /// of many racing candidates exactly one wins, and all callers get that one.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn tenant_key(
+        &self,
+        tenant: &TenantId,
+        candidate: Option<TenantKey>,
+    ) -> Result<Option<TenantKey>, StoreError>;
+
+    /// Returns a run's row.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn view(&self, run: &RunRef) -> Result<Option<Listed>, StoreError>;
+
+    /// Lists a tenant's runs in the order of their ids' bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn runs(&self, query: &RunQuery) -> Result<Page, StoreError>;
+
+    /// Starts an incarnation's life or prolongs it, and returns when it now ends, on the store's clock.
+    ///
+    /// # Errors
+    ///
+    /// [`BeatError::Lapsed`] when the life had ended, or was never started.
+    async fn beat(&self, beat: Heartbeat) -> Result<Timestamp, BeatError>;
+
+    /// Ends an incarnation's life now.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn retire(&self, incarnation: IncarnationId) -> Result<(), StoreError>;
+
+    /// Says for each incarnation, in order, whether it lives on the store's clock.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn alive(&self, incarnations: &[IncarnationId]) -> Result<Vec<bool>, StoreError>;
+
+    /// Takes the leases of runs that are due: queued runs whose time has come, highest priority and
+    /// then earliest first, that no live incarnation holds.
+    ///
+    /// # Errors
+    ///
+    /// [`BeatError::Lapsed`] when the taker does not live.
+    async fn take_due(&self, query: &DueQuery) -> Result<Vec<Leased>, BeatError>;
+
+    /// Waits until a run's head is past `after`, and returns it. A run that does not exist is waited for.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn follow(&self, run: &RunRef, after: Seq) -> Result<Head, StoreError>;
+
+    /// Looks for what is wrong with the store as a whole: damage, rows without a run, weak settings.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn doctor(&self) -> Result<Vec<Finding>, StoreError>;
+
+    /// Finishes what was sent and lets go of the store; later calls answer [`StoreError::Closed`].
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn close(&self) -> Result<(), StoreError>;
+}
+
+/// What a store is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreInfo {
+    /// The kind of store, such as `sqlite`.
+    pub kind: &'static str,
+    /// What an acknowledged append survives, in the store's own terms, such as `wal, synchronous=FULL`.
+    pub durability: String,
+    /// Other facts, as names and values.
+    pub facts: Vec<(&'static str, String)>,
+}
+
+/// A sign of life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// Whose.
+    pub incarnation: IncarnationId,
+    /// How long it lasts, at most [`artana_core::limits::MAX_TTL_SECONDS`].
+    pub ttl: Duration,
+    /// Whether it is the first one of this incarnation.
+    pub first: bool,
+}
+
+/// Which runs to list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunQuery {
+    /// Whose runs.
+    pub tenant: TenantId,
+    /// Only runs in one of these statuses; all, if empty.
+    pub statuses: Vec<Status>,
+    /// Only runs with this label.
+    pub label: Option<(LabelKey, String)>,
+    /// Only forks of this run.
+    pub parent: Option<RunId>,
+    /// Only runs after this one, in the order of their ids' bytes.
+    pub after: Option<RunId>,
+    /// At most so many, and at most [`artana_core::limits::MAX_PAGE_RUNS`].
+    pub limit: u32,
+}
+
+impl RunQuery {
+    /// Asks for all runs of a tenant, a page at a time.
+    #[must_use]
+    pub fn all(tenant: TenantId) -> Self {
+        Self { tenant, statuses: Vec::new(), label: None, parent: None, after: None, limit: u32::MAX }
+    }
+}
+
+/// A run's row, or what can be said of a row that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a row can be read or not")]
+#[expect(clippy::large_enum_variant, reason = "nearly every row can be read")]
+pub enum Listed {
+    /// The row.
+    View(RunView),
+    /// The row is damaged. One broken run never hides the healthy ones.
+    Broken {
+        /// The run's id as far as it can be read.
+        run: String,
+        /// What is wrong with the row.
+        why: String,
+    },
+}
+
+/// A page of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The rows.
+    pub items: Vec<Listed>,
+    /// Where the next page begins; `None` after the last one.
+    pub next: Option<RunId>,
+}
+
+/// Which due runs to take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DueQuery {
+    /// Who takes them.
+    pub taker: IncarnationId,
+    /// From which queues; all, if empty.
+    pub queues: Vec<String>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// A run whose lease was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leased {
+    /// The run.
+    pub run: RunRef,
+    /// The number of the grant.
+    pub epoch: Epoch,
+    /// The run's head.
+    pub head: Head,
+}
+
+/// Something a doctor found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// What was looked at, such as a table.
+    pub subject: String,
+    /// What was found, and what to do about it.
+    pub message: String,
+}
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(clippy::exhaustive_enums, reason = "fine, worth knowing, or broken")]
+pub enum Severity {
+    /// As it should be.
+    Fine,
+    /// Worth knowing.
+    Notice,
+    /// Broken.
+    Broken,
+}
+
+/// Why a sign of life was refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BeatError {
+    /// The incarnation's life has ended; the process has to take a new one.
+    #[error("the incarnation has lapsed")]
+    Lapsed,
+    /// The time-to-live is outside its bounds.
+    #[error("a time-to-live is between 100 ms and 300 s")]
+    BadTtl,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a store did not answer.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The store cannot be reached or used now.
+    #[error("the store is unavailable: {reason}")]
+    Unavailable {
+        /// Why, without any secret.
+        reason: String,
+    },
+    /// The store is held by somebody else for too long.
+    #[error("the store is busy: {reason}; try again")]
+    Busy {
+        /// Why.
+        reason: String,
+    },
+    /// There is no store there.
+    #[error("there is no store at {place}")]
+    Missing {
+        /// Where it was looked for, without any secret.
+        place: String,
+    },
+    /// What is there is not a store of Artana.
+    #[error("{place} is not a store of Artana: {reason}")]
+    NotAStore {
+        /// Where it was looked for, without any secret.
+        place: String,
+        /// Why it is not.
+        reason: String,
+    },
+    /// The store was written by a newer version.
+    #[error("the store has schema {found}, and this version knows {known}; use a newer version to write to it")]
+    TooNew {
+        /// The store's schema.
+        found: u32,
+        /// The newest schema this version knows.
+        known: u32,
+    },
+    /// The store is open for reading only.
+    #[error("the store is open for reading only")]
+    ReadOnly,
+    /// The store is full.
+    #[error("the store has no room left; free some and try again")]
+    Full,
+    /// The store's own structure is damaged.
+    #[error("the store is damaged: {reason}; run `artana store doctor`")]
+    Damaged {
+        /// What is damaged.
+        reason: String,
+    },
+    /// The store has been closed.
+    #[error("the store has been closed")]
+    Closed,
+}
+
+impl StoreError {
+    /// Returns the stable code.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unavailable { .. } => "artana::store_unavailable",
+            Self::Busy { .. } => "artana::store_busy",
+            Self::Missing { .. } => "artana::store_missing",
+            Self::NotAStore { .. } => "artana::not_a_store",
+            Self::TooNew { .. } => "artana::store_too_new",
+            Self::ReadOnly => "artana::store_read_only",
+            Self::Full => "artana::store_full",
+            Self::Damaged { .. } => "artana::store_damaged",
+            Self::Closed => "artana::closed",
+        }
+    }
+}
