@@ -1,1 +1,0 @@
-//! The workspace's own tasks: ci, tidy, conformance, bench.
