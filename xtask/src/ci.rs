@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use crate::exec::{run_listening, works};
+use crate::exec::{run, run_listening, works};
 use crate::table::table;
 use crate::{conformance, run_tidy};
 use counts::Counts;
@@ -89,7 +89,7 @@ fn perform(step: Step) -> Row {
         }
         Action::Tidy => run_tidy().map(|tidy| (tidy, String::new())),
         Action::Conformance => conformance::run(),
-        Action::Command(mut command) => run_listening(&mut command, |_| ()).map(|ok| (ok, String::new())),
+        Action::Command(mut command) => run(&mut command).map(|ok| (ok, String::new())),
         Action::Tests(mut command) => {
             run_listening(&mut command, |line| tests.hear(line)).map(|ok| (ok && !tests.is_empty(), tests.to_string()))
         }

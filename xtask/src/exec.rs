@@ -57,7 +57,7 @@ fn pass_on(from: impl Read, mut to: impl Write, listen: &Mutex<impl FnMut(&str)>
     Ok(())
 }
 
-/// Whether `cargo <arguments>` exists and works here; says nothing.
+/// Whether a program exists and these arguments work with it; says nothing.
 pub(crate) fn works(program: &str, arguments: &[&str]) -> bool {
     let silent = Command::new(program).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
     silent.is_ok_and(|status| status.success())

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -46,8 +47,12 @@ impl Workspace {
                 self.walk(&entry.path(), &format!("{path}/"))?;
                 self.folders.insert(path);
             } else if kind.is_file() {
-                let text = String::from_utf8(fs::read(entry.path())?).ok();
-                self.files.insert(path, text);
+                // A file may vanish between the listing and the reading: an editor's, or a running test's.
+                match fs::read(entry.path()) {
+                    Ok(bytes) => drop(self.files.insert(path, String::from_utf8(bytes).ok())),
+                    Err(error) if error.kind() == ErrorKind::NotFound => {}
+                    Err(error) => return Err(error).context(path),
+                }
             }
         }
         Ok(())

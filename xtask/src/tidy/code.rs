@@ -117,7 +117,7 @@ pub(crate) fn in_tests(code: &str) -> Vec<bool> {
                         opened_at = None;
                     }
                 }
-                ';' if depth == 0 || opened_at.is_none() => marked = false,
+                ';' => marked = false,
                 _ => {}
             }
         }

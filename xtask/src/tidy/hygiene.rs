@@ -61,7 +61,7 @@ fn has_word(line: &str, word: &str) -> bool {
 
 /// Whether a file is built for tests alone, by its place.
 fn is_test_file(path: &str) -> bool {
-    path.split('/').any(|part| matches!(part, "tests" | "tests.rs" | "benches" | "examples" | "xtask"))
+    path.split('/').any(|part| matches!(part, "tests" | "tests.rs" | "benches" | "examples"))
 }
 
 #[cfg(test)]
