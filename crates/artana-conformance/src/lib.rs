@@ -1,1 +1,70 @@
-//! The laws every Artana store passes, each with the saboteur that only it catches.
+//! The laws every store of Artana passes, and the runner that judges an adapter by them.
+//! A law speaks to a store through its port only, tells the time by a clock of its own, and never sleeps.
+//!
+//! # For the author of an adapter
+//!
+//! Say how an empty place for data is made and how a store is opened on it, and run the laws:
+//!
+//! ```no_run
+//! # use std::sync::Arc;
+//! # use artana_conformance::{Place, StoreFactory, run_laws};
+//! # use artana_ports::{Clock, EventStore};
+//! # use async_trait::async_trait;
+//! # #[derive(Debug)] struct MyStore;
+//! # impl MyStore { async fn open(_: &str, _: Arc<dyn Clock>) -> Arc<dyn EventStore> { unimplemented!() } }
+//! #[derive(Debug)]
+//! struct MyFactory;
+//!
+//! #[async_trait]
+//! impl StoreFactory for MyFactory {
+//!     fn name(&self) -> &str {
+//!         "mine"
+//!     }
+//!
+//!     async fn place(&self, clock: Arc<dyn Clock>) -> Box<dyn Place> {
+//!         Box::new(MyPlace { path: String::from("a path nobody used before"), clock })
+//!     }
+//! }
+//!
+//! #[derive(Debug)]
+//! struct MyPlace {
+//!     path: String,
+//!     clock: Arc<dyn Clock>,
+//! }
+//!
+//! #[async_trait]
+//! impl Place for MyPlace {
+//!     async fn open(&self) -> Arc<dyn EventStore> {
+//!         MyStore::open(&self.path, Arc::clone(&self.clock)).await
+//!     }
+//! }
+//!
+//! #[tokio::main(flavor = "current_thread")]
+//! async fn main() {
+//!     run_laws(&MyFactory).await.assert_all_passed();
+//! }
+//! ```
+//!
+//! The clock is the store's clock: the store must ask it for every instant it compares. Each law gets a
+//! place of its own; its files may go when the [`Place`] is dropped. A law that opens the place twice is
+//! skipped, with the reason, where [`StoreFactory::single_handle`] gives one. For each law the runner prints
+//!
+//! ```text
+//! conformance {"adapter":"mine","law":"append/hash_is_compared","verdict":"pass"}
+//! ```
+//!
+//! Each law has a saboteur in [`saboteur`]: a store that is wrong in one way, which this law alone notices.
+
+mod clock;
+mod factory;
+mod law;
+mod laws;
+mod run;
+pub mod saboteur;
+mod writer;
+
+pub use clock::ManualClock;
+pub use factory::{Place, StoreFactory};
+pub use law::{Breach, Law, Trial};
+pub use laws::all as laws;
+pub use run::{Judged, Report, Verdict, judge, run_laws};

@@ -25,7 +25,7 @@ pub struct Append {
     pub content: Vec<Content>,
     /// What must hold across runs for the batch to commit.
     pub claims: Vec<Claim>,
-    /// What the batch gives back.
+    /// What the batch gives back, before its claims are checked.
     pub releases: Vec<Release>,
     /// The run's row as the batch leaves it.
     pub view: RunView,
@@ -96,11 +96,13 @@ impl fmt::Display for Epoch {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "every store has to consider each authority")]
 pub enum Authority {
-    /// The holder of the run's lease. Refused when the epoch is old or the holder's heartbeat has lapsed.
+    /// The holder of the run's lease. Fenced when the epoch is old, whoever holds the lease now;
+    /// lapsed when the holder's heartbeat has lapsed or the lease was given back.
     Driver(Epoch),
     /// Takes the run's lease with this append. Refused while another live incarnation holds it.
     TakeLease(IncarnationId),
-    /// A step of an unleased run. Refused while a live incarnation holds the lease, and when this one has lapsed.
+    /// A step of an unleased run. Refused while a live incarnation holds the lease, itself included,
+    /// and when this one has lapsed.
     Plain(IncarnationId),
     /// A person or the outside world. Never fenced.
     Outside(Actor),
@@ -243,7 +245,7 @@ pub enum AppendError {
         /// Who holds it.
         by: Owner,
     },
-    /// The incarnation's heartbeat has lapsed. It is never renewed.
+    /// The incarnation's heartbeat has lapsed, or the lease it drove by was given back. Neither is renewed.
     #[error("the incarnation has lapsed")]
     Lapsed,
     /// A claim does not hold.

@@ -1,0 +1,28 @@
+//! What an adapter brings to be judged: places for data, and stores opened on them.
+
+use std::{fmt::Debug, sync::Arc};
+
+use artana_ports::{Clock, EventStore};
+use async_trait::async_trait;
+
+/// Makes empty places for an adapter's data.
+#[async_trait]
+pub trait StoreFactory: Debug + Send + Sync {
+    /// Names the adapter in reports.
+    fn name(&self) -> &str;
+
+    /// Makes a place with nothing in it, whose stores tell the time by `clock` alone.
+    async fn place(&self, clock: Arc<dyn Clock>) -> Box<dyn Place>;
+
+    /// Says why a place cannot be opened twice at once, if it cannot. Laws that need it are then skipped.
+    fn single_handle(&self) -> Option<&str> {
+        None
+    }
+}
+
+/// A place for data. Dropping it may remove the data.
+#[async_trait]
+pub trait Place: Debug + Send + Sync {
+    /// Opens a store on the data of this place, each time another handle, as another process would.
+    async fn open(&self) -> Arc<dyn EventStore>;
+}
