@@ -149,7 +149,7 @@ pub enum Refused {
         recorded: ContentRef,
     },
     /// The step is unfinished and its tool has changed in a way it does not declare to accept.
-    ToolChanged(ToolChange),
+    ToolChanged(Box<ToolChange>),
     /// The effect is in doubt.
     NeedsReconciliation {
         /// The attempt in doubt.
@@ -375,7 +375,7 @@ fn same_call(step: &ToolStep, ask: &ToolAsk) -> Result<Option<ToolChange>, Refus
 
 fn accepted(change: Option<ToolChange>, ask: &ToolAsk) -> Result<(), Refused> {
     match change {
-        Some(change) if !ask.accepts.contains(&change.recorded.version) => Err(Refused::ToolChanged(change)),
+        Some(change) if !ask.accepts.contains(&change.recorded.version) => Err(Refused::ToolChanged(Box::new(change))),
         _ => Ok(()),
     }
 }

@@ -8,11 +8,12 @@
 #![deny(clippy::float_arithmetic)]
 
 pub mod content;
+pub mod conversation;
 pub mod cycle;
 pub mod decide;
 mod digest;
 pub mod event;
-//pub mod export;
+pub mod export;
 mod fold;
 mod frame;
 mod genesis;

@@ -176,7 +176,7 @@ pub enum Stored {
 }
 
 /// Verifies a whole ledger: chain, vocabulary, fold, and the content its payloads refer to.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Ledger {
     run: RunRef,
     chain: Option<Chain>,
@@ -339,14 +339,16 @@ fn first_chain(run: &RunRef, record: &Record) -> Result<Chain, ChainBreak> {
     Ok(Chain::new(&genesis))
 }
 
-/// Reads the genesis out of a run's first record.
+/// Reads the genesis out of a run's first record, if it holds one that a run can have.
 #[must_use]
 pub fn genesis_of(run: &RunRef, record: &Record) -> Option<Genesis> {
     let started: RunStarted = match Body::decode(record.kind.as_str()?, &record.payload).ok()? {
         Body::RunStarted(started) => started,
         _ => return None,
     };
-    Some(started.genesis.of(run))
+    let genesis = started.genesis.of(run);
+    // A run is its own root exactly where it has no parent.
+    ((genesis.root == genesis.run.run) == genesis.parent.is_none()).then_some(genesis)
 }
 
 fn key_matches(named: KeyId, stored: Option<KeyId>, what: &str) -> Result<(), ChainBreak> {

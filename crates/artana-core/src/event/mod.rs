@@ -35,7 +35,6 @@ macro_rules! bodies {
         /// What an event says.
         #[derive(Debug, Clone, PartialEq, Eq)]
         #[non_exhaustive]
-        #[expect(clippy::large_enum_variant, reason = "bodies are decoded, looked at and dropped one by one")]
         pub enum Body {
             $(#[doc = concat!("`", $kind, "`")] $name($name),)*
             /// A kind this build does not know. The run can be read and verified, not driven.
