@@ -4,7 +4,7 @@
 use std::{fmt, time::Duration};
 
 use artana_core::{
-    Actor, Content, EventId, Head, IncarnationId, Record, RequestId, RunKey, RunRef, RunView, Timestamp,
+    Actor, Content, EventId, Head, IncarnationId, Record, RequestId, RunKey, RunRef, RunView, Seq, Timestamp,
     limits::{MAX_APPEND_BYTES, MAX_APPEND_EVENTS, MAX_CLAIMS, MAX_CONTENT_BYTES, MAX_PAYLOAD_BYTES},
 };
 
@@ -54,6 +54,44 @@ impl Append {
         }
         over("bytes of an append", total, MAX_APPEND_BYTES)
     }
+
+    /// Checks that the batch is one: rows of its own run, contiguous after `expected`, and a view of
+    /// the head they leave. No hash is computed.
+    ///
+    /// # Errors
+    ///
+    /// [`Malformed`] naming what does not fit.
+    pub fn check_shape(&self) -> Result<(), Malformed> {
+        let malformed = |what| Err(Malformed { what });
+        let mut head = self.expected;
+        for record in &self.events {
+            if *record.tenant != *self.run.tenant.as_str() || *record.run != *self.run.run.as_str() {
+                return malformed("a row belongs to another run");
+            }
+            if record.seq != head.map_or(Seq::new(1), |head| head.seq.next()) {
+                return malformed("the rows are not contiguous after the expected head");
+            }
+            if head.is_some_and(|head| head.hash != record.prev_hash) {
+                return malformed("a row does not name the hash before it");
+            }
+            head = Some(record.head());
+        }
+        if self.view.run != self.run {
+            return malformed("the view is of another run");
+        }
+        if head != Some(self.view.head) {
+            return malformed("the view is not of the head the rows leave");
+        }
+        Ok(())
+    }
+}
+
+/// A batch contradicts itself; nothing was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the append is malformed: {what}")]
+pub struct Malformed {
+    /// What does not fit.
+    pub what: &'static str,
 }
 
 /// A bound of the format is exceeded.
@@ -254,6 +292,9 @@ pub enum AppendError {
     /// A bound of the format is exceeded.
     #[error(transparent)]
     TooLarge(#[from] TooLarge),
+    /// The batch contradicts itself.
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
     /// The store cannot say whether the batch committed. Sending it again settles it.
     #[error("the store cannot say whether the append committed")]
     Ambiguous,
@@ -272,6 +313,7 @@ impl AppendError {
             Self::Lapsed => "artana::lapsed",
             Self::Denied(_) => "artana::claim_denied",
             Self::TooLarge(_) => "artana::too_large",
+            Self::Malformed(_) => "artana::malformed_append",
             Self::Ambiguous => "artana::ambiguous",
             Self::Store(store) => store.code(),
         }

@@ -9,7 +9,7 @@ mod store;
 mod tool;
 
 pub use append::{
-    Append, AppendError, Appended, Authority, Claim, ClaimDenied, Epoch, Owner, Release, Reserve, TooLarge,
+    Append, AppendError, Appended, Authority, Claim, ClaimDenied, Epoch, Malformed, Owner, Release, Reserve, TooLarge,
 };
 pub use environment::{Clock, Entropy, OsEntropy, SystemClock};
 pub use hooks::{Guard, GuardFacts, Observer, Stage, Transform, Verdict};
