@@ -190,9 +190,11 @@ impl RunState {
         } else {
             self.pending.remove(key);
         }
+        // A late outcome that is evidence only leaves a settled step as it was, and clears nothing.
+        let changed = self.tool_step(key).is_none_or(|last| last.cycle != next.cycle);
         match &next.cycle {
-            ToolCycle::Failed(_) => self.failed_step = Some(key.clone()),
-            ToolCycle::Succeeded(_) => self.failed_step = None,
+            ToolCycle::Failed(_) if changed => self.failed_step = Some(key.clone()),
+            ToolCycle::Succeeded(_) if changed => self.failed_step = None,
             _ => {}
         }
         self.unknown += u64::from(next.cycle.is_unknown());

@@ -1,0 +1,11 @@
+//! Tests of the core through its public door: vectors, golden events, decisions, fold, verification, export.
+
+mod codec;
+mod decide;
+mod export;
+mod fold;
+mod format_page;
+mod golden;
+mod support;
+mod vectors;
+mod verify;
