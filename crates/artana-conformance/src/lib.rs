@@ -11,7 +11,7 @@
 //! # use artana_ports::{Clock, EventStore};
 //! # use async_trait::async_trait;
 //! # #[derive(Debug)] struct MyStore;
-//! # impl MyStore { async fn open(_: &str, _: Arc<dyn Clock>) -> Arc<dyn EventStore> { unimplemented!() } }
+//! # impl MyStore { async fn open(_: &str, _: Arc<dyn Clock>) -> Arc<dyn EventStore> { std::future::pending().await } }
 //! #[derive(Debug)]
 //! struct MyFactory;
 //!

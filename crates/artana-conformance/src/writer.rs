@@ -68,6 +68,7 @@ pub(crate) struct Writer {
     pub(crate) run: RunRef,
     pub(crate) head: Option<Head>,
     pub(crate) key: RunKey,
+    pub(crate) genesis: Genesis,
     pub(crate) view: RunView,
 }
 
@@ -76,7 +77,8 @@ impl Writer {
     pub(crate) fn new(tenant: &str, run: &str) -> Self {
         let run = run_ref(tenant, run);
         let key = RunKey::from_bytes([7; 32]);
-        let head = Head { seq: Seq::ZERO, hash: Genesis::root(run.clone(), key.id()).hash() };
+        let genesis = Genesis::root(run.clone(), key.id());
+        let head = Head { seq: Seq::ZERO, hash: genesis.hash() };
         let view = RunView {
             root: run.run.clone(),
             run: run.clone(),
@@ -93,12 +95,7 @@ impl Writer {
             labels: BTreeMap::new(),
             queued: None,
         };
-        Self { run, head: None, key, view }
-    }
-
-    /// Returns the genesis of the run's chain.
-    pub(crate) fn genesis(&self) -> Genesis {
-        Genesis::root(self.run.clone(), self.key.id())
+        Self { run, head: None, key, genesis, view }
     }
 
     /// Returns a batch of `events` small events, made from outside.
@@ -108,7 +105,7 @@ impl Writer {
 
     /// Returns a batch of these events, made from outside.
     pub(crate) fn batch_of(&self, entries: &[Entry]) -> Append {
-        let mut head = self.head.unwrap_or(Head { seq: Seq::ZERO, hash: self.genesis().hash() });
+        let mut head = self.head.unwrap_or(Head { seq: Seq::ZERO, hash: self.genesis.hash() });
         let mut events = Vec::new();
         for entry in entries {
             let record = self.sealed(&head, entry);

@@ -1,1 +1,12 @@
-//! x
+//! What tests of Artana programs are made of: a strict store in memory, clocks and randomness under
+//! control, a provider that keeps its own book, and faults at every port. Nothing here belongs in production.
+
+mod clock;
+mod entropy;
+pub mod fault;
+mod memory;
+pub mod provider;
+
+pub use clock::SimClock;
+pub use entropy::SeededEntropy;
+pub use memory::{Counts, MemoryStore};

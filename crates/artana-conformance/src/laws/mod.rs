@@ -2,6 +2,20 @@
 //! that is not as its sentence says.
 
 mod append;
+mod claims;
+mod concurrency;
+mod content;
+mod due;
+mod follow;
+mod handles;
+mod heartbeat;
+mod isolation;
+mod lease;
+mod listing;
+mod rates;
+mod read;
+mod refused;
+mod store;
 
 use std::sync::LazyLock;
 
@@ -10,6 +24,25 @@ use crate::Law;
 /// Returns all laws, in the order they are judged.
 #[must_use]
 pub fn all() -> &'static [Law] {
-    static ALL: LazyLock<Vec<Law>> = LazyLock::new(|| [append::LAWS].concat());
+    static ALL: LazyLock<Vec<Law>> = LazyLock::new(|| {
+        [
+            append::LAWS,
+            refused::LAWS,
+            read::LAWS,
+            isolation::LAWS,
+            concurrency::LAWS,
+            content::LAWS,
+            claims::LAWS,
+            rates::LAWS,
+            heartbeat::LAWS,
+            lease::LAWS,
+            due::LAWS,
+            listing::LAWS,
+            follow::LAWS,
+            handles::LAWS,
+            store::LAWS,
+        ]
+        .concat()
+    });
     &ALL
 }

@@ -1,0 +1,151 @@
+//! Laws of due runs: which are taken, in which order, and by whom.
+
+use std::time::Duration;
+
+use artana_core::{IncarnationId, Queued, Status};
+use artana_ports::{Authority, BeatError, DueQuery, Leased};
+
+use crate::{
+    Breach, Law, Trial,
+    law::{Kept, ensure_eq, ensure_matches, laws},
+    writer::{Writer, new_incarnation},
+};
+
+pub(super) const LAWS: &[Law] = laws! {
+    "due/not_before_its_time": "A queued run is taken from its time on, on the store's clock, and not before." => in_time;
+    "due/left_queue_is_not_taken": "A run that has left its queue is not taken." => left_queue;
+    "due/highest_priority_first": "Of due runs the one of the highest priority is taken first." => priority;
+    "due/earliest_first": "Of due runs of one priority the earliest is taken first." => earliest;
+    "due/limit_is_kept": "No more runs are taken than were asked for." => limit;
+    "due/queues_are_chosen": "Only runs of the queues asked for are taken." => queues;
+    "due/held_by_the_living_is_left": "A run that a live incarnation holds is not taken." => held;
+    "due/held_by_the_dead_is_taken": "A run that a dead incarnation holds is taken over." => taken_over;
+    "due/is_taken_once": "A taken run is not taken again by another." => once;
+    "due/grant_drives": "The epoch and head of a taken run let its taker drive it." => drives;
+    "due/taker_needs_a_life": "A dead taker takes nothing." => dead_taker;
+};
+
+/// Queues a run of some priority, due so many seconds from now.
+async fn queue(t: &Trial, run: &str, priority: i64, seconds: u64) -> Result<Writer, Breach> {
+    let mut writer = Writer::new("t", run);
+    let due_at = t.now().after(Duration::from_secs(seconds));
+    writer.view.status = Status::Queued;
+    writer.view.queued = Some(Queued { queue: format!("queue of {run}"), priority, due_at });
+    writer.write(&*t.store, 1).await?;
+    Ok(writer)
+}
+
+async fn take_from(t: &Trial, taker: IncarnationId, queues: &[&str], limit: u32) -> Result<Vec<Leased>, BeatError> {
+    let queues = queues.iter().map(|&queue| queue.to_owned()).collect();
+    t.store.take_due(&DueQuery { taker, queues, limit }).await
+}
+
+async fn take(t: &Trial, taker: IncarnationId) -> Result<Vec<String>, BeatError> {
+    Ok(names(&take_from(t, taker, &[], 100).await?))
+}
+
+fn names(taken: &[Leased]) -> Vec<String> {
+    taken.iter().map(|leased| leased.run.run.to_string()).collect()
+}
+
+async fn in_time(t: &Trial) -> Kept {
+    queue(t, "r", 0, 5).await?;
+    let taker = t.living().await?;
+    t.clock.advance(Duration::from_micros(4_999_999));
+    ensure_eq!(take(t, taker).await?.len(), 0, "runs taken a microsecond before their time");
+    t.clock.advance(Duration::from_micros(1));
+    ensure_eq!(take(t, taker).await?, ["r"], "runs taken at their time");
+    Ok(())
+}
+
+async fn left_queue(t: &Trial) -> Kept {
+    let mut writer = queue(t, "left", 0, 0).await?;
+    writer.view.status = Status::Completed;
+    writer.view.queued = None;
+    writer.write(&*t.store, 1).await?;
+    Writer::new("t", "never queued").write(&*t.store, 1).await?;
+    ensure_eq!(take(t, t.living().await?).await?.len(), 0, "runs taken that are in no queue");
+    Ok(())
+}
+
+async fn priority(t: &Trial) -> Kept {
+    for (run, priority) in [("low", -5), ("high", 9), ("none", 0), ("lowest", i64::MIN), ("highest", i64::MAX)] {
+        queue(t, run, priority, 0).await?;
+    }
+    ensure_eq!(take(t, t.living().await?).await?, ["highest", "high", "none", "low", "lowest"], "the order of taking");
+    Ok(())
+}
+
+async fn earliest(t: &Trial) -> Kept {
+    for (run, seconds) in [("second", 2), ("third", 3), ("first", 1)] {
+        queue(t, run, 0, seconds).await?;
+    }
+    t.advance_seconds(4);
+    ensure_eq!(take(t, t.living().await?).await?, ["first", "second", "third"], "the order of taking");
+    Ok(())
+}
+
+async fn limit(t: &Trial) -> Kept {
+    for run in ["a", "b", "c"] {
+        queue(t, run, 0, 0).await?;
+    }
+    let taker = t.living().await?;
+    ensure_eq!(take_from(t, taker, &[], 0).await?.len(), 0, "runs taken under a limit of 0");
+    ensure_eq!(take_from(t, taker, &[], 2).await?.len(), 2, "runs taken under a limit of 2");
+    ensure_eq!(take_from(t, taker, &[], 2).await?.len(), 1, "runs that were left");
+    Ok(())
+}
+
+async fn queues(t: &Trial) -> Kept {
+    for run in ["a", "b", "c"] {
+        queue(t, run, 0, 0).await?;
+    }
+    let taken = take_from(t, t.living().await?, &["queue of c", "queue of a", "queue of d"], 9).await?;
+    let mut names = names(&taken);
+    names.sort();
+    ensure_eq!(names, ["a", "c"], "runs taken from two queues of three");
+    Ok(())
+}
+
+async fn held(t: &Trial) -> Kept {
+    let mut writer = queue(t, "r", 0, 0).await?;
+    let (holder, taker) = (t.living().await?, t.living().await?);
+    writer.write_as(&*t.store, Authority::TakeLease(holder)).await?;
+    ensure_eq!(take(t, taker).await?.len(), 0, "runs taken from a live holder");
+    Ok(())
+}
+
+async fn taken_over(t: &Trial) -> Kept {
+    let mut writer = queue(t, "r", 0, 0).await?;
+    let first = writer.write_as(&*t.store, Authority::TakeLease(t.living().await?)).await?.epoch;
+    t.advance_seconds(11);
+    let taken = take_from(t, t.living().await?, &[], 9).await?;
+    ensure_matches!(&taken[..], [leased] if Some(leased.epoch) > first, "runs taken from a dead holder");
+    Ok(())
+}
+
+async fn once(t: &Trial) -> Kept {
+    queue(t, "r", 0, 0).await?;
+    let (one, two) = (t.living().await?, t.living().await?);
+    ensure_eq!(take(t, one).await?, ["r"], "runs taken by the first");
+    ensure_eq!(take(t, two).await?.len(), 0, "runs taken by the second");
+    Ok(())
+}
+
+async fn drives(t: &Trial) -> Kept {
+    let mut writer = queue(t, "r", 0, 0).await?;
+    let taken = take_from(t, t.living().await?, &[], 9).await?;
+    let leased = taken.first().ok_or_else(|| Breach::new("the due run was not taken"))?;
+    ensure_eq!((&leased.run, Some(leased.head)), (&writer.run, writer.head), "the taken run and its head");
+    writer.write_as(&*t.store, Authority::Driver(leased.epoch)).await?;
+    Ok(())
+}
+
+async fn dead_taker(t: &Trial) -> Kept {
+    queue(t, "r", 0, 0).await?;
+    let dead = t.dead().await?;
+    for taker in [dead, new_incarnation()] {
+        ensure_matches!(take(t, taker).await, Err(BeatError::Lapsed), "a taker that does not live");
+    }
+    Ok(())
+}

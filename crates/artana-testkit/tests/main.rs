@@ -1,0 +1,3 @@
+//! Tests of the testkit through its public face.
+
+mod conformance;
