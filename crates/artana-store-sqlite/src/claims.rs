@@ -1,0 +1,143 @@
+//! What must hold across runs: reservations, unique keys, rates, latest instants.
+//! What a batch gives back is given back before its claims are judged.
+
+use std::time::Duration;
+
+use artana_core::{EventId, TenantId};
+use artana_ports::{Append, AppendError, Claim, ClaimDenied, Release, Reserve};
+use rusqlite::params;
+
+use crate::{error::Failure, statement::Column, writer::Tx};
+
+const ACCOUNT: &str = "SELECT settled, reserved FROM accounts WHERE tenant = ?1 AND account = ?2";
+const SET_ACCOUNT: &str = "INSERT INTO accounts (tenant, account, settled, reserved) VALUES (?1, ?2, ?3, ?4) \
+                           ON CONFLICT DO UPDATE SET settled = excluded.settled, reserved = excluded.reserved";
+const HELD: &str = "SELECT amount FROM reservations WHERE tenant = ?1 AND account = ?2 AND holder = ?3";
+const HOLD: &str = "INSERT INTO reservations (tenant, account, holder, amount) VALUES (?1, ?2, ?3, ?4) \
+                    ON CONFLICT DO UPDATE SET amount = excluded.amount";
+const LET_GO: &str = "DELETE FROM reservations WHERE tenant = ?1 AND account = ?2 AND holder = ?3";
+const HOLDER: &str = "SELECT holder FROM uniques WHERE tenant = ?1 AND key = ?2";
+const TAKE_KEY: &str = "INSERT INTO uniques (tenant, key, holder) VALUES (?1, ?2, ?3)";
+const FREE_KEY: &str = "DELETE FROM uniques WHERE tenant = ?1 AND key = ?2 AND holder = ?3";
+const COUNTED: &str = "SELECT starts, counted FROM rates WHERE tenant = ?1 AND key = ?2 AND window = ?3";
+const COUNT: &str = "INSERT INTO rates (tenant, key, window, starts, counted) VALUES (?1, ?2, ?3, ?4, ?5) \
+                     ON CONFLICT DO UPDATE SET starts = excluded.starts, counted = excluded.counted";
+
+/// Gives back what the batch releases, and takes what it claims.
+pub(crate) fn settle(tx: &mut Tx<'_>, batch: &Append) -> Result<(), AppendError> {
+    let tenant = &batch.run.tenant;
+    for release in &batch.releases {
+        give_back(tx, tenant, release)?;
+    }
+    for claim in &batch.claims {
+        take(tx, tenant, claim)?;
+    }
+    Ok(())
+}
+
+fn give_back(tx: &mut Tx<'_>, tenant: &TenantId, release: &Release) -> Result<(), Failure> {
+    match release {
+        // The run's own row is written with the batch.
+        Release::Lease => Ok(()),
+        Release::Unique { key, holder } => {
+            tx.sql.run(FREE_KEY, params![tenant.as_str(), key, holder.as_bytes()])?;
+            Ok(())
+        }
+        Release::Reserve { account, holder, spent } => {
+            let Some(held) = held(tx, tenant, account, *holder)? else { return Ok(()) };
+            tx.sql.run(LET_GO, params![tenant.as_str(), account, holder.as_bytes()])?;
+            let mut book = Account::read(tx, tenant, account)?;
+            book.reserved = book.reserved.saturating_sub(held);
+            book.settled = book.settled.saturating_add(*spent);
+            book.write(tx, tenant, account)
+        }
+    }
+}
+
+fn take(tx: &mut Tx<'_>, tenant: &TenantId, claim: &Claim) -> Result<(), AppendError> {
+    match claim {
+        Claim::Reserve(reserve) => take_reserve(tx, tenant, reserve),
+        Claim::Unique { key, holder } => take_unique(tx, tenant, key, *holder),
+        Claim::Rate { key, window, limit, amount } => take_rate(tx, tenant, (key, *window), (*limit, *amount)),
+        Claim::NotAfter(latest) if tx.now() > *latest => Err(ClaimDenied::NotAfter.into()),
+        Claim::NotAfter(_) => Ok(()),
+    }
+}
+
+fn take_reserve(tx: &mut Tx<'_>, tenant: &TenantId, claim: &Reserve) -> Result<(), AppendError> {
+    let mut book = Account::read(tx, tenant, &claim.account)?;
+    let left = claim.limit.saturating_sub(book.settled.saturating_add(book.reserved));
+    if claim.amount > left {
+        return Err(ClaimDenied::Reserve { account: claim.account.clone(), left, limit: claim.limit }.into());
+    }
+    book.reserved = book.reserved.saturating_add(claim.amount);
+    book.write(tx, tenant, &claim.account)?;
+    let held = held(tx, tenant, &claim.account, claim.holder)?.unwrap_or(0).saturating_add(claim.amount);
+    tx.sql.run(HOLD, params![tenant.as_str(), claim.account, claim.holder.as_bytes(), held.cast_signed()])?;
+    Ok(())
+}
+
+fn held(tx: &mut Tx<'_>, tenant: &TenantId, account: &str, holder: EventId) -> Result<Option<u64>, Failure> {
+    tx.sql.first(HELD, params![tenant.as_str(), account, holder.as_bytes()], |row| {
+        Ok(Column(0, "reservations.amount").int(row)?.cast_unsigned())
+    })
+}
+
+/// What an account has settled and reserved.
+#[derive(Default)]
+struct Account {
+    settled: u64,
+    reserved: u64,
+}
+
+impl Account {
+    fn read(tx: &mut Tx<'_>, tenant: &TenantId, account: &str) -> Result<Self, Failure> {
+        let found = tx.sql.first(ACCOUNT, params![tenant.as_str(), account], |row| {
+            let settled = Column(0, "accounts.settled").int(row)?.cast_unsigned();
+            Ok(Self { settled, reserved: Column(1, "accounts.reserved").int(row)?.cast_unsigned() })
+        })?;
+        Ok(found.unwrap_or_default())
+    }
+
+    fn write(&self, tx: &mut Tx<'_>, tenant: &TenantId, account: &str) -> Result<(), Failure> {
+        let amounts = (self.settled.cast_signed(), self.reserved.cast_signed());
+        tx.sql.run(SET_ACCOUNT, params![tenant.as_str(), account, amounts.0, amounts.1])?;
+        Ok(())
+    }
+}
+
+fn take_unique(tx: &mut Tx<'_>, tenant: &TenantId, key: &str, holder: EventId) -> Result<(), AppendError> {
+    let found = tx.sql.first(HOLDER, params![tenant.as_str(), key], |row| {
+        Ok(EventId::from_bytes(Column(0, "uniques.holder").array(row)?))
+    })?;
+    match found {
+        Some(found) if found == holder => Ok(()),
+        Some(found) => Err(ClaimDenied::Unique { key: key.into(), holder: found }.into()),
+        None => {
+            tx.sql.run(TAKE_KEY, params![tenant.as_str(), key, holder.as_bytes()])?;
+            Ok(())
+        }
+    }
+}
+
+fn take_rate(
+    tx: &mut Tx<'_>,
+    tenant: &TenantId,
+    (key, window): (&str, Duration),
+    (limit, amount): (u64, u64),
+) -> Result<(), AppendError> {
+    let window = i64::try_from(window.as_micros()).unwrap_or(i64::MAX).max(1);
+    let now = tx.now().as_micros();
+    let open = now - now.rem_euclid(window);
+    let found = tx.sql.first(COUNTED, params![tenant.as_str(), key, window], |row| {
+        Ok((Column(0, "rates.starts").int(row)?, Column(1, "rates.counted").int(row)?.cast_unsigned()))
+    })?;
+    // A clock that went back counts on in the window it left: otherwise that window would count twice.
+    let (starts, counted) = found.filter(|(starts, _)| *starts >= open).unwrap_or((open, 0));
+    let counted = counted.checked_add(amount).filter(|sum| *sum <= limit);
+    let Some(counted) = counted else {
+        return Err(ClaimDenied::Rate { key: key.into(), limit }.into());
+    };
+    tx.sql.run(COUNT, params![tenant.as_str(), key, window, starts, counted.cast_signed()])?;
+    Ok(())
+}

@@ -1,0 +1,141 @@
+//! How a store is opened. Values only; nothing here opens anything but by handing itself over.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use artana_ports::{Clock, StoreError, SystemClock};
+
+use crate::{SqliteStore, failpoint::Failpoint};
+
+/// How hard a commit is pushed to the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::exhaustive_enums, reason = "these are the levels SQLite has")]
+pub enum Synchronous {
+    /// Every acknowledged append survives a power cut.
+    #[default]
+    Full,
+    /// Like `Full`, and the folder is synced too where SQLite would otherwise not.
+    Extra,
+    /// An acknowledged append survives the process, but a power cut may take the last ones.
+    Normal,
+    /// Nothing is synced: a power cut may damage the file.
+    Off,
+}
+
+impl Synchronous {
+    /// Returns the level as SQLite spells it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Extra => "extra",
+            Self::Normal => "normal",
+            Self::Off => "off",
+        }
+    }
+
+    pub(crate) const fn pragma(self) -> &'static str {
+        match self {
+            Self::Full => "PRAGMA synchronous = FULL",
+            Self::Extra => "PRAGMA synchronous = EXTRA",
+            Self::Normal => "PRAGMA synchronous = NORMAL",
+            Self::Off => "PRAGMA synchronous = OFF",
+        }
+    }
+
+    /// Says whether an acknowledged append survives a power cut.
+    #[must_use]
+    pub const fn survives_power_cut(self) -> bool {
+        matches!(self, Self::Full | Self::Extra)
+    }
+}
+
+/// How to open a [`SqliteStore`].
+#[derive(Debug, Clone)]
+pub struct SqliteOptions {
+    pub(crate) create: bool,
+    pub(crate) read_only: bool,
+    pub(crate) synchronous: Synchronous,
+    pub(crate) busy_timeout: Duration,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) readers: usize,
+    pub(crate) failpoint: Failpoint,
+}
+
+impl Default for SqliteOptions {
+    fn default() -> Self {
+        Self {
+            create: true,
+            read_only: false,
+            synchronous: Synchronous::Full,
+            busy_timeout: Duration::from_secs(10),
+            clock: Arc::new(SystemClock),
+            readers: 2,
+            failpoint: Failpoint::default(),
+        }
+    }
+}
+
+impl SqliteOptions {
+    /// Sets whether a missing file is made; it is by default.
+    #[must_use]
+    pub fn create(mut self, create: bool) -> Self {
+        self.create = create;
+        self
+    }
+
+    /// Opens the file for reading only. No file is made then, and neither is a log beside a store
+    /// that nobody has open. A store of a newer schema can be opened this way.
+    #[must_use]
+    pub fn read_only(mut self, read_only: bool) -> Self {
+        self.read_only = read_only;
+        self
+    }
+
+    /// Sets how hard a commit is pushed to the disk; [`Synchronous::Full`] by default.
+    #[must_use]
+    pub fn synchronous(mut self, synchronous: Synchronous) -> Self {
+        self.synchronous = synchronous;
+        self
+    }
+
+    /// Sets how long a write waits for another process before it answers [`StoreError::Busy`];
+    /// 10 seconds by default.
+    #[must_use]
+    pub fn busy_timeout(mut self, timeout: Duration) -> Self {
+        self.busy_timeout = timeout;
+        self
+    }
+
+    /// Sets the store's clock, on which heartbeats, rates and latest instants are judged; the
+    /// system's by default. Processes that share a file should share a clock.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Sets how many connections read at once, at least one; two by default.
+    #[must_use]
+    pub fn readers(mut self, readers: usize) -> Self {
+        self.readers = readers.max(1);
+        self
+    }
+
+    /// Sets what is called at each of [`FAILPOINTS`](crate::FAILPOINTS), on the writer's thread.
+    #[cfg(feature = "failpoints")]
+    #[must_use]
+    pub fn failpoint(mut self, hook: Arc<dyn Fn(&'static str) + Send + Sync>) -> Self {
+        self.failpoint = Failpoint::new(hook);
+        self
+    }
+
+    /// Opens the store.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Missing`], [`StoreError::NotAStore`], [`StoreError::TooNew`], and whatever else
+    /// keeps the file from being used.
+    pub async fn open(self, path: impl AsRef<Path>) -> Result<SqliteStore, StoreError> {
+        SqliteStore::open_with(self, path.as_ref()).await
+    }
+}

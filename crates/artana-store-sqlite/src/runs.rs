@@ -1,0 +1,245 @@
+//! The runs' rows: how a view is written and read, and how rows are listed. A row that cannot be read
+//! is listed as broken; it never hides the others.
+
+use std::collections::BTreeMap;
+
+use artana_core::{
+    ChainHash, Head, LabelKey, ParentLink, Queued, RunId, RunRef, RunView, Seq, Status, StepKey, TenantId, Timestamp,
+    json, limits::MAX_PAGE_RUNS,
+};
+use artana_ports::{Listed, Page, RunQuery, StoreError};
+use rusqlite::{Row, params};
+use serde_json::Value;
+
+use crate::{
+    append,
+    error::Failure,
+    lease::Lease,
+    statement::{Column, Statements},
+};
+
+const INSERT: &str = "INSERT INTO runs (tenant, run, root, parent_run, parent_seq, parent_hash, started_at, status, \
+    head_seq, head_hash, updated_at, steps, pending, unknown, last_step, failed_step, labels, queue, priority, due_at, \
+    lease_owner, lease_epoch) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, \
+    ?19, ?20, ?21, ?22)";
+const UPDATE: &str = "UPDATE runs SET status = ?3, head_seq = ?4, head_hash = ?5, updated_at = ?6, steps = ?7, \
+    pending = ?8, unknown = ?9, last_step = ?10, failed_step = ?11, labels = ?12, queue = ?13, priority = ?14, \
+    due_at = ?15, lease_owner = ?16, lease_epoch = ?17 WHERE tenant = ?1 AND run = ?2";
+const HEAD: &str = "SELECT head_seq, head_hash FROM runs WHERE tenant = ?1 AND run = ?2";
+const VIEW: &str = "SELECT head_seq, head_hash, run, root, parent_run, parent_seq, parent_hash, status, started_at, \
+    updated_at, steps, pending, unknown, last_step, failed_step, labels, queue, priority, due_at FROM runs \
+    WHERE tenant = ?1 AND run = ?2";
+const LIST: &str = "SELECT head_seq, head_hash, run, root, parent_run, parent_seq, parent_hash, status, started_at, \
+    updated_at, steps, pending, unknown, last_step, failed_step, labels, queue, priority, due_at FROM runs \
+    WHERE tenant = ?1 AND run > ?2 ORDER BY run";
+
+/// Writes the row of a new run.
+pub(crate) fn insert(sql: &mut Statements<'_>, view: &RunView, lease: Lease) -> Result<(), Failure> {
+    let (parent, queued) = (view.parent.as_ref(), view.queued.as_ref());
+    sql.run(
+        INSERT,
+        params![
+            view.run.tenant.as_str(),
+            view.run.run.as_str(),
+            view.root.as_str(),
+            parent.map(|p| p.run.as_str()),
+            parent.map(|p| p.seq.get().cast_signed()),
+            parent.map(|p| p.hash.as_bytes()),
+            view.started_at.as_micros(),
+            view.status.as_str(),
+            view.head.seq.get().cast_signed(),
+            view.head.hash.as_bytes(),
+            view.updated_at.as_micros(),
+            view.steps.cast_signed(),
+            view.pending.cast_signed(),
+            view.unknown.cast_signed(),
+            view.last_step.as_ref().map(StepKey::as_str),
+            view.failed_step.as_ref().map(StepKey::as_str),
+            labels_text(&view.labels)?,
+            queued.map(|q| q.queue.as_str()),
+            queued.map(|q| q.priority),
+            queued.map(|q| q.due_at.as_micros()),
+            lease.owner.as_ref().map(|owner| owner.as_bytes()),
+            lease.epoch.get().cast_signed(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// Writes what moves in the row of a run: all but its name, its lineage and its start.
+pub(crate) fn update(sql: &mut Statements<'_>, view: &RunView, lease: Lease) -> Result<(), Failure> {
+    let queued = view.queued.as_ref();
+    sql.run(
+        UPDATE,
+        params![
+            view.run.tenant.as_str(),
+            view.run.run.as_str(),
+            view.status.as_str(),
+            view.head.seq.get().cast_signed(),
+            view.head.hash.as_bytes(),
+            view.updated_at.as_micros(),
+            view.steps.cast_signed(),
+            view.pending.cast_signed(),
+            view.unknown.cast_signed(),
+            view.last_step.as_ref().map(StepKey::as_str),
+            view.failed_step.as_ref().map(StepKey::as_str),
+            labels_text(&view.labels)?,
+            queued.map(|q| q.queue.as_str()),
+            queued.map(|q| q.priority),
+            queued.map(|q| q.due_at.as_micros()),
+            lease.owner.as_ref().map(|owner| owner.as_bytes()),
+            lease.epoch.get().cast_signed(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// Returns the head kept in a run's row.
+pub(crate) fn head(sql: &mut Statements<'_>, run: &RunRef) -> Result<Option<Head>, Failure> {
+    sql.first(HEAD, params![run.tenant.as_str(), run.run.as_str()], append::head)
+}
+
+/// Returns a run's row.
+pub(crate) fn view(sql: &mut Statements<'_>, run: &RunRef) -> Result<Option<Listed>, Failure> {
+    sql.first(VIEW, params![run.tenant.as_str(), run.run.as_str()], |row| Ok(listed(row, &run.tenant)))
+}
+
+/// Lists a tenant's runs. Broken rows come whatever the filters, and count only if a page can go on
+/// after them.
+pub(crate) fn list(sql: &mut Statements<'_>, query: &RunQuery) -> Result<Page, Failure> {
+    let limit = query.limit.min(MAX_PAGE_RUNS) as usize;
+    let after = query.after.as_ref().map_or("", RunId::as_str);
+    let mut rows = sql.get(LIST)?.query(params![query.tenant.as_str(), after])?;
+    let mut page = Page { items: Vec::new(), next: None };
+    let (mut counted, mut last) = (0, None);
+    while let Some(row) = rows.next()? {
+        let item = listed(row, &query.tenant);
+        if !wanted(&item, query) {
+            continue;
+        }
+        if counted == limit {
+            page.next = last;
+            break;
+        }
+        if let Some(run) = name_of(&item) {
+            counted += 1;
+            last = Some(run);
+        }
+        page.items.push(item);
+    }
+    Ok(page)
+}
+
+fn name_of(item: &Listed) -> Option<RunId> {
+    match item {
+        Listed::View(view) => Some(view.run.run.clone()),
+        Listed::Broken { run, .. } => RunId::parse(run).ok(),
+    }
+}
+
+fn wanted(item: &Listed, query: &RunQuery) -> bool {
+    let Listed::View(view) = item else { return true };
+    let status = query.statuses.is_empty() || query.statuses.contains(&view.status);
+    let label = query.label.as_ref().is_none_or(|(key, value)| view.labels.get(key) == Some(value));
+    let parent = query.parent.as_ref().is_none_or(|parent| view.parent.as_ref().is_some_and(|p| p.run == *parent));
+    status && label && parent
+}
+
+fn listed(row: &Row<'_>, tenant: &TenantId) -> Listed {
+    read_view(row, tenant).map_or_else(
+        |failure| Listed::Broken { run: shown_name(row), why: StoreError::from(failure).to_string() },
+        Listed::View,
+    )
+}
+
+fn shown_name(row: &Row<'_>) -> String {
+    let name = Column(2, "runs.run").bytes(row).unwrap_or_default();
+    String::from_utf8_lossy(name).into_owned()
+}
+
+fn read_view(row: &Row<'_>, tenant: &TenantId) -> Result<RunView, Failure> {
+    let run = run_id(Column(2, "runs.run"), row)?.ok_or_else(|| Failure::damaged("runs.run is empty"))?;
+    let root = run_id(Column(3, "runs.root"), row)?.ok_or_else(|| Failure::damaged("runs.root is empty"))?;
+    let status = Status::parse(Column(7, "runs.status").text(row)?);
+    Ok(RunView {
+        run: RunRef::new(tenant.clone(), run),
+        root,
+        parent: parent(row)?,
+        status: status.ok_or_else(|| Failure::damaged("runs.status holds no status"))?,
+        head: append::head(row)?,
+        started_at: Timestamp::from_micros(Column(8, "runs.started_at").int(row)?),
+        updated_at: Timestamp::from_micros(Column(9, "runs.updated_at").int(row)?),
+        steps: count(Column(10, "runs.steps"), row)?,
+        pending: count(Column(11, "runs.pending"), row)?,
+        unknown: count(Column(12, "runs.unknown"), row)?,
+        last_step: step(Column(13, "runs.last_step"), row)?,
+        failed_step: step(Column(14, "runs.failed_step"), row)?,
+        labels: read_labels(Column(15, "runs.labels").bytes(row)?)?,
+        queued: queued(row)?,
+    })
+}
+
+fn run_id(column: Column, row: &Row<'_>) -> Result<Option<RunId>, Failure> {
+    let text = column.maybe_text(row)?;
+    text.map(RunId::parse).transpose().map_err(|_| Failure::damaged(format!("{} holds no run id", column.1)))
+}
+
+fn step(column: Column, row: &Row<'_>) -> Result<Option<StepKey>, Failure> {
+    let text = column.maybe_text(row)?;
+    text.map(StepKey::parse).transpose().map_err(|_| Failure::damaged(format!("{} holds no step key", column.1)))
+}
+
+fn count(column: Column, row: &Row<'_>) -> Result<u64, Failure> {
+    u64::try_from(column.int(row)?).map_err(|_| Failure::damaged(format!("{} is negative", column.1)))
+}
+
+fn parent(row: &Row<'_>) -> Result<Option<ParentLink>, Failure> {
+    let run = run_id(Column(4, "runs.parent_run"), row)?;
+    let seq = Column(5, "runs.parent_seq").maybe_int(row)?;
+    let hash = Column(6, "runs.parent_hash").maybe_array(row)?;
+    match (run, seq, hash) {
+        (None, None, None) => Ok(None),
+        (Some(run), Some(seq), Some(hash)) => {
+            Ok(Some(ParentLink { run, seq: Seq::new(seq.cast_unsigned()), hash: ChainHash::from_bytes(hash) }))
+        }
+        _ => Err(Failure::damaged("runs holds a part of a parent")),
+    }
+}
+
+fn queued(row: &Row<'_>) -> Result<Option<Queued>, Failure> {
+    let queue = Column(16, "runs.queue").maybe_text(row)?;
+    let priority = Column(17, "runs.priority").maybe_int(row)?;
+    let due_at = Column(18, "runs.due_at").maybe_int(row)?;
+    match (queue, priority, due_at) {
+        (None, None, None) => Ok(None),
+        (Some(queue), Some(priority), Some(due_at)) => {
+            Ok(Some(Queued { queue: queue.into(), priority, due_at: Timestamp::from_micros(due_at) }))
+        }
+        _ => Err(Failure::damaged("runs holds a part of a place in a queue")),
+    }
+}
+
+fn labels_text(labels: &BTreeMap<LabelKey, String>) -> Result<String, Failure> {
+    if labels.is_empty() {
+        return Ok("{}".into());
+    }
+    let object = labels.iter().map(|(key, value)| (key.as_str().to_owned(), Value::from(value.as_str())));
+    let text = json::to_canonical(&Value::Object(object.collect()))
+        .map_err(|_| Failure::damaged("labels do not fit into one document"))?;
+    Ok(String::from_utf8(text).expect("canonical JSON is UTF-8"))
+}
+
+fn read_labels(text: &[u8]) -> Result<BTreeMap<LabelKey, String>, Failure> {
+    if text == b"{}" {
+        return Ok(BTreeMap::new());
+    }
+    let damaged = || Failure::damaged("runs.labels holds no labels");
+    let Ok(Value::Object(object)) = json::parse(text) else { return Err(damaged()) };
+    let mut labels = BTreeMap::new();
+    for (key, value) in object {
+        let (Ok(key), Value::String(value)) = (LabelKey::parse(key), value) else { return Err(damaged()) };
+        labels.insert(key, value);
+    }
+    // Another spelling of the same labels is a change all the same.
+    if labels_text(&labels)?.as_bytes() == text { Ok(labels) } else { Err(damaged()) }
+}
