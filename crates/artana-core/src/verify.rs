@@ -3,11 +3,11 @@
 
 use std::fmt;
 
+use serde::Deserialize;
+
 use crate::{
     ContentRef, Event, Frame, Genesis, Head, KeyId, Record, RunKey, RunRef, RunState, RunView, Seq,
-    content::references,
-    event::{Body, RunStarted},
-    json,
+    content::references, event::GenesisFields, json,
 };
 
 /// What kind of break was found.
@@ -342,11 +342,11 @@ fn first_chain(run: &RunRef, record: &Record) -> Result<Chain, ChainBreak> {
 /// Reads the genesis out of a run's first record, if it holds one that a run can have.
 #[must_use]
 pub fn genesis_of(run: &RunRef, record: &Record) -> Option<Genesis> {
-    let started: RunStarted = match Body::decode(record.kind.as_str()?, &record.payload).ok()? {
-        Body::RunStarted(started) => started,
-        _ => return None,
-    };
-    let genesis = started.genesis.of(run);
+    if record.kind.as_bytes() != b"run_started" {
+        return None;
+    }
+    let payload = json::parse(&record.payload).ok()?;
+    let genesis = GenesisFields::deserialize(payload.get("genesis")?).ok()?.of(run);
     // A run is its own root exactly where it has no parent.
     ((genesis.root == genesis.run.run) == genesis.parent.is_none()).then_some(genesis)
 }

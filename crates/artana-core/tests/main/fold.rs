@@ -20,11 +20,15 @@ proptest! {
     fn an_event_is_folded_whole_or_not_at_all(draws in draws()) {
         let mut history = History::start("t", "r");
         let mut state = history.state();
+        let start = state.clone();
+        let mut projection = start.project();
         for draw in draws {
             let (key, body) = draw.event(&history, &state);
             let event = history.sealed(key, |step| Draft::new(step, body).expect("small"));
             let before = state.clone();
-            match state.apply(&event) {
+            let applied = state.apply(&event);
+            prop_assert_eq!(&projection.apply(&event), &applied);
+            match applied {
                 Err(_) => prop_assert_eq!(&state, &before),
                 Ok(()) => {
                     prop_assert_eq!(state.head(), event.head());
@@ -33,6 +37,7 @@ proptest! {
             }
         }
         prop_assert_eq!(&state, &history.state());
+        prop_assert_eq!((projection.head(), projection.view()), (state.head(), state.view()));
         prop_assert_eq!(state.view(), recounted(&history, &state));
     }
 }
@@ -183,4 +188,16 @@ fn an_event_continues_exactly_this_chain() {
     third.push(Some("x"), completed(other.events[1].id(), succeeded()));
     assert!(matches!(state.apply(&third.events[2]), Err(FoldError::NotNext { .. })));
     assert!(state.tool_step(&step("x")).is_none());
+}
+
+#[test]
+fn a_closing_run_ends_with_its_last_step() {
+    let history = closed(|h| h.push(Some("s"), completed(h.events[1].id(), unknown())));
+    let ends = |events: usize| {
+        let mut earlier = history.clone();
+        earlier.events.truncate(events);
+        earlier.state().project().closes()
+    };
+    assert_eq!((ends(2), ends(3)), (None, None), "running, then closing with a step under way");
+    assert_eq!(ends(4), Some(finished(RunOutcome::Cancelled)));
 }

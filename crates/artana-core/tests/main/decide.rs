@@ -381,14 +381,3 @@ fn an_outcome_after_its_cycle_was_closed_is_late() {
         assert_eq!(kind(state), "late_outcome", "{state}");
     }
 }
-
-#[test]
-fn a_closing_run_ends_with_its_last_step() {
-    let history = cancelling(given("requested", ONCE));
-    let state = history.state();
-    assert_eq!(closes(&state, None, &[]), None);
-    assert_eq!(closes(&state, None, &[&step("s")]), Some(finished(RunOutcome::Cancelled)));
-    let running = given("succeeded", ONCE).state();
-    assert_eq!(closes(&running, None, &[]), None);
-    assert_eq!(closes(&running, Some(Closing::Failed), &[]), Some(finished(RunOutcome::Failed)));
-}
