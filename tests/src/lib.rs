@@ -1,1 +1,3 @@
 //! Tests of Artana as a whole: real processes, tampering, crash matrices, documentation.
+
+pub mod verifier;

@@ -127,10 +127,7 @@ impl Family {
         Ok(())
     }
 
-    pub(super) fn content(&mut self, line: &ContentLine) -> Result<(), LineError> {
-        if self.awaits_fork() {
-            return Err(LineError::Misplaced("after an ancestor's events stands the run line of its fork"));
-        }
+    pub(super) fn content(&mut self, line: &ContentLine) {
         self.vault.content_seen = true;
         let key = (line.digest, line.len);
         let (run, seq) = self.wanted.get(&key).map_or((0, Seq::ZERO), |wanted| (wanted.run, wanted.seq));
@@ -142,7 +139,6 @@ impl Family {
             }
             Err(broken) => drop(self.vault.row_broken.get_or_insert((run, broken))),
         }
-        Ok(())
     }
 
     /// Checks one row by itself. A tombstone without its event is no tombstone: the content is missing.

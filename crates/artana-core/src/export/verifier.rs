@@ -52,7 +52,7 @@ impl Verifier {
             (_, Line::Run(run)) => self.begin(run),
             (Some(family), Line::Event(record)) => return family.event(&record),
             (Some(family), Line::Key(key)) => return family.key(&key),
-            (Some(family), Line::Content(content)) => return family.content(&content),
+            (Some(family), Line::Content(content)) => family.content(&content),
             (None, _) => return Err(LineError::Misplaced("an export begins with a run line")),
         }
         Ok(())
