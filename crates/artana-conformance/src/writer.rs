@@ -58,7 +58,7 @@ pub(crate) struct Entry {
 
 impl Default for Entry {
     fn default() -> Self {
-        Self { kind: "noted", step: None, payload: b"{}".to_vec(), at: AT }
+        Self { kind: "noted", step: Some("a step"), payload: b"{}".to_vec(), at: AT }
     }
 }
 

@@ -17,6 +17,7 @@ pub(super) const LAWS: &[Law] = laws! {
     "append/missing_run_is_refused": "A batch that expects a head of a run that does not exist is refused." => missing;
     "append/answers_the_new_head": "A committed batch answers the head of its last event, and no epoch." => answer;
     "append/resend_settles_doubt": "A batch sent again conflicts, and the row after its expected head is its own." => resend;
+    "append/contradiction_is_malformed": "A batch whose rows, links or view do not fit together is malformed." => malformed;
 };
 
 async fn new_run(t: &Trial) -> Kept {
@@ -30,17 +31,16 @@ async fn new_run(t: &Trial) -> Kept {
 
 async fn stale_head(t: &Trial) -> Kept {
     let mut writer = Writer::new("t", "r");
-    let mut stale = Vec::new();
-    for _ in 0..6 {
-        writer.write(&*t.store, 1).await?;
-        stale.push(writer.batch(1));
-    }
-    stale.pop();
+    writer.write(&*t.store, 1).await?;
+    let mut stale = vec![writer.batch(1)];
+    writer.write(&*t.store, 1).await?;
+    stale.push(writer.batch(1));
+    writer.write(&*t.store, 40).await?;
     for batch in stale {
         let refused = t.store.append(batch).await;
         ensure_matches!(refused, Err(AppendError::Conflict { actual }) if *actual == writer.head, "a stale batch");
     }
-    ensure_eq!(t.store.read(&writer.run, Seq::ZERO, 100).await?.len(), 6, "the rows after stale batches");
+    ensure_eq!(t.store.read(&writer.run, Seq::ZERO, 100).await?.len(), 42, "the rows after stale batches");
     Ok(())
 }
 
@@ -91,5 +91,21 @@ async fn resend(t: &Trial) -> Kept {
     ensure_matches!(again, Err(AppendError::Conflict { actual }) if *actual == writer.head, "the same batch again");
     let rows = t.store.read(&writer.run, Seq::new(2), 1).await?;
     ensure!(rows.first().is_some_and(|row| row.event_id == batch.events[0].event_id), "the row is another's");
+    Ok(())
+}
+
+async fn malformed(t: &Trial) -> Kept {
+    let mut writer = Writer::new("t", "r");
+    writer.write(&*t.store, 2).await?;
+    let other = Writer::new("t", "other");
+    let (mut view, mut owner, mut gap, mut link) = (writer.batch(2), writer.batch(2), writer.batch(3), writer.batch(2));
+    view.view.head = writer.batch(0).view.head;
+    owner.view.run = other.run;
+    gap.events.remove(1);
+    link.events[1].prev_hash = ChainHash::from_bytes([1; 32]);
+    for (what, batch) in [("view", view), ("owner", owner), ("gap", gap), ("link", link)] {
+        ensure_matches!(t.store.append(batch).await, Err(AppendError::Malformed(_)), "a batch with a wrong {what}");
+    }
+    ensure_eq!(t.store.read(&writer.run, Seq::ZERO, 10).await?.len(), 2, "the rows after malformed batches");
     Ok(())
 }

@@ -7,10 +7,10 @@ use std::{
 };
 
 use artana_core::{Head, Record, Seq, verify};
-use artana_ports::{Append, AppendError, Appended};
+use artana_ports::{Append, AppendError, Appended, EventStore};
 
 use crate::{
-    Law, Trial,
+    Breach, Law, Trial,
     law::{Kept, ensure, ensure_eq, laws},
     writer::Writer,
 };
@@ -63,20 +63,24 @@ async fn many_runs(t: &Trial) -> Kept {
     Ok(())
 }
 
+/// Appends one event, after every conflict again.
+async fn get_through(store: &dyn EventStore, writer: &mut Writer) -> Kept {
+    for _ in 0..1000 {
+        match writer.write(store, 1).await {
+            Err(AppendError::Conflict { actual }) => writer.head = actual,
+            other => return Ok(other.map(drop)?),
+        }
+    }
+    Err(Breach::new("a thousand conflicts, and no way through"))
+}
+
 async fn all_through(t: &Trial) -> Kept {
     let mut writer = Writer::new("t", "r");
     writer.write(&*t.store, 1).await?;
     let tasks: Vec<_> = (0..16)
         .map(|_| {
             let (store, mut writer) = (Arc::clone(&t.store), writer.clone());
-            tokio::spawn(async move {
-                loop {
-                    match writer.write(&*store, 1).await {
-                        Err(AppendError::Conflict { actual }) => writer.head = actual,
-                        other => return other,
-                    }
-                }
-            })
+            tokio::spawn(async move { get_through(&*store, &mut writer).await })
         })
         .collect();
     for task in tasks {
@@ -107,12 +111,7 @@ async fn dropped(t: &Trial) -> Kept {
         abandon(async { drop(t.store.append(writer.batch(3)).await) }, polls % 4).await;
         abandon(async { drop(t.store.read(&writer.run, Seq::ZERO, 10).await) }, polls % 3).await;
         // The abandoned batch may still commit, even now; then this one conflicts and goes after it.
-        while let Err(refused) = writer.write(&*t.store, 1).await {
-            match refused {
-                AppendError::Conflict { actual } => writer.head = actual,
-                other => return Err(other.into()),
-            }
-        }
+        get_through(&*t.store, &mut writer).await?;
     }
     let rows = t.store.read(&writer.run, Seq::ZERO, 1000).await?;
     ensure_eq!(Some(verify::verify(&writer.genesis, &rows)?), writer.head, "the head after dropped calls");

@@ -77,11 +77,11 @@ async fn priority(t: &Trial) -> Kept {
 }
 
 async fn earliest(t: &Trial) -> Kept {
-    for (run, seconds) in [("second", 2), ("third", 3), ("first", 1)] {
+    for (run, seconds) in [("a", 2), ("b", 3), ("c", 1)] {
         queue(t, run, 0, seconds).await?;
     }
     t.advance_seconds(4);
-    ensure_eq!(take(t, t.living().await?).await?, ["first", "second", "third"], "the order of taking");
+    ensure_eq!(take(t, t.living().await?).await?, ["c", "a", "b"], "the order of taking");
     Ok(())
 }
 

@@ -92,7 +92,8 @@ async fn texts(t: &Trial) -> Kept {
 }
 
 async fn no_step(t: &Trial) -> Kept {
-    come_back(t, &[Entry::default(), Entry { step: Some("s"), ..Entry::default() }, Entry::default()]).await
+    let without = Entry { step: None, ..Entry::default() };
+    come_back(t, &[without.clone(), Entry::default(), without]).await
 }
 
 async fn times(t: &Trial) -> Kept {
@@ -150,8 +151,10 @@ async fn after_end(t: &Trial) -> Kept {
 
 async fn missing(t: &Trial) -> Kept {
     Writer::new("t", "other").write(&*t.store, 1).await?;
-    let rows = t.store.read(&run_ref("t", "r"), Seq::ZERO, 10).await?;
-    ensure_eq!(rows.len(), 0, "rows of a run that does not exist");
+    for after in [0, 5] {
+        let rows = t.store.read(&run_ref("t", "r"), Seq::new(after), 10).await?;
+        ensure_eq!(rows.len(), 0, "rows after {after} of a run that does not exist");
+    }
     Ok(())
 }
 

@@ -157,6 +157,7 @@ async fn bounds_first(t: &Trial) -> Kept {
 async fn head_first(t: &Trial) -> Kept {
     let mut writer = Writer::new("t", "r");
     let dead = t.dead().await?;
+    writer.write(&*t.store, 1).await?;
     let stale = Append { authority: Authority::Plain(dead), ..writer.batch(1) };
     writer.write(&*t.store, 1).await?;
     ensure_matches!(t.store.append(stale).await, Err(AppendError::Conflict { .. }), "a batch stale and lapsed");

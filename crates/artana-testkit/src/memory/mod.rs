@@ -108,6 +108,7 @@ impl EventStore for MemoryStore {
         let events = batch.events.len() as u64;
         self.check_open()?;
         batch.check_bounds()?;
+        batch.check_shape()?;
         strict::check(&batch);
         let now = self.now();
         let appended = {
