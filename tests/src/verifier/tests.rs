@@ -178,3 +178,12 @@ fn the_published_vectors_fit_the_page() {
     }
     assert_eq!(Some(frame.hash()), hex(&text(&named["hex"])));
 }
+
+#[test]
+fn the_committed_ledgers_are_judged_alike() {
+    let whole: &[u8] = include_bytes!("../../core-only/tests/ledgers/payment.jsonl");
+    let tampered: &[u8] = include_bytes!("../../core-only/tests/ledgers/tampered.jsonl");
+    assert_eq!((independent(whole), product(whole)), (Ok(None), Ok(None)));
+    let broken = Ok(Some(("payment_run".into(), "HashMismatch".into(), 5)));
+    assert_eq!((independent(tampered), product(tampered)), (broken.clone(), broken));
+}

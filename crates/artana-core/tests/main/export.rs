@@ -9,6 +9,8 @@ use artana_core::{
     verify::BreakKind::{self, *},
 };
 
+use proptest::prelude::*;
+
 use crate::support::{
     History,
     bodies::*,
@@ -358,4 +360,37 @@ fn a_row_damaged_beyond_text_is_found_in_its_export() {
         HashMismatch,
         3,
     );
+}
+
+proptest! {
+    #[test]
+    fn no_line_makes_the_reader_panic(bytes in any::<Vec<u8>>(), at in 0..600_usize) {
+        let _ = Line::parse(&bytes);
+        let good = file()[2].to_json().into_bytes();
+        let mut damaged = good.clone();
+        damaged.splice(at.min(good.len()).., bytes);
+        if let Ok(line) = Line::parse(&damaged) {
+            prop_assert_eq!(Line::parse(line.to_json().as_bytes()), Ok(line));
+        }
+    }
+
+    /// Whatever lines are left out, repeated or moved: the rest is judged, and is whole only where it is.
+    #[test]
+    fn lines_in_any_order_are_judged(picks in prop::collection::vec(any::<prop::sample::Index>(), 0..20)) {
+        let lines = forked_file();
+        let picked: Vec<Line> = picks.iter().map(|pick| lines[pick.index(lines.len())].clone()).collect();
+        if let Ok(report) = verify(picked.iter().map(Line::to_json)) {
+            prop_assert_eq!(report.level(), Level::Broken);
+        }
+    }
+
+    #[test]
+    fn names_of_any_kind_are_read_back(run in "\\PC{1,60}", kind in "\\PC{0,40}", step in ".{0,40}") {
+        let Line::Event(mut record) = file()[1].clone() else { panic!("an event") };
+        record.run = run.into();
+        record.kind = kind.as_str().into();
+        record.step = Some(step.as_str().into());
+        let line = Line::Event(record);
+        prop_assert_eq!(Line::parse(line.to_json().as_bytes()), Ok(line));
+    }
 }
