@@ -82,7 +82,8 @@ async fn many(t: &Trial) -> Kept {
     let mut writer = Writer::new("t", "r");
     let batch = Append { content: vec![content(1, "one"), content(2, "two")], ..writer.batch(1) };
     writer.send(&*t.store, batch).await?;
-    let digest = |at: usize| if at % 2 == 0 { content(1, "").digest } else { Digest::from_bytes([u8::MAX; 32]) };
+    let digest =
+        |at: usize| if at.is_multiple_of(2) { content(1, "").digest } else { Digest::from_bytes([u8::MAX; 32]) };
     let digests: Vec<Digest> = (0..MAX_CONTENT_BATCH).map(digest).collect();
     let found = t.store.content(&writer.run, &digests).await?;
     let there = found.iter().filter(|stored| **stored == Stored::Bytes(b"one".to_vec())).count();

@@ -1,3 +1,7 @@
 //! Tests of the testkit through its public face.
 
+mod clock;
 mod conformance;
+mod fault;
+mod memory;
+mod provider;

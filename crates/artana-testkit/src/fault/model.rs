@@ -1,0 +1,47 @@
+//! A model between two points of every question.
+
+use std::sync::Arc;
+
+use artana_ports::{ModelAnswer, ModelError, ModelFailure, ModelPort, ModelRequest};
+use async_trait::async_trait;
+
+use super::{Faults, Order};
+
+/// Wraps a model so that it passes `model.ask.before` and `model.ask.after`.
+#[derive(Debug, Clone)]
+pub struct FaultModel {
+    faults: Faults,
+    inner: Arc<dyn ModelPort>,
+}
+
+impl FaultModel {
+    /// Wraps a model.
+    #[must_use]
+    pub fn new(inner: Arc<dyn ModelPort>, faults: Faults) -> Self {
+        Self { faults, inner }
+    }
+}
+
+fn failed(message: &str) -> ModelError {
+    ModelError {
+        failure: ModelFailure::Network,
+        message: message.to_owned(),
+        status: None,
+        request_id: None,
+        retry_after: None,
+    }
+}
+
+#[async_trait]
+impl ModelPort for FaultModel {
+    async fn ask(&self, request: &ModelRequest) -> Result<ModelAnswer, ModelError> {
+        if self.faults.pass("model.ask.before").await == Order::Fail {
+            return Err(failed("the question did not reach the model"));
+        }
+        let answer = self.inner.ask(request).await;
+        match self.faults.pass("model.ask.after").await {
+            Order::Fail => Err(failed("the reply was lost")),
+            Order::GoOn | Order::Conflict => answer,
+        }
+    }
+}
