@@ -106,7 +106,6 @@ fn opening(error: rusqlite::Error, path: &Path) -> Failure {
     let failure = Failure::from(error);
     match failure.code() {
         Some(ffi::SQLITE_NOTADB) => not_a_store(path, "it is not a database"),
-        Some(ffi::SQLITE_CANTOPEN) if path.is_dir() => not_a_store(path, "it is a folder"),
         Some(ffi::SQLITE_CANTOPEN) => Failure::Store(StoreError::Unavailable {
             reason: format!("{} or its log cannot be opened", path.display()),
         }),

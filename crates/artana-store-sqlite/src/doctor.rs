@@ -20,8 +20,10 @@ const LARGE_WAL: u64 = 256 * 1024 * 1024;
 const INTEGRITY: &str = "PRAGMA integrity_check(100)";
 const STALE: &str = "SELECT count(*) FROM heartbeats WHERE expires_at <= ?1";
 
+const KEYLESS: &str = "SELECT DISTINCT tenant FROM runs EXCEPT SELECT tenant FROM tenant_keys";
+
 /// Rows that belong to nothing: the table, what is wrong, and the statement that names tenant and key.
-const STRAYS: [(&str, &str, &str); 9] = [
+const STRAYS: [(&str, &str, &str); 8] = [
     (
         "events",
         "has events, but no row in runs",
@@ -57,11 +59,6 @@ const STRAYS: [(&str, &str, &str); 9] = [
         "SELECT DISTINCT tenant, root FROM vault EXCEPT SELECT tenant, run FROM runs",
     ),
     (
-        "tenant_keys",
-        "has runs, but no key",
-        "SELECT DISTINCT tenant, '' FROM runs EXCEPT SELECT tenant, '' FROM tenant_keys",
-    ),
-    (
         "reservations",
         "has reservations, but no account",
         "SELECT DISTINCT tenant, account FROM reservations EXCEPT SELECT tenant, account FROM accounts",
@@ -79,6 +76,7 @@ pub(crate) fn examine(
     for (table, what, statement) in STRAYS {
         findings.extend(strays(sql, table, what, statement)?);
     }
+    findings.extend(keyless(sql)?);
     findings.extend(heartbeats(sql, now)?);
     findings.extend(synchronous.and_then(durability));
     findings.extend(wal(source));
@@ -106,10 +104,18 @@ fn strays(sql: &mut Statements<'_>, table: &str, what: &str, statement: &'static
         let Some(row) = rows.next()? else { break };
         let shown = |at| Ok::<_, Failure>(String::from_utf8_lossy(Column(at, "key").bytes(row)?).into_owned());
         let (tenant, key) = (shown(0)?, shown(1)?);
-        let whose = if key.is_empty() { format!("tenant {tenant:?}") } else { format!("{key:?} of tenant {tenant:?}") };
-        found.push(finding(Severity::Broken, table, format!("{whose} {what}; verify it against a copy")));
+        let message = format!("{key:?} of tenant {tenant:?} {what}; compare it with a copy");
+        found.push(finding(Severity::Broken, table, message));
     }
     Ok(found)
+}
+
+/// A tenant without a key is worth knowing only: whether its runs name one, their events say.
+fn keyless(sql: &mut Statements<'_>) -> Result<Vec<Finding>, Failure> {
+    sql.all(KEYLESS, (), |row| {
+        let tenant = String::from_utf8_lossy(Column(0, "runs.tenant").bytes(row)?).into_owned();
+        Ok(finding(Severity::Notice, "tenant_keys", format!("tenant {tenant:?} has runs, but no key; verify them")))
+    })
 }
 
 fn heartbeats(sql: &mut Statements<'_>, now: Timestamp) -> Result<Option<Finding>, Failure> {

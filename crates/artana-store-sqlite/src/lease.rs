@@ -105,11 +105,6 @@ impl Lease {
     /// The lease of a run that was never leased.
     pub(crate) const NONE: Self = Self { owner: None, epoch: Epoch::new(0) };
 
-    /// Names the holder; of a lease nobody holds, the nil incarnation.
-    fn holder(self) -> Owner {
-        Owner { incarnation: self.owner.unwrap_or(IncarnationId::from_bytes([0; 16])), epoch: self.epoch }
-    }
-
     fn granted_to(self, owner: IncarnationId) -> Self {
         Self { owner: Some(owner), epoch: Epoch::new(self.epoch.get().saturating_add(1)) }
     }
@@ -117,27 +112,22 @@ impl Lease {
 
 /// Judges an append's authority, and returns the lease as the append leaves it.
 pub(crate) fn authorise(tx: &mut Tx<'_>, authority: &Authority, lease: Lease) -> Result<Lease, AppendError> {
-    let fenced = AppendError::Fenced { by: lease.holder() };
+    let fenced = |owner| Err(AppendError::Fenced { by: Owner { incarnation: owner, epoch: lease.epoch } });
     match authority {
         Authority::Outside(_) | Authority::Late(_) => Ok(lease),
         Authority::Driver(epoch) => match lease.owner {
-            Some(owner) if *epoch == lease.epoch => {
-                if alive(tx, owner)? {
-                    Ok(lease)
-                } else {
-                    Err(AppendError::Lapsed)
-                }
-            }
-            _ => Err(fenced),
+            Some(owner) if *epoch != lease.epoch => fenced(owner),
+            Some(owner) => living(tx, owner).map(|()| lease),
+            None => Err(AppendError::Lapsed),
         },
         Authority::Plain(incarnation) => {
             living(tx, *incarnation)?;
-            if held(tx, lease)?.is_some() { Err(fenced) } else { Ok(lease) }
+            held(tx, lease)?.map_or(Ok(lease), fenced)
         }
         Authority::TakeLease(incarnation) => {
             living(tx, *incarnation)?;
             match held(tx, lease)? {
-                Some(owner) if owner != *incarnation => Err(fenced),
+                Some(owner) if owner != *incarnation => fenced(owner),
                 _ => Ok(lease.granted_to(*incarnation)),
             }
         }

@@ -40,9 +40,7 @@ fn record(row: &Row<'_>, run: &RunRef, seq: u64) -> Result<Record, Failure> {
 
 fn at_seq(failure: Failure, run: &RunRef, seq: u64) -> Failure {
     match StoreError::from(failure) {
-        StoreError::Damaged { reason } => {
-            Failure::damaged(format!("events of {run} at sequence {seq}: {reason}"))
-        }
+        StoreError::Damaged { reason } => Failure::damaged(format!("events of {run} at sequence {seq}: {reason}")),
         other => other.into(),
     }
 }

@@ -44,15 +44,19 @@ const RETRY: Duration = Duration::from_millis(2);
 /// Makes a store of a blank file, brings an old one up to date, and refuses what is neither.
 /// Any number of processes may do this to one file at once.
 pub(crate) fn prepare(connection: &Connection, path: &Path, options: &SqliteOptions) -> Result<(), Failure> {
+    // SQLite's own waiting would hold a lock that the other process waits for.
+    connection.busy_timeout(Duration::ZERO)?;
     let deadline = Instant::now() + options.busy_timeout;
     match patiently(deadline, || identify(connection, path))? {
         Identity::Store(found) => refuse_newer(found)?,
-        Identity::Blank if options.create => {}
+        Identity::Blank if options.create => skip_journal(connection)?,
         Identity::Blank => return Err(not_a_store(path, "it is empty")),
     }
     patiently(deadline, || use_wal(connection))?;
     patiently(deadline, || migrate(connection, path))?;
-    check_tables(connection, path)
+    patiently(deadline, || check_tables(connection, path))?;
+    connection.busy_timeout(options.busy_timeout)?;
+    Ok(())
 }
 
 /// Refuses a file whose tables are not those of a store, whatever its header says.
@@ -70,6 +74,15 @@ fn refuse_newer(found: u32) -> Result<(), Failure> {
         return Err(StoreError::TooNew { found, known: KNOWN }.into());
     }
     Ok(())
+}
+
+/// A blank file has nothing a journal could bring back, and keeping one costs four syncs.
+fn skip_journal(connection: &Connection) -> Result<(), Failure> {
+    match connection.query_row("PRAGMA journal_mode = MEMORY", (), |_| Ok(())).map_err(Failure::from) {
+        // Another process is making the store; it has seen to the journal.
+        Err(failure) if failure.is_busy() => Ok(()),
+        done => done,
+    }
 }
 
 fn use_wal(connection: &Connection) -> Result<(), Failure> {

@@ -73,6 +73,9 @@ impl SqliteStore {
         if !path.exists() && (options.read_only || !options.create) {
             return Err(StoreError::Missing { place: path.display().to_string() });
         }
+        if path.is_dir() {
+            return Err(connect::not_a_store(&path, "it is a folder").into());
+        }
         let followers = Arc::new(Followers::default());
         let source = Source { path, busy_timeout: options.busy_timeout, leave_at_rest: options.read_only };
         let readers = Readers::new(source.clone(), options.readers);
@@ -115,8 +118,8 @@ async fn start_writer(
     let open = move || -> Result<_, Failure> {
         let access = if options.create { Access::Create } else { Access::Write };
         let mut connection = connect::connect(&path, access, options.busy_timeout)?;
-        connection.execute_batch(options.synchronous.pragma())?;
         schema::prepare(&connection, &path, &options)?;
+        connection.execute_batch(options.synchronous.pragma())?;
         let checkpoints = Checkpoints::watch(&mut connection, &path)?;
         Ok((connection, Surroundings { clock: options.clock, followers, failpoint: options.failpoint, checkpoints }))
     };

@@ -394,3 +394,6 @@ impl Groups<'_> {
 fn stopped_midway() -> StoreError {
     StoreError::Unavailable { reason: "the transaction was rolled back".into() }
 }
+
+#[cfg(test)]
+mod tests;
