@@ -20,6 +20,10 @@ const APPLICATION_ID: i64 = 0x4172_7461;
 const HARDEN: &str = "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0; \
                       PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON; PRAGMA temp_store = MEMORY;";
 
+const IDENTITY: &str = "SELECT (SELECT count(*) FROM sqlite_schema), \
+                        (SELECT application_id FROM pragma_application_id), \
+                        (SELECT user_version FROM pragma_user_version)";
+
 /// Largest row: the largest piece of content, and room for its other columns.
 const MAX_ROW_BYTES: i32 = 17 * 1024 * 1024;
 /// Longest statement; this crate's own are far shorter.
@@ -75,11 +79,10 @@ pub(crate) fn connect(path: &Path, access: Access, busy: Duration) -> Result<Con
     Ok(connection)
 }
 
-/// Says what a file is, reading three values of its header and the number of its tables.
+/// Says what a file is. It asks once, because another process may be making the store just now.
 pub(crate) fn identify(connection: &Connection, path: &Path) -> Result<Identity, Failure> {
-    let ask = |sql: &str| connection.query_row(sql, (), |row| row.get::<_, i64>(0)).map_err(|e| opening(e, path));
-    let tables = ask("SELECT count(*) FROM sqlite_schema")?;
-    let (application, version) = (ask("PRAGMA application_id")?, ask("PRAGMA user_version")?);
+    let found = connection.query_row(IDENTITY, (), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+    let (tables, application, version): (i64, i64, i64) = found.map_err(|error| opening(error, path))?;
     match (application, tables) {
         (APPLICATION_ID, 1..) => match u32::try_from(version) {
             Ok(version @ 1..) => Ok(Identity::Store(version)),
