@@ -9,8 +9,8 @@ use crate::{
     ContentRef, IncarnationId, RequestId, RunState, Status, StepKey, Timestamp, ToolStep, ToolVersion,
     cycle::{Attempt, Settled, ToolCycle},
     event::{
-        Body, Cause, Closing, Doubt, Effect, LateOutcome, Outcome, Resolution, RunFinished, Success, ToolCompleted,
-        ToolFailure, ToolSignature,
+        Body, Cause, Doubt, Effect, LateOutcome, Outcome, Resolution, Success, ToolCompleted, ToolFailure,
+        ToolSignature,
     },
 };
 
@@ -341,14 +341,6 @@ pub fn record_outcome(state: &RunState, step: &StepKey, done: ToolCompleted) -> 
 pub fn owner_lost(request: RequestId) -> ToolCompleted {
     let doubt = Doubt { cause: Cause::OwnerLost, error: None };
     ToolCompleted { elapsed_us: 0, outcome: Outcome::Unknown(doubt), request }
-}
-
-/// Returns the run's last event if a closing run can end once the steps `settling` have.
-#[must_use]
-pub fn closes(state: &RunState, closing: Option<Closing>, settling: &[&StepKey]) -> Option<RunFinished> {
-    let closing = closing.or(state.closing())?;
-    let waits = state.pending().any(|pending| !settling.contains(&pending));
-    (!waits).then_some(RunFinished { outcome: closing.into() })
 }
 
 fn drivable(state: &RunState) -> Result<(), Refused> {

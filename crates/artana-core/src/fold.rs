@@ -3,13 +3,13 @@
 //! An event is checked before anything changes, so a refused event leaves the state as it was.
 //! Steps are indexed by key, so that a step costs the same in a short run and in a long one.
 
-use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     Capability, ContentRef, Event, Genesis, Head, IncarnationId, Limits, RunRef, RunView, Seq, Status, StepKey,
     Timestamp,
     cycle::{IllegalTransition, ToolCycle, ToolEvent},
-    event::{Body, Closing, Effect, RunOutcome, RunStarted, ToolRequested, ToolSignature},
+    event::{Body, Closing, Effect, RunFinished, RunOutcome, RunStarted, ToolRequested, ToolSignature},
 };
 
 /// Behaviour flags this build understands.
@@ -86,17 +86,32 @@ pub struct ToolStep {
 pub struct RunState {
     genesis: Genesis,
     started: RunStarted,
-    head: Head,
     started_at: Timestamp,
+    now: Summary,
+    steps: BTreeMap<StepKey, Step>,
+}
+
+/// The part of a state that does not grow with the run's length.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Summary {
+    head: Head,
     updated_at: Timestamp,
     closing: Option<Closing>,
     finished: Option<RunOutcome>,
     foreign: Option<String>,
-    steps: BTreeMap<StepKey, Step>,
+    steps: u64,
     pending: BTreeSet<StepKey>,
     unknown: u64,
     last_step: Option<StepKey>,
     failed_step: Option<StepKey>,
+}
+
+/// A state with events added that may never be committed: what a batch would leave behind.
+#[derive(Debug, Clone)]
+pub struct Projection<'a> {
+    state: &'a RunState,
+    now: Summary,
+    changed: BTreeMap<StepKey, ToolStep>,
 }
 
 impl RunState {
@@ -111,21 +126,20 @@ impl RunState {
             return Err(FoldError::Start);
         }
         let unknown_flag = started.flags.iter().find(|flag| !KNOWN_FLAGS.contains(&flag.as_str()));
-        Ok(Self {
-            genesis: started.genesis.of(run),
-            started: started.clone(),
+        let now = Summary {
             head: first.head(),
-            started_at: first.at(),
             updated_at: first.at(),
             closing: None,
             finished: None,
             foreign: unknown_flag.map(|flag| format!("flag {flag}")),
-            steps: BTreeMap::new(),
+            steps: 0,
             pending: BTreeSet::new(),
             unknown: 0,
             last_step: None,
             failed_step: None,
-        })
+        };
+        let genesis = started.genesis.of(run);
+        Ok(Self { genesis, started: started.clone(), started_at: first.at(), now, steps: BTreeMap::new() })
     }
 
     /// Adds the next event.
@@ -134,126 +148,56 @@ impl RunState {
     ///
     /// [`FoldError`] when it may not follow; the state is then unchanged.
     pub fn apply(&mut self, event: &Event) -> Result<(), FoldError> {
-        if event.seq() != self.head.seq.next() || event.record().prev_hash != self.head.hash {
-            return Err(FoldError::NotNext { expected: self.head.seq.next(), found: event.seq() });
+        let last = event.step().and_then(|key| tool_step(&self.steps, key));
+        let next = self.now.advance(last, event)?;
+        if let Body::GrantGiven(grant) = event.body() {
+            self.started.capabilities.clone_from(&grant.capabilities);
+            self.started.limits = grant.limits;
         }
-        let step = self.step_after(event)?;
-        self.apply_run(event)?;
-        if let (Some(key), Some(next)) = (event.step(), step) {
-            self.put(key, next);
-        }
-        if let Some(key) = event.step() {
-            self.last_step = Some(key.clone());
-        }
-        self.head = event.head();
-        self.updated_at = event.at();
-        Ok(())
-    }
-
-    /// Returns the step an event leaves behind, without changing anything.
-    ///
-    /// # Errors
-    ///
-    /// [`FoldError`] when the event may not follow in its step.
-    pub fn step_after(&self, event: &Event) -> Result<Option<ToolStep>, FoldError> {
-        next_step(event.step().and_then(|key| self.tool_step(key)), event)
-    }
-
-    fn apply_run(&mut self, event: &Event) -> Result<(), FoldError> {
-        let status = self.status();
-        let refused = |kind| Err(FoldError::Status { kind, status });
-        match event.body() {
-            Body::RunStarted(_) => return Err(FoldError::Start),
-            Body::ToolRequested(_) if !self.admits_effects() => return refused("tool_requested"),
-            Body::CancelRequested(_) if self.finished.is_some() || self.closing.is_some() => {
-                return refused("cancel_requested");
-            }
-            Body::RunFinished(end) if !self.may_finish(end.outcome) => return refused("run_finished"),
-            Body::GrantGiven(_) if self.finished.is_some() => return refused("grant_given"),
-            Body::CancelRequested(asked) => self.closing = Some(asked.closing),
-            Body::RunFinished(end) => self.finished = Some(end.outcome),
-            Body::GrantGiven(grant) => {
-                self.started.capabilities.clone_from(&grant.capabilities);
-                self.started.limits = grant.limits;
-            }
-            Body::Other => {
-                self.foreign.get_or_insert_with(|| format!("event kind {}", event.kind()));
-            }
-            _ => {}
+        if let (Some(key), Some(next)) = (event.step(), next) {
+            self.steps.insert(key.clone(), Step::Tool(next));
         }
         Ok(())
     }
 
-    fn put(&mut self, key: &StepKey, next: ToolStep) {
-        if next.cycle.is_pending() {
-            self.pending.insert(key.clone());
-        } else {
-            self.pending.remove(key);
-        }
-        // A late outcome that is evidence only leaves a settled step as it was, and clears nothing.
-        let changed = self.tool_step(key).is_none_or(|last| last.cycle != next.cycle);
-        match &next.cycle {
-            ToolCycle::Failed(_) if changed => self.failed_step = Some(key.clone()),
-            ToolCycle::Succeeded(_) if changed => self.failed_step = None,
-            _ => {}
-        }
-        self.unknown += u64::from(next.cycle.is_unknown());
-        match self.steps.entry(key.clone()) {
-            Entry::Vacant(vacant) => drop(vacant.insert(Step::Tool(next))),
-            Entry::Occupied(mut old) => {
-                let Step::Tool(last) = old.insert(Step::Tool(next));
-                self.unknown -= u64::from(last.cycle.is_unknown());
-            }
-        }
+    /// Begins a projection, which leaves this state as it is.
+    #[must_use]
+    pub fn project(&self) -> Projection<'_> {
+        Projection { state: self, now: self.now.clone(), changed: BTreeMap::new() }
     }
 
     /// Returns whether a new effect may start.
     #[must_use]
     pub fn admits_effects(&self) -> bool {
-        self.finished.is_none() && self.closing.is_none()
-    }
-
-    /// Returns whether the run may end this way now.
-    ///
-    /// Ending by itself needs every step settled; ending by failure or cancellation needs to have
-    /// been announced and nothing under way, and leaves doubts to be resolved later.
-    #[must_use]
-    pub fn may_finish(&self, outcome: RunOutcome) -> bool {
-        let announced = self.closing.map(RunOutcome::from);
-        let settled = self.pending.is_empty() && (outcome != RunOutcome::Completed || self.unknown == 0);
-        let fits = if outcome == RunOutcome::Completed { announced.is_none() } else { announced == Some(outcome) };
-        self.finished.is_none() && settled && fits
+        self.now.finished.is_none() && self.now.closing.is_none()
     }
 
     /// Returns where the run stands.
     #[must_use]
     pub fn status(&self) -> Status {
-        match (self.finished, self.closing) {
-            (Some(RunOutcome::Completed), _) => Status::Completed,
-            (Some(RunOutcome::Failed), _) => Status::Failed,
-            (Some(RunOutcome::Cancelled), _) => Status::Cancelled,
-            (None, Some(_)) => Status::Cancelling,
-            (None, None) if self.unknown > 0 => Status::NeedsReconciliation,
-            (None, None) => Status::Running,
-        }
+        self.now.status()
     }
 
     /// Returns the run's row in a listing.
     #[must_use]
     pub fn view(&self) -> RunView {
+        self.view_of(&self.now)
+    }
+
+    fn view_of(&self, now: &Summary) -> RunView {
         RunView {
             run: self.genesis.run.clone(),
             root: self.genesis.root.clone(),
             parent: self.genesis.parent.clone(),
-            status: self.status(),
-            head: self.head,
+            status: now.status(),
+            head: now.head,
             started_at: self.started_at,
-            updated_at: self.updated_at,
-            steps: self.steps.len() as u64,
-            pending: self.pending.len() as u64,
-            unknown: self.unknown,
-            last_step: self.last_step.clone(),
-            failed_step: self.failed_step.clone(),
+            updated_at: now.updated_at,
+            steps: now.steps,
+            pending: now.pending.len() as u64,
+            unknown: now.unknown,
+            last_step: now.last_step.clone(),
+            failed_step: now.failed_step.clone(),
             labels: self.started.labels.clone(),
             queued: None,
         }
@@ -292,19 +236,19 @@ impl RunState {
     /// Returns the end of the chain.
     #[must_use]
     pub fn head(&self) -> Head {
-        self.head
+        self.now.head
     }
 
     /// Returns how the run is closing, if it is and has not ended.
     #[must_use]
     pub fn closing(&self) -> Option<Closing> {
-        self.closing.filter(|_| self.finished.is_none())
+        self.now.closing.filter(|_| self.now.finished.is_none())
     }
 
     /// Names the first flag or event kind this build does not know; such a run may not be driven.
     #[must_use]
     pub fn foreign(&self) -> Option<&str> {
-        self.foreign.as_deref()
+        self.now.foreign.as_deref()
     }
 
     /// Borrows a step.
@@ -316,8 +260,7 @@ impl RunState {
     /// Borrows a tool step.
     #[must_use]
     pub fn tool_step(&self, key: &StepKey) -> Option<&ToolStep> {
-        let Step::Tool(step) = self.steps.get(key)?;
-        Some(step)
+        tool_step(&self.steps, key)
     }
 
     /// Lists all steps by key.
@@ -327,7 +270,7 @@ impl RunState {
 
     /// Lists the steps under way.
     pub fn pending(&self) -> impl Iterator<Item = &StepKey> {
-        self.pending.iter()
+        self.now.pending.iter()
     }
 
     /// Returns who is working on a step, if anybody is.
@@ -335,6 +278,125 @@ impl RunState {
     pub fn owner(&self, key: &StepKey) -> Option<IncarnationId> {
         self.tool_step(key)?.cycle.owner()
     }
+}
+
+impl Projection<'_> {
+    /// Adds the next event.
+    ///
+    /// # Errors
+    ///
+    /// [`FoldError`] when it may not follow; the projection is then unchanged.
+    pub fn apply(&mut self, event: &Event) -> Result<(), FoldError> {
+        let last = event.step().and_then(|key| self.changed.get(key).or_else(|| self.state.tool_step(key)));
+        let next = self.now.advance(last, event)?;
+        if let (Some(key), Some(next)) = (event.step(), next) {
+            self.changed.insert(key.clone(), next);
+        }
+        Ok(())
+    }
+
+    /// Returns the run's last event if it is closing and nothing is under way any more.
+    #[must_use]
+    pub fn closes(&self) -> Option<RunFinished> {
+        let closing = self.now.closing.filter(|_| self.now.finished.is_none() && self.now.pending.is_empty())?;
+        Some(RunFinished { outcome: closing.into() })
+    }
+
+    /// Returns the end of the projected chain.
+    #[must_use]
+    pub fn head(&self) -> Head {
+        self.now.head
+    }
+
+    /// Returns the run's row in a listing as the projection leaves it.
+    #[must_use]
+    pub fn view(&self) -> RunView {
+        self.state.view_of(&self.now)
+    }
+}
+
+impl Summary {
+    /// Checks an event against everything, then moves on. `last` is the event's step as it stands;
+    /// the step it leaves behind is returned.
+    fn advance(&mut self, last: Option<&ToolStep>, event: &Event) -> Result<Option<ToolStep>, FoldError> {
+        if event.seq() != self.head.seq.next() || event.record().prev_hash != self.head.hash {
+            return Err(FoldError::NotNext { expected: self.head.seq.next(), found: event.seq() });
+        }
+        self.check(event)?;
+        let next = next_step(last, event)?;
+        match event.body() {
+            Body::CancelRequested(asked) => self.closing = Some(asked.closing),
+            Body::RunFinished(end) => self.finished = Some(end.outcome),
+            Body::Other => {
+                self.foreign.get_or_insert_with(|| format!("event kind {}", event.kind()));
+            }
+            _ => {}
+        }
+        if let (Some(key), Some(next)) = (event.step(), &next) {
+            self.count(key, last, next);
+        }
+        if let Some(key) = event.step() {
+            self.last_step = Some(key.clone());
+        }
+        self.head = event.head();
+        self.updated_at = event.at();
+        Ok(next)
+    }
+
+    fn check(&self, event: &Event) -> Result<(), FoldError> {
+        let open = self.finished.is_none();
+        let admitted = match event.body() {
+            Body::RunStarted(_) => return Err(FoldError::Start),
+            Body::ToolRequested(_) | Body::CancelRequested(_) => open && self.closing.is_none(),
+            Body::RunFinished(end) => self.may_finish(end.outcome),
+            Body::GrantGiven(_) => open,
+            _ => true,
+        };
+        if admitted { Ok(()) } else { Err(FoldError::Status { kind: event.body().kind(), status: self.status() }) }
+    }
+
+    /// Ending by itself needs every step settled; ending by failure or cancellation needs to have
+    /// been announced and nothing under way, and leaves doubts to be resolved later.
+    fn may_finish(&self, outcome: RunOutcome) -> bool {
+        let announced = self.closing.map(RunOutcome::from);
+        let settled = self.pending.is_empty() && (outcome != RunOutcome::Completed || self.unknown == 0);
+        let fits = if outcome == RunOutcome::Completed { announced.is_none() } else { announced == Some(outcome) };
+        self.finished.is_none() && settled && fits
+    }
+
+    fn count(&mut self, key: &StepKey, last: Option<&ToolStep>, next: &ToolStep) {
+        if next.cycle.is_pending() {
+            self.pending.insert(key.clone());
+        } else {
+            self.pending.remove(key);
+        }
+        // A late outcome that is evidence only leaves a settled step as it was, and clears nothing.
+        let changed = last.is_none_or(|last| last.cycle != next.cycle);
+        match &next.cycle {
+            ToolCycle::Failed(_) if changed => self.failed_step = Some(key.clone()),
+            ToolCycle::Succeeded(_) if changed => self.failed_step = None,
+            _ => {}
+        }
+        self.steps += u64::from(last.is_none());
+        self.unknown += u64::from(next.cycle.is_unknown());
+        self.unknown -= u64::from(last.is_some_and(|last| last.cycle.is_unknown()));
+    }
+
+    fn status(&self) -> Status {
+        match (self.finished, self.closing) {
+            (Some(RunOutcome::Completed), _) => Status::Completed,
+            (Some(RunOutcome::Failed), _) => Status::Failed,
+            (Some(RunOutcome::Cancelled), _) => Status::Cancelled,
+            (None, Some(_)) => Status::Cancelling,
+            (None, None) if self.unknown > 0 => Status::NeedsReconciliation,
+            (None, None) => Status::Running,
+        }
+    }
+}
+
+fn tool_step<'a>(steps: &'a BTreeMap<StepKey, Step>, key: &StepKey) -> Option<&'a ToolStep> {
+    let Step::Tool(step) = steps.get(key)?;
+    Some(step)
 }
 
 fn next_step(last: Option<&ToolStep>, event: &Event) -> Result<Option<ToolStep>, FoldError> {

@@ -28,8 +28,8 @@ pub mod verify;
 mod view;
 
 pub use content::{Content, ContentRef, ContentType};
-pub use digest::{ChainHash, Digest, HexError, KeyId, RunKey, TenantKey, effect_key};
-pub use fold::{FoldError, RunState, Step, ToolStep};
+pub use digest::{ChainHash, Digest, Digester, HexError, KeyId, RunKey, TenantKey, effect_key};
+pub use fold::{FoldError, Projection, RunState, Step, ToolStep};
 pub use frame::{Frame, tag};
 pub use genesis::{Genesis, ParentLink};
 pub use id::{
@@ -37,7 +37,7 @@ pub use id::{
     ToolName, ToolVersion,
 };
 pub use money::{MoneyError, Usd};
-pub use record::{Draft, Event, Head, RawText, Record, Seq, Stamp, seal};
-pub use tenant::{Exceeded, Limits, Tenant};
+pub use record::{Draft, Event, Head, PayloadTooLarge, RawText, Record, Seq, Stamp, seal};
+pub use tenant::{Exceeded, Limits, Tenant, TenantError};
 pub use time::Timestamp;
 pub use view::{Queued, RunView, Status};

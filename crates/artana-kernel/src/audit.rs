@@ -1,0 +1,249 @@
+//! Verification of a run where it is stored: chain, vocabulary, head, keys, content, view.
+//! It looks at the store as it is, never at what this process remembers.
+
+use std::collections::HashSet;
+
+use artana_core::{
+    ContentRef, Digest, Head, RunId, RunKey, RunRef, Seq, Tenant, TenantId,
+    limits::{MAX_CONTENT_BATCH, MAX_PAGE_EVENTS},
+    verify::{BreakKind, ChainBreak, Ledger, Stored, check_content},
+};
+use artana_ports::{EventStore, Listed};
+
+use crate::{Error, Kernel, Run, load::root_of};
+
+/// How far a verification's word goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Level {
+    /// The ledger contradicts nothing that is stored with it. Nothing kept elsewhere was asked,
+    /// so a full rewrite or an old copy by the database's owner would go unseen.
+    InternallyConsistent,
+    /// The ledger is broken.
+    Broken,
+}
+
+impl std::fmt::Display for Level {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::InternallyConsistent => "internally consistent, not anchored",
+            Self::Broken => "broken",
+        })
+    }
+}
+
+/// Whether derived rows were rebuilt and compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "they were or they were not")]
+pub enum Views {
+    /// They were, and agree.
+    Checked,
+    /// They were not: the run holds something a newer version wrote, or is broken before that.
+    NotChecked,
+}
+
+/// What a verification found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifyReport {
+    /// The run.
+    pub run: RunRef,
+    /// How far the word goes.
+    pub level: Level,
+    /// The end of the chain as far as it holds.
+    pub head: Option<Head>,
+    /// How many events hold.
+    pub events: u64,
+    /// How many references to content were checked.
+    pub content: u64,
+    /// Whether derived rows were compared.
+    pub views: Views,
+    /// The first break.
+    pub first_break: Option<ChainBreak>,
+}
+
+impl VerifyReport {
+    /// Returns whether nothing is broken.
+    #[must_use]
+    pub fn is_ok(&self) -> bool {
+        self.first_break.is_none()
+    }
+}
+
+impl Run {
+    /// Verifies the run where it is stored.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`]: a store that does not answer is unavailable, never invalid. A break is no error.
+    pub async fn verify(&self) -> Result<VerifyReport, Error> {
+        self.journal.shared.open()?;
+        verify(&*self.journal.shared.store, self.name()).await
+    }
+}
+
+impl Kernel {
+    /// Verifies a run without opening it, so that a broken one can be verified too.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::RunNotFound`]; [`Error::Store`].
+    pub async fn verify(&self, tenant: &Tenant, id: &str) -> Result<VerifyReport, Error> {
+        self.0.open()?;
+        let run = RunRef::new(tenant.id()?.clone(), RunId::parse(id)?);
+        verify(&*self.0.store, &run).await
+    }
+}
+
+async fn verify(store: &dyn EventStore, run: &RunRef) -> Result<VerifyReport, Error> {
+    let mut audit = Audit { ledger: Ledger::new(run.clone()), content: 0, later: None, seen: HashSet::new() };
+    let found = audit.run(store, run).await?;
+    let (views, first_break) = match found {
+        Ok(views) => (views, None),
+        Err(found) => (Views::NotChecked, Some(found)),
+    };
+    Ok(VerifyReport {
+        run: run.clone(),
+        level: if first_break.is_some() { Level::Broken } else { Level::InternallyConsistent },
+        head: audit.ledger.head(),
+        events: audit.ledger.head().map_or(0, |head| head.seq.get()),
+        content: audit.content,
+        views,
+        first_break,
+    })
+}
+
+/// A verification under way. A break in the chain goes before one in content, wherever they are.
+struct Audit {
+    ledger: Ledger,
+    content: u64,
+    later: Option<ChainBreak>,
+    /// Digests that were checked, up to a bound; beyond it some are checked again.
+    seen: HashSet<(Digest, u64)>,
+}
+
+const MAX_SEEN: usize = 1_000_000;
+
+type Checked<T> = Result<Result<T, ChainBreak>, Error>;
+
+macro_rules! sound {
+    ($checked:expr) => {
+        match $checked {
+            Ok(value) => value,
+            Err(broken) => return Ok(Err(broken)),
+        }
+    };
+}
+
+impl Audit {
+    async fn run(&mut self, store: &dyn EventStore, run: &RunRef) -> Checked<Views> {
+        let head = store.head(run).await?;
+        let mut after = Seq::ZERO;
+        let mut key = None;
+        loop {
+            let page = store.read(run, after, MAX_PAGE_EVENTS).await?;
+            if page.is_empty() && after == Seq::ZERO && head.is_none() {
+                return Err(Error::RunNotFound { run: run.clone() });
+            }
+            let full = page.len() == MAX_PAGE_EVENTS as usize;
+            let mut wanted = Vec::new();
+            for record in &page {
+                let found = sound!(self.ledger.push(record));
+                wanted.extend(found.into_iter().map(|reference| (record.seq, reference)));
+                after = record.seq;
+            }
+            self.check_page(store, &mut key, wanted).await?;
+            if !full {
+                break;
+            }
+        }
+        self.conclude(store, run, head, key).await
+    }
+
+    /// The head is read again where the run has moved on since.
+    async fn conclude(
+        &mut self,
+        store: &dyn EventStore,
+        run: &RunRef,
+        first: Option<Head>,
+        key: Option<Option<RunKey>>,
+    ) -> Checked<Views> {
+        let head = if first == self.ledger.head() { first } else { store.head(run).await? };
+        sound!(self.ledger.finish(head.as_ref()));
+        sound!(self.ledger.check_key(key.flatten().as_ref()));
+        let tenant_key = store.tenant_key(&run.tenant, None).await?;
+        sound!(self.ledger.check_tenant_key(tenant_key.map(|key| key.id())));
+        if let Some(broken) = self.later.take() {
+            return Ok(Err(broken));
+        }
+        self.check_view(store, run).await
+    }
+
+    async fn check_view(&self, store: &dyn EventStore, run: &RunRef) -> Checked<Views> {
+        let at = self.ledger.head().map_or(Seq::ZERO, |head| head.seq);
+        let broken = |found: String| Ok(Err(ChainBreak::new(BreakKind::ViewMismatch, at, "the run's row", found)));
+        match store.view(run).await? {
+            Some(Listed::View(view)) => {
+                let checked = sound!(self.ledger.check_view(&view));
+                Ok(Ok(if checked.is_some() { Views::Checked } else { Views::NotChecked }))
+            }
+            Some(Listed::Broken { why, .. }) => broken(why),
+            None => broken("none".into()),
+        }
+    }
+
+    /// Checks the content a page refers to and keeps the first break for later.
+    async fn check_page(
+        &mut self,
+        store: &dyn EventStore,
+        key: &mut Option<Option<RunKey>>,
+        mut wanted: Vec<(Seq, ContentRef)>,
+    ) -> Result<(), Error> {
+        let Some(state) = self.ledger.state() else { return Ok(()) };
+        let root = root_of(state.genesis());
+        if key.is_none() {
+            *key = Some(store.run_key(&root).await?);
+        }
+        let Some(Some(key)) = key else { return Ok(()) };
+        if self.later.is_some() {
+            return Ok(());
+        }
+        let digester = key.digester();
+        wanted.retain(|(_, reference)| !self.seen.contains(&(reference.digest, reference.len)));
+        for batch in wanted.chunks(MAX_CONTENT_BATCH) {
+            let digests: Vec<Digest> = batch.iter().map(|(_, reference)| reference.digest).collect();
+            let stored = store.content(&root, &digests).await?;
+            for ((seq, reference), stored) in batch.iter().zip(&stored) {
+                let erased = erased(store, &root.tenant, reference, stored).await?;
+                let checked = check_content(*seq, reference, stored, |b| digester.digest(b), |_, _| erased);
+                self.content += 1;
+                if let Err(broken) = checked {
+                    self.later = Some(broken);
+                    return Ok(());
+                }
+                if self.seen.len() < MAX_SEEN {
+                    self.seen.insert((reference.digest, reference.len));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Asks the event a tombstone names whether it lists the digest.
+async fn erased(
+    store: &dyn EventStore,
+    tenant: &TenantId,
+    reference: &ContentRef,
+    stored: &Stored,
+) -> Result<bool, Error> {
+    let Stored::Erased { run, seq } = stored else { return Ok(false) };
+    let Ok(run) = RunId::parse(run) else { return Ok(false) };
+    let before = Seq::new(seq.get().saturating_sub(1));
+    let rows = store.read(&RunRef::new(tenant.clone(), run), before, 1).await?;
+    let Some(row) = rows.first().filter(|row| row.seq == *seq) else { return Ok(false) };
+    let listed = artana_core::json::parse(&row.payload).ok().and_then(|payload| {
+        let digests = payload.get("digests")?.as_array()?;
+        Some(digests.iter().any(|digest| digest.as_str() == Some(&reference.digest.to_string())))
+    });
+    Ok(row.kind.as_str() == Some("content_erased") && listed.unwrap_or(false))
+}

@@ -1,0 +1,152 @@
+//! A tool call as the caller sees it: the chain that asks, and the answer.
+
+use std::{
+    future::{Future, IntoFuture},
+    marker::PhantomData,
+    pin::Pin,
+};
+
+use artana_core::{IdError, RequestId, StepKey, decide::ToolChange, json};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{Error, Run, invoke, invoke::Invocation, perform::Done};
+
+/// A tool call, not yet made. Await it.
+///
+/// # Cancellation
+///
+/// Dropping the future detaches: an effect that has begun runs to its outcome, which is recorded.
+#[derive(Debug)]
+pub struct ToolCall<O> {
+    run: Run,
+    step: Result<StepKey, IdError>,
+    tool: String,
+    args: Result<Vec<u8>, String>,
+    output: PhantomData<fn() -> O>,
+}
+
+/// A reconciliation, not yet made. Await it.
+///
+/// # Cancellation
+///
+/// As for [`ToolCall`].
+#[derive(Debug)]
+pub struct ReconcileCall<O>(pub(crate) ToolCall<O>);
+
+impl<O> ToolCall<O> {
+    pub(crate) fn typed(run: Run, step: Result<StepKey, IdError>, tool: &str, args: &impl Serialize) -> Self {
+        let args = serde_json::to_value(args).map_err(|_| "they cannot be written as JSON".to_owned());
+        let args = args.and_then(|args| json::to_canonical(&args).map_err(|error| error.to_string()));
+        Self { run, step, tool: tool.into(), args, output: PhantomData }
+    }
+
+    pub(crate) fn raw(run: Run, step: Result<StepKey, IdError>, tool: &str, args: Vec<u8>) -> Self {
+        Self { run, step, tool: tool.into(), args: Ok(args), output: PhantomData }
+    }
+
+    fn invocation(self) -> Result<Invocation, Error> {
+        Invocation::new(self.run, self.step?, &self.tool, self.args)
+    }
+}
+
+impl<O: DeserializeOwned> IntoFuture for ToolCall<O> {
+    type Output = Result<ToolAnswer<O>, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let invocation = self.invocation();
+        Box::pin(async move {
+            let invocation = invocation?;
+            ToolAnswer::read(&invocation, invoke::call(&invocation).await?)
+        })
+    }
+}
+
+impl<O: DeserializeOwned> IntoFuture for ReconcileCall<O> {
+    type Output = Result<ToolAnswer<O>, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let invocation = self.0.invocation();
+        Box::pin(async move {
+            let invocation = invocation?;
+            ToolAnswer::read(&invocation, crate::reconcile::reconcile(&invocation).await?)
+        })
+    }
+}
+
+/// A tool's recorded answer.
+#[derive(Debug, Clone)]
+pub struct ToolAnswer<O> {
+    output: O,
+    done: Done,
+}
+
+impl<O: DeserializeOwned> ToolAnswer<O> {
+    fn read(invocation: &Invocation, done: Done) -> Result<Self, Error> {
+        let output = json::parse(&done.result).map_err(|error| error.to_string());
+        let output = output.and_then(|value| serde_json::from_value(value).map_err(|error| kind_of(&error)));
+        match output {
+            Ok(output) => Ok(Self { output, done }),
+            Err(problem) => {
+                let run = invocation.run.name().clone();
+                Err(Error::Output { run, step: invocation.ask.step.clone(), problem })
+            }
+        }
+    }
+}
+
+/// Says what serde disliked without its message, which may quote values.
+fn kind_of(error: &serde_json::Error) -> String {
+    format!("{:?} error", error.classify())
+}
+
+impl<O> ToolAnswer<O> {
+    /// Borrows the result.
+    #[must_use]
+    pub fn output(&self) -> &O {
+        &self.output
+    }
+
+    /// Gives up the result.
+    #[must_use]
+    pub fn into_output(self) -> O {
+        self.output
+    }
+
+    /// Borrows the result's bytes exactly as the tool returned them.
+    #[must_use]
+    pub fn raw(&self) -> &[u8] {
+        &self.done.result
+    }
+
+    /// Returns whether the ledger answered.
+    #[must_use]
+    pub fn is_replayed(&self) -> bool {
+        self.done.replayed
+    }
+
+    /// Returns how many attempts were made.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.done.attempts
+    }
+
+    /// Returns the request the answer belongs to.
+    #[must_use]
+    pub fn request(&self) -> RequestId {
+        self.done.request
+    }
+
+    /// Returns how the tool has changed since the answer was recorded, if it has.
+    #[must_use]
+    pub fn tool_change(&self) -> Option<&ToolChange> {
+        self.done.change.as_ref()
+    }
+
+    /// Returns the provider's own id of the effect, if the tool gave one.
+    #[must_use]
+    pub fn effect_id(&self) -> Option<&str> {
+        self.done.effect_id.as_deref()
+    }
+}

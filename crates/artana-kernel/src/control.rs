@@ -1,0 +1,226 @@
+//! Ending a run and resolving doubts: what its own code, a person or the outside world decides.
+
+use std::collections::BTreeMap;
+
+use artana_core::{
+    Actor, Content, ContentRef, ContentType, IdError, RequestId, RunRef, RunState, Status, StepKey,
+    decide::{OwnerLife, Refused, decide_resolve, owner_lost},
+    event::{
+        CancelRequested, Closing, FailureCategory, Resolution, Resolver, RunFinished, RunOutcome, Success, ToolFailure,
+        ToolResolved,
+    },
+    json,
+};
+
+use crate::{
+    Error, Run,
+    error::kernel_actor,
+    journal::{Capacity, Facts, Journal, Plan},
+};
+
+/// What a person established about a call in doubt, and on what evidence.
+#[derive(Debug, Clone)]
+pub struct Resolve {
+    by: Result<Actor, IdError>,
+    reason: String,
+    result: Option<Vec<u8>>,
+}
+
+impl Resolve {
+    /// The effect happened, with this result as JSON.
+    pub fn succeeded(by: impl AsRef<str>, result: impl Into<Vec<u8>>, reason: impl Into<String>) -> Self {
+        Self { by: Actor::parse(by), reason: reason.into(), result: Some(result.into()) }
+    }
+
+    /// The effect did not happen and will not.
+    pub fn failed(by: impl AsRef<str>, reason: impl Into<String>) -> Self {
+        Self { by: Actor::parse(by), reason: reason.into(), result: None }
+    }
+}
+
+impl Run {
+    /// Ends the run as completed. Ending a completed run again changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unfinished`] while a step is under way or in doubt, [`Error::Ended`] when the run ended otherwise.
+    pub async fn finish(&self) -> Result<(), Error> {
+        self.latest(drivable).await??;
+        let decide = |state: &RunState, facts: &Facts<'_>| {
+            match state.status() {
+                Status::Completed => return Ok(Plan::default()),
+                Status::Running => {}
+                status if status.is_finished() => return Err(Error::Ended { run: state.run().clone(), status }),
+                Status::NeedsReconciliation => {}
+                status => return Err(Error::NotRunning { run: state.run().clone(), status }),
+            }
+            let steps = open_steps(state);
+            if !steps.is_empty() {
+                return Err(Error::Unfinished { run: state.run().clone(), steps });
+            }
+            Plan::default().event(facts.id(), None, RunFinished { outcome: RunOutcome::Completed })
+        };
+        self.journal.append(Capacity::Request, None, decide).await.map(drop)
+    }
+
+    /// Gives the run up: nothing new starts, what was begun runs to its outcome, and the run then ends as failed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Ended`] when the run ended otherwise.
+    pub async fn fail(&self, reason: &str) -> Result<Status, Error> {
+        self.close_as(Closing::Failed, None, reason).await
+    }
+
+    /// Cancels the run in somebody's name: nothing new starts, what was begun runs to its outcome, and
+    /// the run then ends as cancelled. Cancelling again settles what has died meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Ended`] when the run ended otherwise.
+    pub async fn cancel(&self, by: impl AsRef<str>, reason: &str) -> Result<Status, Error> {
+        self.close_as(Closing::Cancelled, Some(Actor::parse(by)?), reason).await
+    }
+
+    async fn close_as(&self, closing: Closing, by: Option<Actor>, reason: &str) -> Result<Status, Error> {
+        self.latest(drivable).await??;
+        let journal = &self.journal;
+        let lost = lost_calls(journal).await?;
+        let (reason, content) = journal.content(ContentType::Text, reason.as_bytes().to_vec());
+        let capacity = Capacity::Outside(by.clone().unwrap_or_else(kernel_actor));
+        let asked = CancelRequested { closing, by, reason: Some(reason) };
+        let decide = move |state: &RunState, facts: &Facts<'_>| closing_plan(state, facts, &asked, &content, &lost);
+        journal.append(capacity, None, decide).await?;
+        journal.cancel.cancel();
+        for landing in journal.flights.all() {
+            landing.wait().await;
+        }
+        self.status().await
+    }
+
+    /// Resolves a call in doubt by a person's word.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OwnerAlive`] while an answer may still come, [`Error::NotInDoubt`] and
+    /// [`Error::NothingRecorded`] where there is nothing to resolve, [`Error::InvalidResult`]
+    /// when the result is not JSON.
+    pub async fn resolve(&self, step: impl AsRef<str>, resolve: Resolve) -> Result<(), Error> {
+        self.latest(drivable).await??;
+        let (step, by) = (StepKey::parse(step)?, resolve.by?);
+        let journal = &self.journal;
+        let (owner, life) = journal.owner_life(&step).await?;
+        let (reason, reason_content) = journal.content(ContentType::Text, resolve.reason.into_bytes());
+        let (outcome, result) = resolution(journal, &step, resolve.result, reason)?;
+        let content: Vec<Content> = [reason_content].into_iter().chain(result).collect();
+        let capacity = Capacity::Outside(by.clone());
+        let key = step.clone();
+        let decide = move |state: &RunState, facts: &Facts<'_>| {
+            let life = if state.owner(&key) == owner { life } else { OwnerLife::Alive };
+            let decided = decide_resolve(state, &key, life);
+            let (request, unrecorded) = decided.map_err(|refusal| refused(state.run(), &key, refusal))?;
+            let resolved = ToolResolved {
+                by: Resolver::Operator(by.clone()),
+                evidence: Some(reason),
+                outcome: outcome.clone(),
+                reconcile: None,
+                request,
+            };
+            let plan = Plan::default();
+            let plan = if unrecorded { plan.event(facts.id(), Some(&key), owner_lost(request))? } else { plan };
+            Ok(plan.event(facts.id(), Some(&key), resolved)?.content(content.clone()))
+        };
+        journal.append(capacity, Some(step), decide).await.map(drop)
+    }
+}
+
+fn resolution(
+    journal: &Journal,
+    step: &StepKey,
+    result: Option<Vec<u8>>,
+    reason: ContentRef,
+) -> Result<(Resolution, Option<Content>), Error> {
+    let Some(result) = result else {
+        let failure = ToolFailure { category: FailureCategory::Resolved, error: reason };
+        return Ok((Resolution::Failed(failure), None));
+    };
+    if let Err(error) = json::parse(&result) {
+        return Err(Error::InvalidResult { run: journal.run.clone(), step: step.clone(), problem: error.to_string() });
+    }
+    let (result, content) = journal.content(ContentType::Json, result);
+    Ok((Resolution::Succeeded(Success { effect_id: None, rejected: None, result }), Some(content)))
+}
+
+/// Plans the end of a run: the request to end, and a doubt for each call whose process is gone.
+/// The last event is added by the journal once nothing is under way.
+fn closing_plan(
+    state: &RunState,
+    facts: &Facts<'_>,
+    asked: &CancelRequested,
+    reason: &Content,
+    lost: &BTreeMap<StepKey, RequestId>,
+) -> Result<Plan, Error> {
+    let mut plan = Plan::default();
+    let status = state.status();
+    match (status, asked.closing) {
+        (Status::Failed, Closing::Failed) | (Status::Cancelled, Closing::Cancelled) => return Ok(plan),
+        _ if status.is_finished() => return Err(Error::Ended { run: state.run().clone(), status }),
+        (Status::Cancelling, _) => {}
+        _ => plan = plan.event(facts.id(), None, asked.clone())?.content([reason.clone()]),
+    }
+    for (step, request) in lost {
+        let cycle = state.tool_step(step).map(|step| &step.cycle);
+        if cycle.is_some_and(|cycle| cycle.is_pending() && cycle.request() == Some(*request)) {
+            plan = plan.event(facts.id(), Some(step), owner_lost(*request))?;
+        }
+    }
+    Ok(plan)
+}
+
+/// Finds the calls under way whose process is gone.
+async fn lost_calls(journal: &Journal) -> Result<BTreeMap<StepKey, RequestId>, Error> {
+    let pending: Vec<StepKey> = journal.with_state(|state| state.pending().cloned().collect());
+    let mut lost = BTreeMap::new();
+    for step in pending {
+        let (_, life) = journal.owner_life(&step).await?;
+        let request = journal.with_state(|state| state.tool_step(&step).and_then(|step| step.cycle.request()));
+        if let (OwnerLife::Dead, Some(request)) = (life, request) {
+            lost.insert(step, request);
+        }
+    }
+    Ok(lost)
+}
+
+fn open_steps(state: &RunState) -> Vec<StepKey> {
+    let open = |step: &artana_core::Step| match step {
+        artana_core::Step::Tool(step) => step.cycle.is_pending() || step.cycle.is_unknown(),
+        _ => false,
+    };
+    state.steps().filter(|(_, step)| open(step)).map(|(key, _)| key.clone()).collect()
+}
+
+/// Refuses to drive what this build does not wholly understand.
+pub(crate) fn drivable(state: &RunState) -> Result<(), Error> {
+    match state.foreign() {
+        Some(what) => Err(Error::FormatTooNew { run: state.run().clone(), what: what.into() }),
+        None => Ok(()),
+    }
+}
+
+/// Names a refusal that needs no comparison of arguments.
+pub(crate) fn refused(run: &RunRef, step: &StepKey, refused: Refused) -> Error {
+    let (run, step) = (run.clone(), step.clone());
+    match refused {
+        Refused::FormatTooNew(what) => Error::FormatTooNew { run, what },
+        Refused::ToolChanged(change) => Error::ToolChanged { run, step, change },
+        Refused::NeedsReconciliation { request, cause } => {
+            Error::ReconciliationRequired { run, step, request, cause, believable_at: None }
+        }
+        Refused::NeedsOperator { request } => Error::NeedsOperator { run, step, request },
+        Refused::NotRunning(status) => Error::NotRunning { run, status },
+        Refused::NothingRecorded => Error::NothingRecorded { run, step },
+        Refused::NotInDoubt => Error::NotInDoubt { run, step },
+        Refused::OwnerAlive { owner } => Error::OwnerAlive { run, step, owner },
+        other => Error::Internal(format!("an unmapped refusal in step {step}: {other:?}")),
+    }
+}

@@ -1,0 +1,403 @@
+//! The kernel's one error: what happened, in which run and step, and what to do next.
+//! A message never holds an argument, a result, a provider's words or a secret.
+
+use artana_core::{
+    Actor, Exceeded, FoldError, IdError, IncarnationId, RequestId, RunRef, Status, StepKey, Timestamp, ToolName,
+    content::BadReference,
+    decide::ToolChange,
+    event::{Cause, FailureCategory, Reason, ToolSignature},
+    json::Difference,
+    verify::ChainBreak,
+};
+use artana_ports::{AppendError, BeatError, Owner, StoreError};
+
+/// Everything a kernel call can refuse or report.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A name is not fit.
+    #[error(transparent)]
+    InvalidId(#[from] IdError),
+    /// A tenant's description is not fit.
+    #[error(transparent)]
+    InvalidTenant(#[from] artana_core::TenantError),
+    /// The tenant has no such run.
+    #[error("there is no run {run}; `artana run list` shows the tenant's runs")]
+    RunNotFound {
+        /// The run that was asked for.
+        run: RunRef,
+    },
+    /// The tenant has such a run already.
+    #[error("run {run} exists already; open it, or start one under another id")]
+    RunExists {
+        /// The run.
+        run: RunRef,
+    },
+    /// The tenant asks for more than the run was bound to.
+    #[error("run {run} was not bound to {what}; grant it explicitly, or open the run without it")]
+    ExceedsBound {
+        /// The run.
+        run: RunRef,
+        /// What it asks for.
+        what: Exceeded,
+    },
+    /// No tool of this name is registered.
+    #[error("no tool named {tool} is registered; add it to the kernel's builder")]
+    UnknownTool {
+        /// The name.
+        tool: String,
+    },
+    /// The arguments are not what the tool takes. Nothing was written.
+    #[error(
+        "the arguments of {tool} in step {step} of run {run} are refused: {problem}; correct them and call again under the same key"
+    )]
+    InvalidArguments {
+        /// The run.
+        run: RunRef,
+        /// The step.
+        step: StepKey,
+        /// The tool.
+        tool: ToolName,
+        /// What is wrong, without any value.
+        problem: String,
+    },
+    /// The result a person gave for a step is not JSON. Nothing was written.
+    #[error("the result given for step {step} of run {run} is refused: {problem}")]
+    InvalidResult {
+        /// The run.
+        run: RunRef,
+        /// The step.
+        step: StepKey,
+        /// What is wrong, without any value.
+        problem: String,
+    },
+    /// The tenant lacks the capability the tool needs. Nothing was written.
+    #[error("tool {tool} needs the capability {capability}, which the tenant of run {run} does not have")]
+    CapabilityMissing {
+        /// The run.
+        run: RunRef,
+        /// The tool.
+        tool: ToolName,
+        /// The capability.
+        capability: artana_core::Capability,
+    },
+    /// The step was recorded with another tool or other arguments. Nothing was executed.
+    #[error(
+        "step {step} of run {run} was recorded with {}; use another step key for another call",
+        described(recorded, differences)
+    )]
+    Drift {
+        /// The run.
+        run: RunRef,
+        /// The step.
+        step: StepKey,
+        /// The tool as recorded, if that is what differs.
+        recorded: Option<Box<ToolSignature>>,
+        /// Where the arguments differ, by JSON pointer.
+        differences: Vec<Difference>,
+    },
+    /// The step is unfinished and its tool has changed.
+    #[error("step {step} of run {run} is unfinished and was recorded with version {} of {}; declare that version {} accepts it, or resolve the step with `artana run resolve`", change.recorded.version, change.recorded.name, change.asked.version)]
+    ToolChanged {
+        /// The run.
+        run: RunRef,
+        /// The step.
+        step: StepKey,
+        /// What has changed.
+        change: Box<ToolChange>,
+    },
+    /// Another process is at this step.
+    #[error("step {step} of run {run} is under way in another process; ask again when it has ended")]
+    InFlight {
+        /// The run.
+        run: RunRef,
+        /// The step.
+        step: StepKey,
+        /// The process's incarnation.
+        owner: IncarnationId,
+    },
+    /// The effect may or may not have happened, and nothing is guessed.
+    #[error("the effect of step {step} of run {run} is unknown ({}); reconcile the step, or resolve it with `artana run resolve {} --step {step}`", cause_text(*cause), run.run)]
+    ReconciliationRequired {
+        /// The run.
+        run: RunRef,
+        /// The step.
+        step: StepKey,
+        /// The attempt in doubt.
+        request: RequestId,
+        /// Why it is in doubt.
+        cause: Cause,
+        /// From when on "it did not happen" can be believed, where that is known.
+        believable_at: Option<Timestamp>,
+    },
+    /// The effect is in doubt and no tool can find out.
+    #[error("nobody but a person can find out what became of step {step} of run {run}: look it up at the provider by its idempotency key, then `artana run resolve {} --step {step}`", run.run)]
+    NeedsOperator {
+        /// The run.
+        run: RunRef,
+        /// The step.
+        step: StepKey,
+        /// The attempt in doubt.
+        request: RequestId,
+    },
+    /// The tool refused, or the last of its attempts failed. The effect did not happen.
+    #[error(
+        "tool {tool} failed in step {step} of run {run} after {attempts} attempt(s); try again under a new step key"
+    )]
+    ToolFailed {
+        /// The run.
+        run: RunRef,
+        /// The step.
+        step: StepKey,
+        /// The tool.
+        tool: ToolName,
+        /// What kind of failure it was.
+        category: FailureCategory,
+        /// How many attempts were made.
+        attempts: u32,
+        /// The last attempt.
+        request: RequestId,
+        /// What the tool said.
+        message: String,
+    },
+    /// The effect happened, and the tool's answer cannot be used.
+    #[error(
+        "the effect of step {step} of run {run} happened, but its result of {len} bytes is refused ({reason:?}); the bytes are kept, and the step will not run again"
+    )]
+    ResultRejected {
+        /// The run.
+        run: RunRef,
+        /// The step.
+        step: StepKey,
+        /// What is wrong with it.
+        reason: Reason,
+        /// Its full length in bytes.
+        len: u64,
+    },
+    /// The recorded result does not fit the type that was asked for.
+    #[error("the recorded result of step {step} of run {run} does not fit the type asked for: {problem}")]
+    Output {
+        /// The run.
+        run: RunRef,
+        /// The step.
+        step: StepKey,
+        /// What does not fit, without any value.
+        problem: String,
+    },
+    /// The run starts nothing new.
+    #[error("run {run} is {status} and starts nothing new")]
+    NotRunning {
+        /// The run.
+        run: RunRef,
+        /// Where it stands.
+        status: Status,
+    },
+    /// The run cannot end while these steps are under way or in doubt.
+    #[error("run {run} cannot finish: {} step(s) are under way or in doubt, the first is {}", steps.len(), steps.first().map_or("", StepKey::as_str))]
+    Unfinished {
+        /// The run.
+        run: RunRef,
+        /// The steps.
+        steps: Vec<StepKey>,
+    },
+    /// The run ended otherwise already.
+    #[error("run {run} has ended as {status} already")]
+    Ended {
+        /// The run.
+        run: RunRef,
+        /// How it ended.
+        status: Status,
+    },
+    /// There is nothing under the key.
+    #[error("nothing is recorded under step {step} of run {run}")]
+    NothingRecorded {
+        /// The run.
+        run: RunRef,
+        /// The step.
+        step: StepKey,
+    },
+    /// The step is not in doubt.
+    #[error("step {step} of run {run} is not in doubt; there is nothing to resolve")]
+    NotInDoubt {
+        /// The run.
+        run: RunRef,
+        /// The step.
+        step: StepKey,
+    },
+    /// The process that made the call lives, and its answer may still come.
+    #[error("step {step} of run {run} is still under way; resolve it once its process is gone")]
+    OwnerAlive {
+        /// The run.
+        run: RunRef,
+        /// The step.
+        step: StepKey,
+        /// The process's incarnation.
+        owner: IncarnationId,
+    },
+    /// The run holds something a newer version wrote.
+    #[error("run {run} holds {what}, which this version does not know; use a newer version to drive it")]
+    FormatTooNew {
+        /// The run.
+        run: RunRef,
+        /// The flag or kind.
+        what: String,
+    },
+    /// What the step's answer consists of was erased. The step never runs again.
+    #[error("the content of step {step} of run {run} was erased")]
+    ContentErased {
+        /// The run.
+        run: RunRef,
+        /// The step.
+        step: StepKey,
+    },
+    /// The run's ledger is not what it should be.
+    #[error("the ledger of run {run} is damaged: {found}; run `artana run verify-ledger {}`", run.run)]
+    Damaged {
+        /// The run.
+        run: RunRef,
+        /// The first break.
+        found: Box<ChainBreak>,
+    },
+    /// Somebody else drives the run as a whole.
+    #[error("run {run} is driven by {} under epoch {}", by.incarnation, by.epoch)]
+    Fenced {
+        /// The run.
+        run: RunRef,
+        /// Who drives it.
+        by: Owner,
+    },
+    /// Something is too large for the format.
+    #[error("{0}")]
+    TooLarge(String),
+    /// A claim was denied.
+    #[error("a claim was denied: {0}")]
+    Denied(#[from] artana_ports::ClaimDenied),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The kernel has been closed.
+    #[error("the kernel has been closed")]
+    Closed,
+    /// The kernel broke one of its own rules; please report it.
+    #[error("internal: {0}; please report this")]
+    Internal(String),
+}
+
+impl Error {
+    /// Returns the stable code.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::InvalidId(_) => "artana::invalid_id",
+            Self::InvalidTenant(tenant) => tenant.code(),
+            Self::RunNotFound { .. } => "artana::run_not_found",
+            Self::RunExists { .. } => "artana::run_exists",
+            Self::ExceedsBound { .. } => "artana::exceeds_bound",
+            Self::UnknownTool { .. } => "artana::unknown_tool",
+            Self::InvalidArguments { .. } => "artana::invalid_arguments",
+            Self::InvalidResult { .. } => "artana::invalid_result",
+            Self::CapabilityMissing { .. } => "artana::capability_missing",
+            Self::Drift { .. } => "artana::drift",
+            Self::ToolChanged { .. } => "artana::tool_changed",
+            Self::InFlight { .. } => "artana::in_flight",
+            Self::ReconciliationRequired { .. } => "artana::reconciliation_required",
+            Self::NeedsOperator { .. } => "artana::needs_operator",
+            Self::ToolFailed { .. } => "artana::tool_failed",
+            Self::ResultRejected { .. } => "artana::result_rejected",
+            Self::Output { .. } => "artana::output",
+            Self::NotRunning { .. } => "artana::not_running",
+            Self::Unfinished { .. } => "artana::unfinished",
+            Self::Ended { .. } => "artana::ended",
+            Self::NothingRecorded { .. } => "artana::nothing_recorded",
+            Self::NotInDoubt { .. } => "artana::not_in_doubt",
+            Self::OwnerAlive { .. } => "artana::owner_alive",
+            Self::FormatTooNew { .. } => "artana::format_too_new",
+            Self::ContentErased { .. } => "artana::content_erased",
+            Self::Damaged { .. } => "artana::damaged",
+            Self::Fenced { .. } => "artana::fenced",
+            Self::TooLarge(_) => "artana::too_large",
+            Self::Denied(_) => "artana::claim_denied",
+            Self::Store(store) => store.code(),
+            Self::Closed => "artana::closed",
+            Self::Internal(_) => "artana::internal",
+        }
+    }
+
+    /// Returns whether the effect is in doubt and somebody has to find out.
+    #[must_use]
+    pub fn needs_reconciliation(&self) -> bool {
+        matches!(self, Self::ReconciliationRequired { .. } | Self::NeedsOperator { .. })
+    }
+
+    /// Returns whether only a person can go on from here.
+    #[must_use]
+    pub fn needs_human(&self) -> bool {
+        self.needs_reconciliation() || matches!(self, Self::ToolChanged { .. })
+    }
+
+    pub(crate) fn damaged(run: &RunRef, found: ChainBreak) -> Self {
+        Self::Damaged { run: run.clone(), found: Box::new(found) }
+    }
+}
+
+impl From<BeatError> for Error {
+    fn from(error: BeatError) -> Self {
+        match error {
+            BeatError::Store(store) => store.into(),
+            other => Self::Internal(other.to_string()),
+        }
+    }
+}
+
+impl From<FoldError> for Error {
+    fn from(error: FoldError) -> Self {
+        Self::Internal(error.to_string())
+    }
+}
+
+impl From<BadReference> for Error {
+    fn from(error: BadReference) -> Self {
+        Self::Internal(error.to_string())
+    }
+}
+
+impl From<artana_core::PayloadTooLarge> for Error {
+    fn from(error: artana_core::PayloadTooLarge) -> Self {
+        Self::TooLarge(error.to_string())
+    }
+}
+
+/// Maps what an append can answer besides a conflict, which the journal handles itself.
+pub(crate) fn append_failed(run: &RunRef, error: AppendError) -> Error {
+    match error {
+        AppendError::Fenced { by } => Error::Fenced { run: run.clone(), by },
+        AppendError::Denied(denied) => denied.into(),
+        AppendError::TooLarge(what) => Error::TooLarge(what.to_string()),
+        AppendError::Store(StoreError::Closed) => Error::Closed,
+        AppendError::Store(store) => store.into(),
+        other => Error::Internal(other.to_string()),
+    }
+}
+
+pub(crate) fn cause_text(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Timeout => "the call ran into its deadline",
+        Cause::Panic => "the tool panicked",
+        Cause::OwnerLost => "the process that made the call is gone",
+        Cause::Reported => "the tool said so itself",
+        _ => "recorded by a newer version",
+    }
+}
+
+fn described(recorded: &Option<Box<ToolSignature>>, differences: &[Difference]) -> String {
+    if let Some(tool) = recorded {
+        return format!("the tool {}", tool.name);
+    }
+    let places: Vec<_> = differences.iter().map(|d| format!("{:?}", d.pointer)).collect();
+    format!("other arguments, which differ at {}", places.join(", "))
+}
+
+/// Who appends what no person asked for.
+pub(crate) fn kernel_actor() -> Actor {
+    Actor::parse("artana").expect("a fit name")
+}

@@ -1,0 +1,447 @@
+//! Performs a tool's effect: records the request, calls once, records the outcome.
+//! It never decides whether to; `artana-core` has.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
+
+use artana_core::{
+    Content, ContentRef, ContentType, IncarnationId, RequestId, RunState, StepKey,
+    decide::{OwnerLife, ToolChange, ToolDecision, decide_tool, record_outcome},
+    event::{
+        Body, Cause, Doubt, Effect, FailureCategory, Outcome, Reason, Rejected, Success, ToolAttemptFailed,
+        ToolCompleted, ToolFailure, ToolRequested,
+    },
+    json::{self, JsonErrorKind},
+    limits::MAX_CONTENT_BYTES,
+};
+use artana_ports::{StoreError, ToolContext, ToolError, ToolErrorKind, ToolOutput};
+use tracing::Instrument;
+
+use crate::{
+    Error,
+    invoke::Invocation,
+    journal::{Capacity, Facts, Journal, MAX_BACKOFF, Plan},
+};
+
+/// The longest wait between two attempts.
+const MAX_RETRY_WAIT: Duration = Duration::from_secs(3600);
+
+/// A success on its way to the caller.
+#[derive(Debug, Clone)]
+pub(crate) struct Done {
+    pub(crate) result: Vec<u8>,
+    pub(crate) replayed: bool,
+    pub(crate) attempts: u32,
+    pub(crate) request: RequestId,
+    pub(crate) change: Option<ToolChange>,
+    pub(crate) effect_id: Option<String>,
+}
+
+/// How a call ended, before anything was made of it.
+pub(crate) enum Ended {
+    Answered(Result<ToolOutput, ToolError>),
+    TimedOut,
+    Panicked,
+}
+
+/// What is to be recorded of a call.
+pub(crate) struct Verdict {
+    pub(crate) ending: Ending,
+    pub(crate) content: Vec<Content>,
+}
+
+/// The event a call ends with.
+#[derive(Clone)]
+pub(crate) enum Ending {
+    Completed(Outcome),
+    AttemptFailed(ContentRef),
+}
+
+/// A request that is durable.
+#[derive(Clone, Copy)]
+struct Claimed {
+    request: RequestId,
+    attempt: u32,
+    incarnation: IncarnationId,
+}
+
+/// Makes attempts until one ends the step, and returns a success.
+/// `None` means that the ledger has to be asked: it moved, or it holds a failure or a doubt.
+pub(crate) async fn perform(invocation: &Invocation) -> Result<Option<Done>, Error> {
+    let span = tracing::info_span!("artana.tool", run = %invocation.run.name(), step = %invocation.ask.step,
+        tool = %invocation.ask.tool.name, attempt = tracing::field::Empty, outcome = tracing::field::Empty);
+    let reads = invocation.ask.effect == Effect::Read;
+    async {
+        loop {
+            let ended = if reads { look(invocation).await? } else { act(invocation).await? };
+            match ended {
+                After::Done(done) => return Ok(Some(done)),
+                After::Ask => return Ok(None),
+                After::Retry(wait) => invocation.journal().shared.clock.sleep(wait).await,
+            }
+        }
+    }
+    .instrument(span)
+    .await
+}
+
+/// What follows an attempt.
+enum After {
+    Done(Done),
+    Ask,
+    Retry(Duration),
+}
+
+/// Claim before effect: the request is durable before the call leaves.
+async fn act(invocation: &Invocation) -> Result<After, Error> {
+    let journal = invocation.journal();
+    let Some(claimed) = claim(invocation).await? else { return Ok(After::Ask) };
+    tracing::Span::current().record("attempt", claimed.attempt);
+    let started = journal.shared.clock.elapsed();
+    let (ended, late) = if surely_alive(journal, claimed.incarnation) {
+        (call(invocation, claimed.request, claimed.attempt).await, false)
+    } else {
+        let error = ToolError::transient("the heartbeat ran out before the call left");
+        (Ended::Answered(Err(error)), true)
+    };
+    let elapsed = journal.shared.clock.elapsed().saturating_sub(started);
+    let wait = retry_wait(invocation, claimed.attempt, &ended);
+    let kept = kept(&ended);
+    let verdict = judge(invocation, ended, claimed.attempt, late);
+    let retries = matches!(verdict.ending, Ending::AttemptFailed(_));
+    let recorded = record(journal, &invocation.ask.step, claimed.request, elapsed, verdict).await?;
+    tracing::Span::current().record("outcome", recorded);
+    Ok(match kept {
+        _ if retries && recorded == "attempt_failed" => After::Retry(wait),
+        Some(output) if recorded == "succeeded" => After::Done(Done {
+            result: output.result,
+            replayed: false,
+            attempts: claimed.attempt,
+            request: claimed.request,
+            change: None,
+            effect_id: output.effect_id,
+        }),
+        _ => After::Ask,
+    })
+}
+
+/// A tool that only reads is repeatable: request and outcome leave in one append, after it happened.
+async fn look(invocation: &Invocation) -> Result<After, Error> {
+    let journal = invocation.journal();
+    let step = invocation.ask.step.clone();
+    let owner = journal.owner_life(&step).await?;
+    let Some(attempt) = journal.with_state(|state| next_attempt(state, invocation, owner)) else {
+        return Ok(After::Ask);
+    };
+    let request = RequestId::from(journal.shared.event_id(journal.shared.clock.now()));
+    let started = journal.shared.clock.elapsed();
+    let ended = call(invocation, request, attempt).await;
+    let elapsed_us = micros(journal.shared.clock.elapsed().saturating_sub(started));
+    let wait = retry_wait(invocation, attempt, &ended);
+    let kept = kept(&ended);
+    let verdict = judge(invocation, ended, attempt, false);
+    let task = invocation.clone();
+    let Verdict { ending, content } = verdict;
+    let retries = matches!(ending, Ending::AttemptFailed(_));
+    let decide = move |state: &RunState, facts: &Facts<'_>| {
+        if next_attempt(state, &task, owner) != Some(attempt) {
+            return Ok(Plan::default());
+        }
+        let step = Some(&task.ask.step);
+        let ended: Body = match ending.clone() {
+            Ending::Completed(outcome) => ToolCompleted { elapsed_us, outcome, request }.into(),
+            Ending::AttemptFailed(error) => ToolAttemptFailed { error, request }.into(),
+        };
+        let plan = Plan::default().event(request.into(), step, requested(&task, attempt, facts.incarnation))?;
+        Ok(plan.event(facts.id(), step, ended)?.content([task.args_content.clone()]).content(content.clone()))
+    };
+    let events = journal.append(Capacity::Request, Some(step), decide).await?;
+    let appended = !events.is_empty();
+    Ok(match kept {
+        _ if !appended => After::Ask,
+        _ if retries => After::Retry(wait),
+        Some(output) if succeeded(events.get(1).map(artana_core::Event::body)) => After::Done(Done {
+            result: output.result,
+            replayed: false,
+            attempts: attempt,
+            request,
+            change: None,
+            effect_id: output.effect_id,
+        }),
+        _ => After::Ask,
+    })
+}
+
+fn succeeded(body: Option<&Body>) -> bool {
+    match body {
+        Some(Body::ToolCompleted(done)) => {
+            matches!(&done.outcome, Outcome::Succeeded(success) if success.rejected.is_none())
+        }
+        _ => false,
+    }
+}
+
+async fn claim(invocation: &Invocation) -> Result<Option<Claimed>, Error> {
+    let journal = invocation.journal();
+    let step = invocation.ask.step.clone();
+    let owner = journal.owner_life(&step).await?;
+    let task = invocation.clone();
+    let decide = move |state: &RunState, facts: &Facts<'_>| {
+        let Some(attempt) = next_attempt(state, &task, owner) else { return Ok(Plan::default()) };
+        let body = requested(&task, attempt, facts.incarnation);
+        Ok(Plan::default().event(facts.id(), Some(&task.ask.step), body)?.content([task.args_content.clone()]))
+    };
+    let events = journal.append(Capacity::Request, Some(step), decide).await?;
+    Ok(events.first().and_then(|event| match event.body() {
+        Body::ToolRequested(asked) => {
+            Some(Claimed { request: event.id().into(), attempt: asked.attempt, incarnation: asked.incarnation })
+        }
+        _ => None,
+    }))
+}
+
+/// Decides on the latest state which attempt may be made now, if any. The owner was asked for
+/// before; one that has changed since means that the ledger has to be asked again.
+fn next_attempt(
+    state: &RunState,
+    invocation: &Invocation,
+    (owner, life): (Option<IncarnationId>, OwnerLife),
+) -> Option<u32> {
+    if state.owner(&invocation.ask.step) != owner {
+        return None;
+    }
+    // The flight is our own, so an owner that is "here" is no one else.
+    let life = if life == OwnerLife::Here { OwnerLife::Dead } else { life };
+    match decide_tool(state, &invocation.ask, life) {
+        Ok(ToolDecision::Execute) => Some(1),
+        Ok(ToolDecision::Retry { attempt }) => Some(attempt),
+        _ => None,
+    }
+}
+
+fn requested(invocation: &Invocation, attempt: u32, incarnation: IncarnationId) -> ToolRequested {
+    let spec = invocation.port.spec();
+    ToolRequested {
+        args: invocation.ask.args,
+        attempt,
+        effect: spec.effect,
+        incarnation,
+        settle_us: micros(spec.settle),
+        timeout_us: micros(spec.timeout),
+        tool: spec.signature.clone(),
+    }
+}
+
+/// The last look at the local deadline before a call leaves.
+pub(crate) fn surely_alive(journal: &Journal, incarnation: IncarnationId) -> bool {
+    let lifeline = &journal.shared.lifeline;
+    lifeline.current().is_some_and(|life| life.id == incarnation && !lifeline.left(life).is_zero())
+}
+
+/// Calls the tool with a deadline, catching panics.
+pub(crate) async fn call(invocation: &Invocation, request: RequestId, attempt: u32) -> Ended {
+    let cx = context(invocation, request, attempt);
+    guarded(invocation, invocation.port.call(invocation.args.clone(), cx)).await.map_or_else(|end| end, Ended::Answered)
+}
+
+/// Runs a tool's future with its deadline, catching panics.
+pub(crate) async fn guarded<T>(invocation: &Invocation, future: impl Future<Output = T>) -> Result<T, Ended> {
+    let clock = Arc::clone(&invocation.journal().shared.clock);
+    let mut future = pin!(future);
+    let mut deadline = pin!(clock.sleep(invocation.port.spec().timeout));
+    std::future::poll_fn(|cx| {
+        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+            Ok(Poll::Ready(answer)) => return Poll::Ready(Ok(answer)),
+            Ok(Poll::Pending) => {}
+            Err(_) => return Poll::Ready(Err(Ended::Panicked)),
+        }
+        deadline.as_mut().poll(cx).map(|()| Err(Ended::TimedOut))
+    })
+    .await
+}
+
+pub(crate) fn context(invocation: &Invocation, request: RequestId, attempt: u32) -> ToolContext {
+    let journal = invocation.journal();
+    let (step, spec) = (&invocation.ask.step, invocation.port.spec());
+    let run = invocation.run.name();
+    let mut cx = ToolContext::new(run.clone(), step.clone(), request, run.effect_key(step, &spec.signature.name));
+    cx.attempt = attempt;
+    cx.capabilities = Arc::new(invocation.run.tenant.capabilities().clone());
+    cx.limits = journal.with_state(RunState::limits);
+    cx.deadline = journal.shared.clock.now().after(spec.timeout);
+    cx.cancellation = journal.cancel.subscribe();
+    cx
+}
+
+fn kept(ended: &Ended) -> Option<ToolOutput> {
+    match ended {
+        Ended::Answered(Ok(output)) => Some(output.clone()),
+        _ => None,
+    }
+}
+
+fn retry_wait(invocation: &Invocation, attempt: u32, ended: &Ended) -> Duration {
+    let backoff = invocation.port.spec().retry.backoff;
+    let grown = backoff.saturating_mul(1 << attempt.saturating_sub(1).min(16));
+    let asked = match ended {
+        Ended::Answered(Err(error)) => error.retry_after.unwrap_or_default(),
+        _ => Duration::ZERO,
+    };
+    grown.max(asked).min(MAX_RETRY_WAIT)
+}
+
+/// Says what a call's end means. A transient failure is known not to have happened; what nobody
+/// classified may have, unless the tool only reads.
+fn judge(invocation: &Invocation, ended: Ended, attempt: u32, unsent: bool) -> Verdict {
+    let spec = invocation.port.spec();
+    let more = unsent || attempt < spec.retry.attempts;
+    match ended {
+        Ended::Answered(Ok(output)) => success(invocation, output),
+        Ended::Answered(Err(error)) => match error.kind {
+            ToolErrorKind::Permanent => failure(invocation, FailureCategory::Permanent, error.message),
+            ToolErrorKind::Transient => passing(invocation, error.message, more),
+            ToolErrorKind::Unknown if spec.effect == Effect::Read => passing(invocation, error.message, more),
+            ToolErrorKind::Unknown => doubt(invocation, Cause::Reported, Some(error.message)),
+        },
+        Ended::TimedOut if spec.effect == Effect::Read => passing(invocation, "the deadline passed".into(), more),
+        Ended::Panicked if spec.effect == Effect::Read => passing(invocation, "the tool panicked".into(), more),
+        Ended::TimedOut => doubt(invocation, Cause::Timeout, None),
+        Ended::Panicked => doubt(invocation, Cause::Panic, None),
+    }
+}
+
+pub(crate) fn doubt(invocation: &Invocation, cause: Cause, message: Option<String>) -> Verdict {
+    let (error, content) = message.map(|m| text(invocation, m)).unzip();
+    Verdict { ending: Ending::Completed(Outcome::Unknown(Doubt { cause, error })), content: Vec::from_iter(content) }
+}
+
+pub(crate) fn failure(invocation: &Invocation, category: FailureCategory, message: String) -> Verdict {
+    let (error, content) = text(invocation, message);
+    let failure = ToolFailure { category, error };
+    Verdict { ending: Ending::Completed(Outcome::Failed(failure)), content: vec![content] }
+}
+
+fn passing(invocation: &Invocation, message: String, more: bool) -> Verdict {
+    if !more {
+        return failure(invocation, FailureCategory::Transient, message);
+    }
+    let (error, content) = text(invocation, message);
+    Verdict { ending: Ending::AttemptFailed(error), content: vec![content] }
+}
+
+fn text(invocation: &Invocation, message: String) -> (ContentRef, Content) {
+    let mut message = message;
+    let mut end = message.len().min(MAX_CONTENT_BYTES);
+    while !message.is_char_boundary(end) {
+        end -= 1;
+    }
+    message.truncate(end);
+    invocation.journal().content(ContentType::Text, message.into_bytes())
+}
+
+/// Records what was returned as opaque bytes, cut where they are too many; a result that cannot be
+/// used does not undo the effect.
+pub(crate) fn success(invocation: &Invocation, output: ToolOutput) -> Verdict {
+    let ToolOutput { mut result, effect_id } = output;
+    let len = result.len() as u64;
+    let reason = unusable(invocation, &result);
+    result.truncate(invocation.port.spec().max_result);
+    let kind = if matches!(reason, None | Some(Reason::Schema)) { ContentType::Json } else { ContentType::Bytes };
+    let (result, content) = invocation.journal().content(kind, result);
+    let (effect_id, id_content) = effect_id.map(|id| text(invocation, id)).unzip();
+    let rejected = reason.map(|reason| Rejected { len, reason });
+    let outcome = Outcome::Succeeded(Success { effect_id, rejected, result });
+    let content = [content].into_iter().chain(id_content).collect();
+    Verdict { ending: Ending::Completed(outcome), content }
+}
+
+fn unusable(invocation: &Invocation, result: &[u8]) -> Option<Reason> {
+    if result.len() > invocation.port.spec().max_result {
+        return Some(Reason::TooLarge);
+    }
+    match json::parse(result) {
+        Ok(value) if invocation.port.fits_result(&value) => None,
+        Ok(_) => Some(Reason::Schema),
+        Err(error) if error.kind() == JsonErrorKind::TooDeep => Some(Reason::TooDeep),
+        Err(_) => Some(Reason::NotJson),
+    }
+}
+
+/// Records a call's end, for as long as it takes, and says what was recorded.
+async fn record(
+    journal: &Journal,
+    step: &StepKey,
+    request: RequestId,
+    elapsed: Duration,
+    verdict: Verdict,
+) -> Result<&'static str, Error> {
+    let Verdict { ending, content } = verdict;
+    let elapsed_us = micros(elapsed);
+    let key = step.clone();
+    let decide = move |state: &RunState, facts: &Facts<'_>| {
+        let body = match ending.clone() {
+            Ending::Completed(outcome) => record_outcome(state, &key, ToolCompleted { elapsed_us, outcome, request }),
+            Ending::AttemptFailed(error) => attempt_failed(state, &key, request, error, elapsed_us),
+        };
+        Ok(Plan::default().event(facts.id(), Some(&key), body)?.content(content.clone()))
+    };
+    let events = insist(journal, Capacity::Outcome(request), step, decide).await?;
+    Ok(events.first().map_or("nothing", |event| name(event.body())))
+}
+
+/// A run that starts nothing new makes no further attempt, so the failure is final there.
+fn attempt_failed(state: &RunState, step: &StepKey, request: RequestId, error: ContentRef, elapsed_us: u64) -> Body {
+    let open = state.tool_step(step).is_some_and(|s| s.cycle.is_pending() && s.cycle.request() == Some(request));
+    if open && state.admits_effects() {
+        return ToolAttemptFailed { error, request }.into();
+    }
+    let outcome = Outcome::Failed(ToolFailure { category: FailureCategory::Transient, error });
+    record_outcome(state, step, ToolCompleted { elapsed_us, outcome, request })
+}
+
+fn name(body: &Body) -> &'static str {
+    match body {
+        Body::ToolAttemptFailed(_) => "attempt_failed",
+        Body::ToolCompleted(_) if succeeded(Some(body)) => "succeeded",
+        Body::ToolCompleted(done) => match done.outcome {
+            Outcome::Succeeded(_) => "rejected",
+            Outcome::Failed(_) => "failed",
+            Outcome::Unknown(_) => "unknown",
+        },
+        other => other.kind(),
+    }
+}
+
+/// Appends what must not be lost, trying again while the store is away.
+pub(crate) async fn insist(
+    journal: &Journal,
+    capacity: Capacity,
+    step: &StepKey,
+    decide: impl FnMut(&RunState, &Facts<'_>) -> Result<Plan, Error> + Send + Sync + Clone + 'static,
+) -> Result<Vec<artana_core::Event>, Error> {
+    let mut backoff = Duration::from_millis(20);
+    loop {
+        let appended = journal.append(capacity.clone(), Some(step.clone()), decide.clone()).await;
+        match appended {
+            Err(Error::Store(error)) if passes(&error) => {
+                tracing::warn!(run = %journal.run, %step, code = error.code(), "an outcome waits for the store");
+                journal.shared.clock.sleep(backoff).await;
+                backoff = (backoff * 2).min(MAX_BACKOFF);
+            }
+            other => return other,
+        }
+    }
+}
+
+fn passes(error: &StoreError) -> bool {
+    matches!(error, StoreError::Unavailable { .. } | StoreError::Busy { .. } | StoreError::Full)
+}
+
+pub(crate) fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

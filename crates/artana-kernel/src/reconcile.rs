@@ -1,0 +1,234 @@
+//! Finds out what became of a call in doubt: asks the outside world, or calls again with the same
+//! key. What is about to be done is recorded first, so that two reconcilers cause one action.
+
+use artana_core::{
+    ContentRef, EventId, IncarnationId, RequestId, RunState, Timestamp,
+    cycle::{Attempt, ToolCycle},
+    decide::{Means, OwnerLife, ReconcileDecision, Refused, decide_reconcile, not_landed},
+    event::{
+        Body, Cause, Doubt, FailureCategory, LateOutcome, Outcome, ReconcileAction, Resolution, Resolver,
+        ToolReconcileRequested, ToolResolved,
+    },
+};
+use artana_ports::{Probed, ToolError, ToolErrorKind};
+
+use crate::{
+    Error,
+    invoke::{self, Invocation, Recorded},
+    journal::{Capacity, Facts, Plan},
+    perform::{self, Done, Ended, Ending, Verdict},
+};
+
+enum Next {
+    Answer(Recorded, Option<artana_core::decide::ToolChange>),
+    InFlight { owner: IncarnationId, here: bool },
+    MarkUnknown(RequestId),
+    FindOut(ReconcileAction, Attempt),
+    Go,
+    Refused(Refused),
+}
+
+fn next(state: &RunState, invocation: &Invocation, life: OwnerLife, now: Timestamp) -> Next {
+    let means = Means { probe: invocation.port.spec().probe, now };
+    match decide_reconcile(state, &invocation.ask, life, means) {
+        Ok(ReconcileDecision::Replay { settled, change }) => Next::Answer(settled.into(), change),
+        Ok(ReconcileDecision::InFlight { owner, here }) => Next::InFlight { owner, here },
+        Ok(ReconcileDecision::MarkUnknown { request }) => Next::MarkUnknown(request),
+        Ok(ReconcileDecision::Probe { attempt }) => Next::FindOut(ReconcileAction::Probe, attempt),
+        Ok(ReconcileDecision::CallAgain { attempt }) => Next::FindOut(ReconcileAction::Retry, attempt),
+        Ok(ReconcileDecision::Retry { .. }) => Next::Go,
+        Err(refused) => Next::Refused(refused),
+    }
+}
+
+/// Reconciles a step, or answers from the ledger.
+pub(crate) async fn reconcile(invocation: &Invocation) -> Result<Done, Error> {
+    let journal = invocation.journal();
+    journal.shared.open()?;
+    let step = &invocation.ask.step;
+    let mut read = false;
+    loop {
+        let (_, life) = journal.owner_life(step).await?;
+        let now = journal.shared.clock.now();
+        let next = journal.with_state(|state| next(state, invocation, life, now));
+        match next {
+            Next::Answer(recorded, change) => return invoke::answer(invocation, recorded, change).await,
+            Next::InFlight { here: true, .. } => invoke::wait_for_flight(journal, step).await,
+            _ if !read => {
+                journal.refresh().await?;
+                read = true;
+            }
+            Next::InFlight { owner, .. } => return Err(invoke::in_flight(invocation, owner)),
+            Next::MarkUnknown(request) => invoke::mark_unknown(journal, step, request).await?,
+            Next::Refused(refused) => return Err(invoke::refusal(invocation, refused).await),
+            Next::FindOut(action, attempt) => find_out(invocation, action, attempt).await?,
+            Next::Go => {
+                if let Some(done) = invoke::go(invocation).await? {
+                    return Ok(done);
+                }
+            }
+        }
+    }
+}
+
+/// Finds out in a task of its own, so that the caller may go. A doubt that stays is an error.
+async fn find_out(invocation: &Invocation, action: ReconcileAction, attempt: Attempt) -> Result<(), Error> {
+    invocation.admit()?;
+    let journal = invocation.journal();
+    let flight = match journal.flights.begin(&invocation.ask.step) {
+        Ok(flight) => flight,
+        Err(landing) => {
+            landing.wait().await;
+            return Ok(());
+        }
+    };
+    let busy = journal.shared.lifeline.busy();
+    let task = invocation.clone();
+    let found = tokio::spawn(async move {
+        let found = find_out_here(&task, action, attempt).await;
+        drop((flight, busy));
+        found
+    });
+    found.await.unwrap_or_else(|_| Err(Error::Internal("a reconciliation's task was lost".into())))
+}
+
+async fn find_out_here(invocation: &Invocation, action: ReconcileAction, attempt: Attempt) -> Result<(), Error> {
+    let Some((id, incarnation)) = announce(invocation, action, attempt).await? else { return Ok(()) };
+    let found = match action {
+        _ if !perform::surely_alive(invocation.journal(), incarnation) => stays(None),
+        ReconcileAction::Probe => probe(invocation, attempt).await,
+        _ => call_again(invocation, attempt).await,
+    };
+    let believable_at = match &found.outcome {
+        Resolution::Unknown(_) => Some(attempt.settled_at),
+        _ => None,
+    };
+    resolve(invocation, action, attempt.request, id, found).await?;
+    match believable_at {
+        None => Ok(()),
+        Some(_) => Err(Error::ReconciliationRequired {
+            run: invocation.run.name().clone(),
+            step: invocation.ask.step.clone(),
+            request: attempt.request,
+            cause: Cause::Reported,
+            believable_at,
+        }),
+    }
+}
+
+/// Records what is about to be done. `None` means that the ledger has moved.
+async fn announce(
+    invocation: &Invocation,
+    action: ReconcileAction,
+    attempt: Attempt,
+) -> Result<Option<(EventId, IncarnationId)>, Error> {
+    let journal = invocation.journal();
+    let step = invocation.ask.step.clone();
+    let (owner, _) = journal.owner_life(&step).await?;
+    let task = invocation.clone();
+    let decide = move |state: &RunState, facts: &Facts<'_>| {
+        let step = &task.ask.step;
+        let moved = state.owner(step) != owner;
+        let still = match next(state, &task, OwnerLife::Dead, facts.now) {
+            Next::FindOut(again, same) => again == action && same.request == attempt.request,
+            _ => false,
+        };
+        if moved || !still {
+            return Ok(Plan::default());
+        }
+        let tool = task.ask.tool.clone();
+        let body = ToolReconcileRequested { action, incarnation: facts.incarnation, request: attempt.request, tool };
+        Plan::default().event(facts.id(), Some(step), body)
+    };
+    let events = journal.append(Capacity::Request, Some(step), decide).await?;
+    Ok(events.first().and_then(|event| match event.body() {
+        Body::ToolReconcileRequested(asked) => Some((event.id(), asked.incarnation)),
+        _ => None,
+    }))
+}
+
+/// What was found, and the content it refers to.
+#[derive(Clone)]
+struct Found {
+    outcome: Resolution,
+    content: Vec<artana_core::Content>,
+}
+
+fn stays(error: Option<ContentRef>) -> Found {
+    let doubt = Doubt { cause: Cause::Reported, error };
+    Found { outcome: Resolution::Unknown(doubt), content: Vec::new() }
+}
+
+async fn probe(invocation: &Invocation, attempt: Attempt) -> Found {
+    let cx = perform::context(invocation, attempt.request, attempt.number);
+    let asked = perform::guarded(invocation, invocation.port.probe(invocation.args.clone(), cx)).await;
+    match asked {
+        Ok(Ok(Probed::Landed(output))) => found(perform::success(invocation, output)),
+        Ok(Ok(Probed::NotLanded)) => {
+            let now = invocation.journal().shared.clock.now();
+            Found { outcome: not_landed(invocation.ask.effect, &attempt, now), content: Vec::new() }
+        }
+        Ok(Ok(Probed::Unknown)) => stays(None),
+        Ok(Err(error)) => found(perform::doubt(invocation, Cause::Reported, Some(error.message))),
+        Err(Ended::TimedOut) => found(perform::doubt(invocation, Cause::Timeout, None)),
+        Err(_) => found(perform::doubt(invocation, Cause::Panic, None)),
+    }
+}
+
+/// A transient failure says that this call did nothing, not that the one in doubt did nothing.
+async fn call_again(invocation: &Invocation, attempt: Attempt) -> Found {
+    let ended = perform::call(invocation, attempt.request, attempt.number).await;
+    found(match ended {
+        Ended::Answered(Ok(output)) => perform::success(invocation, output),
+        Ended::Answered(Err(ToolError { kind: ToolErrorKind::Permanent, message, .. })) => {
+            perform::failure(invocation, FailureCategory::Permanent, message)
+        }
+        Ended::Answered(Err(error)) => perform::doubt(invocation, Cause::Reported, Some(error.message)),
+        Ended::TimedOut => perform::doubt(invocation, Cause::Timeout, None),
+        Ended::Panicked => perform::doubt(invocation, Cause::Panic, None),
+    })
+}
+
+fn found(verdict: Verdict) -> Found {
+    let outcome = match verdict.ending {
+        Ending::Completed(Outcome::Succeeded(success)) => Resolution::Succeeded(success),
+        Ending::Completed(Outcome::Failed(failure)) => Resolution::Failed(failure),
+        Ending::Completed(Outcome::Unknown(doubt)) => Resolution::Unknown(doubt),
+        Ending::AttemptFailed(error) => Resolution::Unknown(Doubt { cause: Cause::Reported, error: Some(error) }),
+    };
+    Found { outcome, content: verdict.content }
+}
+
+/// Records what was found, for as long as it takes; late, if somebody else closed the doubt meanwhile.
+async fn resolve(
+    invocation: &Invocation,
+    action: ReconcileAction,
+    request: RequestId,
+    id: EventId,
+    found: Found,
+) -> Result<(), Error> {
+    let step = invocation.ask.step.clone();
+    let by = if action == ReconcileAction::Probe { Resolver::Probe } else { Resolver::Retry };
+    let decide = {
+        let step = step.clone();
+        move |state: &RunState, facts: &Facts<'_>| {
+            let ours = state.tool_step(&step).is_some_and(|step| match &step.cycle {
+                ToolCycle::Reconciling(_, open) => open.id == id,
+                _ => false,
+            });
+            let body: Body = match (&found.outcome, ours) {
+                (outcome, true) => {
+                    let (by, outcome) = (by.clone(), outcome.clone());
+                    ToolResolved { by, evidence: None, outcome, reconcile: Some(id), request }.into()
+                }
+                (Resolution::Succeeded(success), false) => {
+                    let outcome = Outcome::Succeeded(success.clone());
+                    LateOutcome { elapsed_us: 0, outcome, request }.into()
+                }
+                _ => return Ok(Plan::default()),
+            };
+            Ok(Plan::default().event(facts.id(), Some(&step), body)?.content(found.content.clone()))
+        }
+    };
+    perform::insist(invocation.journal(), Capacity::Outcome(request), &step, decide).await.map(drop)
+}

@@ -1,0 +1,175 @@
+//! A handle of one run, and the way from it to a step.
+
+use std::sync::Arc;
+
+use artana_core::{IdError, RunRef, RunState, RunView, Seq, Status, StepKey, Tenant};
+use serde_json::Value;
+
+use crate::{
+    Error, Events,
+    call::{ReconcileCall, ToolCall},
+    events,
+    journal::Journal,
+    tool::TypedTool,
+};
+
+/// One run, as seen by one tenant. Cloning is cheap; all handles of a run in a process share its state.
+#[derive(Debug, Clone)]
+pub struct Run {
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) tenant: Tenant,
+}
+
+impl Run {
+    pub(crate) fn new(journal: Arc<Journal>, tenant: Tenant) -> Self {
+        Self { journal, tenant }
+    }
+
+    /// Borrows the run's full name.
+    #[must_use]
+    pub fn name(&self) -> &RunRef {
+        &self.journal.run
+    }
+
+    /// Borrows the run's id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        self.journal.run.run.as_str()
+    }
+
+    /// Names a step. An unfit key is reported by what is done with it.
+    pub fn step(&self, key: impl AsRef<str>) -> StepHandle {
+        StepHandle { run: self.clone(), key: StepKey::parse(key) }
+    }
+
+    /// Names a scope, a prefix of step keys: `scope("collect").step("page-3")` is the step `collect/page-3`.
+    pub fn scope(&self, key: impl AsRef<str>) -> Scope {
+        Scope { run: self.clone(), key: StepKey::parse(key) }
+    }
+
+    /// Reads what others appended, and returns where the run stands.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`], [`Error::Damaged`].
+    pub async fn status(&self) -> Result<Status, Error> {
+        self.latest(RunState::status).await
+    }
+
+    /// Reads what others appended, and returns the run's row as a listing has it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`], [`Error::Damaged`].
+    pub async fn view(&self) -> Result<RunView, Error> {
+        self.latest(RunState::view).await
+    }
+
+    /// Reads what others appended, and lends the folded state to `look`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`], [`Error::Damaged`].
+    pub async fn latest<T>(&self, look: impl FnOnce(&RunState) -> T) -> Result<T, Error> {
+        self.journal.shared.open()?;
+        self.journal.refresh().await?;
+        Ok(self.journal.with_state(look))
+    }
+
+    /// Reads the run's events from the first one on.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        self.events_after(Seq::ZERO)
+    }
+
+    /// Reads the run's events after a position.
+    #[must_use]
+    pub fn events_after(&self, after: Seq) -> Events {
+        events::events(&self.journal, after)
+    }
+
+    /// Waits until the run has an event after a position.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`].
+    pub async fn wait_past(&self, after: Seq) -> Result<(), Error> {
+        self.journal.shared.open()?;
+        Ok(self.journal.shared.store.follow(&self.journal.run, after).await.map(drop)?)
+    }
+
+    /// Reads content an event refers to; `None` where it was erased.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`]; [`Error::Damaged`] where the content is gone without having been erased.
+    pub async fn content(&self, wanted: &artana_core::ContentRef) -> Result<Option<Vec<u8>>, Error> {
+        self.journal.shared.open()?;
+        self.journal.read_content(wanted, Seq::ZERO).await
+    }
+}
+
+/// A prefix of step keys.
+#[derive(Debug, Clone)]
+pub struct Scope {
+    run: Run,
+    key: Result<StepKey, IdError>,
+}
+
+impl Scope {
+    /// Names a step inside this scope.
+    pub fn step(&self, name: impl AsRef<str>) -> StepHandle {
+        StepHandle { run: self.run.clone(), key: self.joined(name) }
+    }
+
+    /// Names a scope inside this scope.
+    pub fn scope(&self, name: impl AsRef<str>) -> Self {
+        Self { run: self.run.clone(), key: self.joined(name) }
+    }
+
+    fn joined(&self, name: impl AsRef<str>) -> Result<StepKey, IdError> {
+        self.key.as_ref().map_err(Clone::clone)?.join(name.as_ref())
+    }
+}
+
+/// One durable thing of a run, named but not yet asked for.
+#[derive(Debug, Clone)]
+pub struct StepHandle {
+    run: Run,
+    key: Result<StepKey, IdError>,
+}
+
+impl StepHandle {
+    /// Calls a tool, once: the step answers from the ledger ever after.
+    pub fn tool<T: TypedTool>(&self, tool: T, args: &T::Args) -> ToolCall<T::Output> {
+        ToolCall::typed(self.run.clone(), self.key.clone(), tool.name(), args)
+    }
+
+    /// Calls a tool by name with arguments as somebody wrote them, such as a model.
+    ///
+    /// The bytes are read strictly: no duplicate keys, no coercion, no unknown keys, bounded depth and size.
+    pub fn tool_json(&self, tool: &str, args: impl Into<Vec<u8>>) -> ToolCall<Value> {
+        ToolCall::raw(self.run.clone(), self.key.clone(), tool, args.into())
+    }
+
+    /// Finds out what became of a call in doubt, and answers like the call itself.
+    pub fn reconcile<T: TypedTool>(&self, tool: T, args: &T::Args) -> ReconcileCall<T::Output> {
+        ReconcileCall(self.tool(tool, args))
+    }
+
+    /// Like [`StepHandle::reconcile`], with arguments as somebody wrote them.
+    pub fn reconcile_json(&self, tool: &str, args: impl Into<Vec<u8>>) -> ReconcileCall<Value> {
+        ReconcileCall(self.tool_json(tool, args))
+    }
+
+    /// Returns the idempotency key a tool's call has under this step: 64 hex digits.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidId`] when the step's key or the tool's name is not fit.
+    pub fn idempotency_key(&self, tool: &str) -> Result<String, Error> {
+        let tool = artana_core::ToolName::parse(tool)?;
+        let key = self.key.clone()?;
+        Ok(self.run.name().effect_key(&key, &tool).to_string())
+    }
+}
