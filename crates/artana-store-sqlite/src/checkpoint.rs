@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::Connection;
+use rusqlite::{Connection, config::DbConfig};
 
 use crate::{
     connect::{Access, connect},
@@ -79,6 +79,8 @@ impl Checkpoints {
 
 fn checkpoint(path: &Path, sql: &'static str) -> Result<(), Failure> {
     let connection = connect(path, Access::Write, PATIENCE)?;
+    // Closing it must not try for the lock that only the last connection of all should take.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     Ok(move_log(&connection, sql)?)
 }
 
