@@ -1,1 +1,135 @@
-//! Stores that are wrong in one way each, to prove that the laws bite.
+//! Stores that are wrong in one way each, to prove that the laws bite: for each law there is a saboteur
+//! that this law alone notices. Nothing here belongs anywhere but in a test.
+
+mod append;
+mod claims;
+mod concurrency;
+mod content;
+mod due;
+mod follow;
+mod handles;
+mod heartbeat;
+mod isolation;
+mod lease;
+mod listing;
+mod mischief;
+mod rates;
+mod read;
+mod refused;
+mod store;
+
+use std::{
+    fmt,
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use artana_ports::{Clock, EventStore};
+use async_trait::async_trait;
+
+use crate::{Place, StoreFactory};
+use mischief::{Mischief, Saboteur};
+
+/// One way of being wrong, and the law that notices.
+#[derive(Clone, Copy)]
+pub struct Sabotage {
+    /// The law.
+    pub law: &'static str,
+    /// What the saboteur does, as a sentence.
+    pub does: &'static str,
+    begin: fn() -> Arc<dyn Mischief>,
+}
+
+impl fmt::Debug for Sabotage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.law, self.does)
+    }
+}
+
+/// Lists the saboteurs of an area: the law, what is done, and who does it.
+macro_rules! sabotages {
+    ($($law:literal: $does:literal => $name:ident;)+) => {
+        &[$($crate::saboteur::Sabotage { law: $law, does: $does, begin: || ::std::sync::Arc::new($name::default()) }),+]
+    };
+}
+
+use sabotages;
+
+/// Returns all saboteurs.
+#[must_use]
+pub fn all() -> &'static [Sabotage] {
+    static ALL: LazyLock<Vec<Sabotage>> = LazyLock::new(|| {
+        [
+            append::SABOTAGES,
+            refused::SABOTAGES,
+            read::SABOTAGES,
+            isolation::SABOTAGES,
+            concurrency::SABOTAGES,
+            content::SABOTAGES,
+            claims::SABOTAGES,
+            rates::SABOTAGES,
+            heartbeat::SABOTAGES,
+            lease::SABOTAGES,
+            due::SABOTAGES,
+            listing::SABOTAGES,
+            follow::SABOTAGES,
+            handles::SABOTAGES,
+            store::SABOTAGES,
+        ]
+        .concat()
+    });
+    &ALL
+}
+
+impl Sabotage {
+    /// Puts the saboteur between the laws and an adapter that keeps them.
+    #[must_use]
+    pub fn of<'a>(&self, factory: &'a dyn StoreFactory) -> Sabotaged<'a> {
+        Sabotaged { factory, sabotage: *self }
+    }
+}
+
+/// An adapter with a saboteur before it.
+#[derive(Debug)]
+pub struct Sabotaged<'a> {
+    factory: &'a dyn StoreFactory,
+    sabotage: Sabotage,
+}
+
+#[async_trait]
+impl StoreFactory for Sabotaged<'_> {
+    fn name(&self) -> &str {
+        self.factory.name()
+    }
+
+    async fn place(&self, clock: Arc<dyn Clock>) -> Box<dyn Place> {
+        let place = self.factory.place(Arc::clone(&clock)).await;
+        Box::new(SabotagedPlace { place, clock, mischief: (self.sabotage.begin)(), handles: AtomicUsize::new(0) })
+    }
+
+    fn single_handle(&self) -> Option<&str> {
+        self.factory.single_handle()
+    }
+}
+
+#[derive(Debug)]
+struct SabotagedPlace {
+    place: Box<dyn Place>,
+    clock: Arc<dyn Clock>,
+    mischief: Arc<dyn Mischief>,
+    handles: AtomicUsize,
+}
+
+#[async_trait]
+impl Place for SabotagedPlace {
+    async fn open(&self) -> Arc<dyn EventStore> {
+        Arc::new(Saboteur {
+            store: self.place.open().await,
+            clock: Arc::clone(&self.clock),
+            mischief: Arc::clone(&self.mischief),
+            handle: self.handles.fetch_add(1, Ordering::SeqCst),
+        })
+    }
+}

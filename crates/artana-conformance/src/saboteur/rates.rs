@@ -1,0 +1,91 @@
+//! Stores that count rates badly, or are late by a microsecond.
+
+use std::time::Duration;
+
+use artana_core::Timestamp;
+use artana_ports::{Append, AppendError, Appended, Claim, ClaimDenied};
+use async_trait::async_trait;
+
+use super::{
+    Sabotage,
+    mischief::{Mischief, Notes, Scene},
+    sabotages,
+};
+
+pub(super) const SABOTAGES: &[Sabotage] = sabotages! {
+    "claims/rate_fills_a_window": "Lets one more into a window." => OneMore;
+    "claims/rate_windows_are_fixed": "Has windows of a thousand times their length." => LongWindows;
+    "claims/rate_counts_amounts": "Counts one less than an amount above one." => CountsLess;
+    "claims/rate_denied_counts_nothing": "Counts what it denied." => CountsTheDenied;
+    "claims/not_after_is_the_last_instant": "Denies a latest instant at that instant." => OneInstantEarly;
+};
+
+/// Changes the rates of a batch: window, limit and amount.
+fn counting(mut batch: Append, change: impl Fn(&mut Duration, &mut u64, &mut u64)) -> Append {
+    for claim in &mut batch.claims {
+        if let Claim::Rate { window, limit, amount, .. } = claim {
+            change(window, limit, amount);
+        }
+    }
+    batch
+}
+
+#[derive(Debug, Default)]
+struct OneMore;
+
+#[async_trait]
+impl Mischief for OneMore {
+    async fn append(&self, at: Scene<'_>, batch: Append) -> Result<Appended, AppendError> {
+        at.store.append(counting(batch, |_, limit, _| *limit += 1)).await
+    }
+}
+
+#[derive(Debug, Default)]
+struct LongWindows;
+
+#[async_trait]
+impl Mischief for LongWindows {
+    async fn append(&self, at: Scene<'_>, batch: Append) -> Result<Appended, AppendError> {
+        at.store.append(counting(batch, |window, _, _| *window *= 1000)).await
+    }
+}
+
+#[derive(Debug, Default)]
+struct CountsLess;
+
+#[async_trait]
+impl Mischief for CountsLess {
+    async fn append(&self, at: Scene<'_>, batch: Append) -> Result<Appended, AppendError> {
+        let less = |amount: &mut u64| *amount -= u64::from(*amount > 1);
+        at.store.append(counting(batch, |_, _, amount| less(amount))).await
+    }
+}
+
+#[derive(Debug, Default)]
+struct CountsTheDenied(Notes<Option<(Timestamp, u64)>>);
+
+#[async_trait]
+impl Mischief for CountsTheDenied {
+    async fn append(&self, at: Scene<'_>, batch: Append) -> Result<Appended, AppendError> {
+        let denied = self.0.with(|denied| denied.filter(|(then, _)| *then == at.now)).map_or(0, |(_, amount)| amount);
+        let batch = counting(batch, |_, limit, _| *limit = limit.saturating_sub(denied));
+        let answer = at.store.append(batch.clone()).await;
+        if let (Err(AppendError::Denied(_)), Some(Claim::Rate { amount, .. })) = (&answer, batch.claims.first()) {
+            self.0.with(|denied| denied.replace((at.now, *amount)));
+        }
+        answer
+    }
+}
+
+#[derive(Debug, Default)]
+struct OneInstantEarly;
+
+#[async_trait]
+impl Mischief for OneInstantEarly {
+    async fn append(&self, at: Scene<'_>, batch: Append) -> Result<Appended, AppendError> {
+        if batch.claims.contains(&Claim::NotAfter(at.now)) {
+            return Err(ClaimDenied::NotAfter.into());
+        }
+        at.store.append(batch).await
+    }
+}
