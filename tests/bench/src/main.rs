@@ -35,7 +35,7 @@ fn all(size: &Size) -> Result<()> {
         load::cold_load(size, &long).await?;
         load::verification(size)?;
         load::stored_verification(size, &long).await?;
-        memory::open_run(&long)?;
-        start::first_step(size)
-    })
+        memory::open_run(&long)
+    })?;
+    start::first_step(size)
 }
