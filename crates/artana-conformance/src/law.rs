@@ -107,7 +107,7 @@ pub(crate) use laws;
 pub struct Trial {
     pub(crate) store: Arc<dyn EventStore>,
     pub(crate) clock: Arc<ManualClock>,
-    pub(crate) patience: Duration,
+    pub(crate) patience: u32,
     place: Box<dyn Place>,
 }
 
@@ -116,7 +116,7 @@ impl Trial {
         store: Arc<dyn EventStore>,
         clock: Arc<ManualClock>,
         place: Box<dyn Place>,
-        patience: Duration,
+        patience: u32,
     ) -> Self {
         Self { store, clock, patience, place }
     }

@@ -33,19 +33,17 @@ pub(super) async fn begin(
     following
 }
 
-/// Waits for what should come at once, and moves the clock for those who look from time to time.
+/// Looks again and again for what should come at once, and moves the clock for a store that looks by it.
 pub(super) async fn soon(t: &Trial, following: JoinHandle<Result<Head, StoreError>>) -> Result<Head, Breach> {
-    let ticking = async {
-        loop {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-            t.clock.advance(Duration::from_millis(10));
+    for _ in 0..t.patience {
+        if following.is_finished() {
+            return Ok(following.await??);
         }
-    };
-    tokio::select! {
-        head = following => Ok(head??),
-        () = ticking => unreachable!("the clock ticks for ever"),
-        () = tokio::time::sleep(t.patience) => Err(Breach::new("nobody was woken")),
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        t.clock.advance(Duration::from_millis(10));
     }
+    following.abort();
+    Err(Breach::new("nobody was woken"))
 }
 
 async fn past(t: &Trial) -> Kept {
