@@ -120,7 +120,7 @@ pub(crate) async fn call(invocation: &Invocation) -> Result<Done, Error> {
     let mut read = false;
     loop {
         let first = journal.with_state(|state| state.step(step).is_none());
-        let (_, life) = journal.owner_life(step).await?;
+        let (owner, life) = journal.owner_life(step).await?;
         let next = journal.with_state(|state| next(state, &invocation.ask, life));
         match next {
             Next::Answer(recorded, change) => return answer(invocation, recorded, change).await,
@@ -129,7 +129,7 @@ pub(crate) async fn call(invocation: &Invocation) -> Result<Done, Error> {
                 continue;
             }
             Next::Go if first || read => {
-                if let Some(done) = go(invocation).await? {
+                if let Some(done) = go(invocation, owner).await? {
                     return Ok(done);
                 }
                 read = false;
@@ -149,8 +149,9 @@ pub(crate) async fn call(invocation: &Invocation) -> Result<Done, Error> {
 }
 
 /// Makes the call in a task of its own, so that the caller may go; or waits for the one under way.
+/// `gone` is the owner that was found dead when this was decided, if there was one.
 /// `None` means that the ledger has moved and has to be asked again.
-pub(crate) async fn go(invocation: &Invocation) -> Result<Option<Done>, Error> {
+pub(crate) async fn go(invocation: &Invocation, gone: Option<IncarnationId>) -> Result<Option<Done>, Error> {
     invocation.admit()?;
     let journal = invocation.journal();
     let flight = match journal.flights.begin(&invocation.ask.step) {
@@ -163,7 +164,7 @@ pub(crate) async fn go(invocation: &Invocation) -> Result<Option<Done>, Error> {
     let busy = journal.shared.lifeline.busy();
     let task = invocation.clone();
     let done = tokio::spawn(async move {
-        let done = perform::perform(&task).await;
+        let done = perform::perform(&task, gone).await;
         drop((flight, busy));
         done
     });

@@ -72,22 +72,34 @@ struct Claimed {
 
 /// Makes attempts until one ends the step, and returns a success.
 /// `None` means that the ledger has to be asked: it moved, or it holds a failure or a doubt.
-pub(crate) async fn perform(invocation: &Invocation) -> Result<Option<Done>, Error> {
+///
+/// `gone` is an owner known to be dead; death is stable, so a step that it owns, or that nobody owns,
+/// may be gone on with whenever the append is decided.
+pub(crate) async fn perform(invocation: &Invocation, gone: Option<IncarnationId>) -> Result<Option<Done>, Error> {
     let span = tracing::info_span!("artana.tool", run = %invocation.run.name(), step = %invocation.ask.step,
         tool = %invocation.ask.tool.name, attempt = tracing::field::Empty, outcome = tracing::field::Empty);
     let reads = invocation.ask.effect == Effect::Read;
     async {
         loop {
-            let ended = if reads { look(invocation).await? } else { act(invocation).await? };
+            let ended = if reads { look(invocation, gone).await? } else { act(invocation, gone).await? };
             match ended {
                 After::Done(done) => return Ok(Some(done)),
                 After::Ask => return Ok(None),
-                After::Retry(wait) => invocation.journal().shared.clock.sleep(wait).await,
+                After::Retry(wait) => wait_or_cancel(invocation.journal(), wait).await,
             }
         }
     }
     .instrument(span)
     .await
+}
+
+/// A run that is cancelled makes no further attempt, so there is nothing to wait for.
+async fn wait_or_cancel(journal: &Journal, wait: Duration) {
+    let mut cancellation = journal.cancel.subscribe();
+    tokio::select! {
+        () = journal.shared.clock.sleep(wait) => {}
+        () = cancellation.cancelled() => {}
+    }
 }
 
 /// What follows an attempt.
@@ -98,9 +110,9 @@ enum After {
 }
 
 /// Claim before effect: the request is durable before the call leaves.
-async fn act(invocation: &Invocation) -> Result<After, Error> {
+async fn act(invocation: &Invocation, gone: Option<IncarnationId>) -> Result<After, Error> {
     let journal = invocation.journal();
-    let Some(claimed) = claim(invocation).await? else { return Ok(After::Ask) };
+    let Some(claimed) = claim(invocation, gone).await? else { return Ok(After::Ask) };
     tracing::Span::current().record("attempt", claimed.attempt);
     let started = journal.shared.clock.elapsed();
     let (ended, late) = if surely_alive(journal, claimed.incarnation) {
@@ -131,11 +143,10 @@ async fn act(invocation: &Invocation) -> Result<After, Error> {
 }
 
 /// A tool that only reads is repeatable: request and outcome leave in one append, after it happened.
-async fn look(invocation: &Invocation) -> Result<After, Error> {
+async fn look(invocation: &Invocation, gone: Option<IncarnationId>) -> Result<After, Error> {
     let journal = invocation.journal();
     let step = invocation.ask.step.clone();
-    let owner = journal.owner_life(&step).await?;
-    let Some(attempt) = journal.with_state(|state| next_attempt(state, invocation, owner)) else {
+    let Some(attempt) = journal.with_state(|state| next_attempt(state, invocation, gone)) else {
         return Ok(After::Ask);
     };
     let request = RequestId::from(journal.shared.event_id(journal.shared.clock.now()));
@@ -149,7 +160,7 @@ async fn look(invocation: &Invocation) -> Result<After, Error> {
     let Verdict { ending, content } = verdict;
     let retries = matches!(ending, Ending::AttemptFailed(_));
     let decide = move |state: &RunState, facts: &Facts<'_>| {
-        if next_attempt(state, &task, owner) != Some(attempt) {
+        if next_attempt(state, &task, gone) != Some(attempt) {
             return Ok(Plan::default());
         }
         let step = Some(&task.ask.step);
@@ -186,13 +197,12 @@ fn succeeded(body: Option<&Body>) -> bool {
     }
 }
 
-async fn claim(invocation: &Invocation) -> Result<Option<Claimed>, Error> {
+async fn claim(invocation: &Invocation, gone: Option<IncarnationId>) -> Result<Option<Claimed>, Error> {
     let journal = invocation.journal();
     let step = invocation.ask.step.clone();
-    let owner = journal.owner_life(&step).await?;
     let task = invocation.clone();
     let decide = move |state: &RunState, facts: &Facts<'_>| {
-        let Some(attempt) = next_attempt(state, &task, owner) else { return Ok(Plan::default()) };
+        let Some(attempt) = next_attempt(state, &task, gone) else { return Ok(Plan::default()) };
         let body = requested(&task, attempt, facts.incarnation);
         Ok(Plan::default().event(facts.id(), Some(&task.ask.step), body)?.content([task.args_content.clone()]))
     };
@@ -205,19 +215,13 @@ async fn claim(invocation: &Invocation) -> Result<Option<Claimed>, Error> {
     }))
 }
 
-/// Decides on the latest state which attempt may be made now, if any. The owner was asked for
-/// before; one that has changed since means that the ledger has to be asked again.
-fn next_attempt(
-    state: &RunState,
-    invocation: &Invocation,
-    (owner, life): (Option<IncarnationId>, OwnerLife),
-) -> Option<u32> {
-    if state.owner(&invocation.ask.step) != owner {
+/// Decides on the latest state which attempt may be made now, if any. An owner other than the one
+/// known to be gone means that the ledger has to be asked again.
+fn next_attempt(state: &RunState, invocation: &Invocation, gone: Option<IncarnationId>) -> Option<u32> {
+    if state.owner(&invocation.ask.step).is_some_and(|owner| Some(owner) != gone) {
         return None;
     }
-    // The flight is our own, so an owner that is "here" is no one else.
-    let life = if life == OwnerLife::Here { OwnerLife::Dead } else { life };
-    match decide_tool(state, &invocation.ask, life) {
+    match decide_tool(state, &invocation.ask, OwnerLife::Dead) {
         Ok(ToolDecision::Execute) => Some(1),
         Ok(ToolDecision::Retry { attempt }) => Some(attempt),
         _ => None,

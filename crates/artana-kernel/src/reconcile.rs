@@ -48,7 +48,7 @@ pub(crate) async fn reconcile(invocation: &Invocation) -> Result<Done, Error> {
     let step = &invocation.ask.step;
     let mut read = false;
     loop {
-        let (_, life) = journal.owner_life(step).await?;
+        let (owner, life) = journal.owner_life(step).await?;
         let now = journal.shared.clock.now();
         let next = journal.with_state(|state| next(state, invocation, life, now));
         match next {
@@ -61,9 +61,9 @@ pub(crate) async fn reconcile(invocation: &Invocation) -> Result<Done, Error> {
             Next::InFlight { owner, .. } => return Err(invoke::in_flight(invocation, owner)),
             Next::MarkUnknown(request) => invoke::mark_unknown(journal, step, request).await?,
             Next::Refused(refused) => return Err(invoke::refusal(invocation, refused).await),
-            Next::FindOut(action, attempt) => find_out(invocation, action, attempt).await?,
+            Next::FindOut(action, attempt) => find_out(invocation, Doubtful { action, attempt, gone: owner }).await?,
             Next::Go => {
-                if let Some(done) = invoke::go(invocation).await? {
+                if let Some(done) = invoke::go(invocation, owner).await? {
                     return Ok(done);
                 }
             }
@@ -71,8 +71,16 @@ pub(crate) async fn reconcile(invocation: &Invocation) -> Result<Done, Error> {
     }
 }
 
+/// A call in doubt, what to do about it, and whose reconciliation died before.
+#[derive(Clone, Copy)]
+struct Doubtful {
+    action: ReconcileAction,
+    attempt: Attempt,
+    gone: Option<IncarnationId>,
+}
+
 /// Finds out in a task of its own, so that the caller may go. A doubt that stays is an error.
-async fn find_out(invocation: &Invocation, action: ReconcileAction, attempt: Attempt) -> Result<(), Error> {
+async fn find_out(invocation: &Invocation, doubtful: Doubtful) -> Result<(), Error> {
     invocation.admit()?;
     let journal = invocation.journal();
     let flight = match journal.flights.begin(&invocation.ask.step) {
@@ -85,15 +93,16 @@ async fn find_out(invocation: &Invocation, action: ReconcileAction, attempt: Att
     let busy = journal.shared.lifeline.busy();
     let task = invocation.clone();
     let found = tokio::spawn(async move {
-        let found = find_out_here(&task, action, attempt).await;
+        let found = find_out_here(&task, doubtful).await;
         drop((flight, busy));
         found
     });
     found.await.unwrap_or_else(|_| Err(Error::Internal("a reconciliation's task was lost".into())))
 }
 
-async fn find_out_here(invocation: &Invocation, action: ReconcileAction, attempt: Attempt) -> Result<(), Error> {
-    let Some((id, incarnation)) = announce(invocation, action, attempt).await? else { return Ok(()) };
+async fn find_out_here(invocation: &Invocation, doubtful: Doubtful) -> Result<(), Error> {
+    let Doubtful { action, attempt, .. } = doubtful;
+    let Some((id, incarnation)) = announce(invocation, doubtful).await? else { return Ok(()) };
     let found = match action {
         _ if !perform::surely_alive(invocation.journal(), incarnation) => stays(None),
         ReconcileAction::Probe => probe(invocation, attempt).await,
@@ -119,16 +128,14 @@ async fn find_out_here(invocation: &Invocation, action: ReconcileAction, attempt
 /// Records what is about to be done. `None` means that the ledger has moved.
 async fn announce(
     invocation: &Invocation,
-    action: ReconcileAction,
-    attempt: Attempt,
+    Doubtful { action, attempt, gone }: Doubtful,
 ) -> Result<Option<(EventId, IncarnationId)>, Error> {
     let journal = invocation.journal();
     let step = invocation.ask.step.clone();
-    let (owner, _) = journal.owner_life(&step).await?;
     let task = invocation.clone();
     let decide = move |state: &RunState, facts: &Facts<'_>| {
         let step = &task.ask.step;
-        let moved = state.owner(step) != owner;
+        let moved = state.owner(step).is_some_and(|owner| Some(owner) != gone);
         let still = match next(state, &task, OwnerLife::Dead, facts.now) {
             Next::FindOut(again, same) => again == action && same.request == attempt.request,
             _ => false,
