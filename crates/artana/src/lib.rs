@@ -1,1 +1,72 @@
-//! Durable execution kernel for AI agents: the facade.
+//! A durable execution kernel for AI agents.
+//!
+//! A *run* is an append-only, hash-chained ledger of events. Code asks the kernel to perform a
+//! *step*. The kernel answers from the ledger when the step is there already. Otherwise it records
+//! what it is about to do, does it once, and records what came of it. Where nobody can say what came
+//! of an effect, the ledger says so, and nothing is guessed.
+//!
+//! This crate is the facade: it re-exports the crates it stands on, and holds no logic. A program
+//! needs [`Kernel`], a store, [`Tenant`] and [`tool`]; [`prelude`] has these and what goes with them.
+//! Adapters are written against [`ports`]; an exported ledger is verified with [`core::export`].
+//!
+//! # Example
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use artana::prelude::*;
+//!
+//! #[tokio::main(flavor = "current_thread")]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     # let folder = tempfile::tempdir()?;
+//!     # let path = folder.path().join("hello.db");
+//!     // The provider sees the same key on every attempt, and charges once for a key.
+//!     let charge = tool("charge").idempotent(Duration::from_secs(24 * 60 * 60)).handler(
+//!         |cents: u64, cx: ToolContext| async move { Ok(format!("{cents} cents under {}", cx.idempotency_key())) },
+//!     );
+//!     let kernel = Kernel::builder(SqliteStore::open(path).await?).tool(charge.clone()).build()?;
+//!     let run = kernel.run(&Tenant::new("demo"), "order-7").await?;
+//!
+//!     let first = run.step("charge").tool(&charge, &1200).await?;
+//!     let again = run.step("charge").tool(&charge, &1200).await?;
+//!     assert!(again.is_replayed(), "the ledger answers, the tool is not called");
+//!     assert_eq!(first.raw(), again.raw());
+//!
+//!     run.finish().await?;
+//!     assert!(run.verify().await?.is_ok());
+//!     kernel.close().await?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Features
+//!
+//! - `sqlite` (default): `SqliteStore`, one file for one machine.
+//!
+//! A feature adds names and never changes behaviour.
+
+pub use artana_core as core;
+pub use artana_kernel::{
+    BuildError, ClosureTool, Error, Events, Export, ExportOptions, Kernel, KernelBuilder, Level, ReconcileCall,
+    Resolve, Run, Scope, StepHandle, ToolAnswer, ToolBuilder, ToolCall, TypedTool, VerifyReport, Views, tool,
+};
+pub use artana_ports as ports;
+
+#[doc(no_inline)]
+pub use artana_core::{Actor, Event, Limits, RunRef, RunView, Seq, Status, Tenant, TenantId, Timestamp, Usd};
+#[doc(no_inline)]
+pub use artana_ports::{Cancellation, Risk, RunQuery, StoreInfo, ToolContext, ToolError};
+#[cfg(feature = "sqlite")]
+pub use artana_store_sqlite::{SqliteOptions, SqliteStore, Synchronous};
+
+/// What most programs use: `use artana::prelude::*;`.
+pub mod prelude {
+    #[cfg(feature = "sqlite")]
+    pub use crate::SqliteStore;
+    pub use crate::{Kernel, Run, Tenant, ToolContext, ToolError, Usd, tool};
+}
+
+/// The code of the README, compiled.
+#[cfg(all(doctest, feature = "sqlite"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

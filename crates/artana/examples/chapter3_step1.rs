@@ -1,0 +1,116 @@
+//! Step 1: two-phase tools and reconciliation.
+//!
+//! The provider charges the card and its reply is lost. The kernel does not guess: the step is
+//! unknown until somebody finds out. Reconciling asks the provider by the idempotency key, and the
+//! provider's own book, not the ledger, shows that there was one charge. No key, no network.
+
+use std::{error::Error, fmt, path::Path, time::Duration};
+
+use artana::prelude::*;
+use artana_testkit::provider::{Manner, Provider, ProviderFault};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+struct ChargeArgs {
+    card: String,
+    cents: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+struct Receipt {
+    charge: String,
+}
+
+/// What the example proves.
+#[derive(Debug)]
+pub(crate) struct Proof {
+    /// The code of the error the first call ended with.
+    pub(crate) first: Option<&'static str>,
+    /// Whether the ledger answers the call afterwards, and as the reconciliation did.
+    pub(crate) replayed: bool,
+    /// How often the tool's body ran.
+    pub(crate) calls: u64,
+    /// How many charges the provider's own book holds.
+    pub(crate) charges: usize,
+    /// Whether every charge in the book stands under the step's idempotency key.
+    pub(crate) one_key: bool,
+    /// Whether the ledger verifies.
+    pub(crate) verified: bool,
+}
+
+impl fmt::Display for Proof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "the first call:      {}", self.first.unwrap_or("charged"))?;
+        writeln!(f, "the tool ran:        {} time(s)", self.calls)?;
+        writeln!(f, "the provider's book: {} charge(s), all under one key: {}", self.charges, self.one_key)?;
+        writeln!(f, "asked again:         the same answer from the ledger: {}", self.replayed)?;
+        write!(f, "the ledger verifies: {}", self.verified)
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let folder = tempfile::tempdir()?;
+    let proof = run(&folder.path().join("payments.db")).await?;
+    println!("{proof}");
+    Ok(())
+}
+
+pub(crate) async fn run(ledger: &Path) -> Result<Proof, Box<dyn Error>> {
+    let gateway = Provider::new();
+    gateway.next_calls([Manner::LoseReply]);
+    let (calling, asking) = (gateway.clone(), gateway.clone());
+    let charge_credit_card = tool("charge_credit_card")
+        .description("Charges a card through the payment gateway.")
+        .capability("payments:charge")
+        .idempotent(DAY)
+        .handler(move |args: ChargeArgs, cx: ToolContext| charge(calling.clone(), args, cx))
+        .probe(move |_args, cx| look_up(asking.clone(), cx));
+
+    let kernel = Kernel::builder(SqliteStore::open(ledger).await?).tool(charge_credit_card.clone()).build()?;
+    let tenant = Tenant::new("shop").capability("payments:charge");
+    let run = kernel.run(&tenant, "order-7").await?;
+    let args = ChargeArgs { card: "tok_visa".into(), cents: 1200 };
+
+    let first = run.step("charge_step").tool(&charge_credit_card, &args).await;
+    match &first {
+        Err(e) if e.needs_reconciliation() => println!("Reconciliation required: {e}"),
+        Err(e) => println!("Refused: {e}"),
+        Ok(done) => println!("Charged: {:?}", done.output()),
+    }
+    let receipt = run.step("charge_step").reconcile(&charge_credit_card, &args).await?;
+    println!("Reconciled: {:?}", receipt.output());
+
+    let again = run.step("charge_step").tool(&charge_credit_card, &args).await?;
+    println!("Asked again: {:?}, from the ledger: {}", again.output(), again.is_replayed());
+    run.finish().await?;
+
+    let key = run.step("charge_step").idempotency_key("charge_credit_card")?;
+    let proof = Proof {
+        first: first.err().map(|error| error.code()),
+        replayed: again.is_replayed() && again.output() == receipt.output(),
+        calls: gateway.calls(),
+        charges: gateway.book().len(),
+        one_key: gateway.book().iter().all(|entry| entry.key == key),
+        verified: run.verify().await?.is_ok(),
+    };
+    kernel.close().await?;
+    Ok(proof)
+}
+
+/// The gateway says what it knows: a refusal came before the effect, a lost reply may have come after it.
+async fn charge(gateway: Provider, args: ChargeArgs, cx: ToolContext) -> Result<Receipt, ToolError> {
+    let done = gateway.charge(cx.idempotency_key(), &json!(args)).map_err(|fault| match fault {
+        ProviderFault::Refused => ToolError::transient(fault),
+        ProviderFault::ReplyLost => ToolError::unknown(fault),
+    })?;
+    Ok(Receipt { charge: done.effect_id })
+}
+
+async fn look_up(gateway: Provider, cx: ToolContext) -> Result<Option<Receipt>, ToolError> {
+    Ok(gateway.lookup(cx.idempotency_key()).map(|found| Receipt { charge: found.effect_id }))
+}
