@@ -332,7 +332,7 @@ impl Kernel {
             }
             Plan::default().event(facts.id(), None, grant.clone())
         };
-        journal.append(Capacity::Outside(by), None, decide).await.map(drop)
+        journal.append_detached(Capacity::Outside(by), None, decide).await.map(drop)
     }
 
     /// Lists a tenant's runs, a page at a time.

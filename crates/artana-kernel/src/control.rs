@@ -60,7 +60,7 @@ impl Run {
             }
             Plan::default().event(facts.id(), None, RunFinished { outcome: RunOutcome::Completed })
         };
-        self.journal.append(Capacity::Request, None, decide).await.map(drop)
+        self.journal.append_detached(Capacity::Request, None, decide).await.map(drop)
     }
 
     /// Gives the run up: nothing new starts, what was begun runs to its outcome, and the run then ends as failed.
@@ -130,7 +130,7 @@ impl Run {
             let plan = if unrecorded { plan.event(facts.id(), Some(&key), owner_lost(request))? } else { plan };
             Ok(plan.event(facts.id(), Some(&key), resolved)?.content(content.clone()))
         };
-        journal.append(capacity, Some(step), decide).await.map(drop)
+        journal.append_detached(capacity, Some(step), decide).await.map(drop)
     }
 }
 

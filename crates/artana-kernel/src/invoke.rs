@@ -80,15 +80,27 @@ impl Invocation {
 
 /// What a decision comes to, without borrowing the state it was taken on.
 pub(crate) enum Next {
-    Answer(Recorded, Option<ToolChange>),
+    Answer(Box<Answered>),
     InFlight { owner: IncarnationId, here: bool },
     MarkUnknown(RequestId),
     Go,
     Refused(Refused),
 }
 
+/// A recorded outcome, and how the tool has changed since.
+pub(crate) struct Answered {
+    recorded: Recorded,
+    change: Option<ToolChange>,
+}
+
+impl Answered {
+    pub(crate) fn new(settled: Settlement<'_>, change: Option<ToolChange>) -> Box<Self> {
+        Box::new(Self { recorded: settled.into(), change })
+    }
+}
+
 /// A recorded outcome.
-pub(crate) enum Recorded {
+enum Recorded {
     Succeeded(Settled<Success>),
     Failed(Settled<ToolFailure>),
 }
@@ -104,7 +116,7 @@ impl From<Settlement<'_>> for Recorded {
 
 fn next(state: &RunState, ask: &ToolAsk, life: OwnerLife) -> Next {
     match decide_tool(state, ask, life) {
-        Ok(ToolDecision::Replay { settled, change }) => Next::Answer(settled.into(), change),
+        Ok(ToolDecision::Replay { settled, change }) => Next::Answer(Answered::new(settled, change)),
         Ok(ToolDecision::InFlight { owner, here }) => Next::InFlight { owner, here },
         Ok(ToolDecision::MarkUnknown { request }) => Next::MarkUnknown(request),
         Ok(ToolDecision::Retry { .. } | ToolDecision::Execute) => Next::Go,
@@ -123,7 +135,7 @@ pub(crate) async fn call(invocation: &Invocation) -> Result<Done, Error> {
         let (owner, life) = journal.owner_life(step).await?;
         let next = journal.with_state(|state| next(state, &invocation.ask, life));
         match next {
-            Next::Answer(recorded, change) => return answer(invocation, recorded, change).await,
+            Next::Answer(answered) => return answer(invocation, *answered).await,
             Next::InFlight { here: true, .. } => {
                 wait_for_flight(journal, step).await;
                 continue;
@@ -183,7 +195,7 @@ pub(crate) fn in_flight(invocation: &Invocation, owner: IncarnationId) -> Error 
 }
 
 /// Records that nobody can say what became of a call whose process is gone.
-pub(crate) async fn mark_unknown(journal: &Journal, step: &StepKey, request: RequestId) -> Result<(), Error> {
+pub(crate) async fn mark_unknown(journal: &Arc<Journal>, step: &StepKey, request: RequestId) -> Result<(), Error> {
     let key = step.clone();
     let decide = move |state: &RunState, facts: &Facts<'_>| {
         let cycle = state.tool_step(&key).map(|step| &step.cycle);
@@ -192,15 +204,12 @@ pub(crate) async fn mark_unknown(journal: &Journal, step: &StepKey, request: Req
         }
         Plan::default().event(facts.id(), Some(&key), owner_lost(request))
     };
-    journal.append(Capacity::Outcome(request), Some(step.clone()), decide).await.map(drop)
+    journal.append_detached(Capacity::Outcome(request), Some(step.clone()), decide).await.map(drop)
 }
 
 /// Turns a recorded outcome into what the first caller got.
-pub(crate) async fn answer(
-    invocation: &Invocation,
-    recorded: Recorded,
-    change: Option<ToolChange>,
-) -> Result<Done, Error> {
+pub(crate) async fn answer(invocation: &Invocation, answered: Answered) -> Result<Done, Error> {
+    let Answered { recorded, change } = answered;
     let (run, step) = (invocation.run.name().clone(), invocation.ask.step.clone());
     let journal = invocation.journal();
     let erased = Error::ContentErased { run: run.clone(), step: step.clone() };

@@ -154,6 +154,13 @@ impl Journal {
         if self.flights.landing(step).is_some() {
             return Ok((Some(owner), OwnerLife::Here));
         }
+        self.owner_elsewhere(step).await
+    }
+
+    /// Like [`Journal::owner_life`], asked from within the step's own flight: a recorded owner is
+    /// somebody else, or an earlier life of this process.
+    pub(crate) async fn owner_elsewhere(&self, step: &StepKey) -> Result<(Option<IncarnationId>, OwnerLife), Error> {
+        let Some(owner) = self.with_state(|state| state.owner(step)) else { return Ok((None, OwnerLife::Dead)) };
         if self.shared.lifeline.current().is_some_and(|life| life.id == owner) {
             return Ok((Some(owner), OwnerLife::Dead));
         }
@@ -183,6 +190,23 @@ impl Journal {
                 Err(oneshot::error::TryRecvError::Empty) => self.commit_waiting().await,
             }
         }
+    }
+
+    /// Like [`Journal::append`], in a task of its own: the caller may go without taking along what
+    /// others are waiting for.
+    pub(crate) async fn append_detached(
+        self: &Arc<Self>,
+        capacity: Capacity,
+        step: Option<StepKey>,
+        decide: impl FnMut(&RunState, &Facts<'_>) -> Result<Plan, Error> + Send + Sync + 'static,
+    ) -> Result<Vec<Event>, Error> {
+        let (journal, busy) = (Arc::clone(self), self.shared.lifeline.busy());
+        let task = tokio::spawn(async move {
+            let appended = journal.append(capacity, step, decide).await;
+            drop(busy);
+            appended
+        });
+        task.await.unwrap_or_else(|_| Err(Error::Internal("an append's task was lost".into())))
     }
 
     async fn commit_waiting(&self) {

@@ -14,13 +14,13 @@ use artana_ports::{Probed, ToolError, ToolErrorKind};
 
 use crate::{
     Error,
-    invoke::{self, Invocation, Recorded},
+    invoke::{self, Answered, Invocation},
     journal::{Capacity, Facts, Plan},
     perform::{self, Done, Ended, Ending, Verdict},
 };
 
 enum Next {
-    Answer(Recorded, Option<artana_core::decide::ToolChange>),
+    Answer(Box<Answered>),
     InFlight { owner: IncarnationId, here: bool },
     MarkUnknown(RequestId),
     FindOut(ReconcileAction, Attempt),
@@ -31,7 +31,7 @@ enum Next {
 fn next(state: &RunState, invocation: &Invocation, life: OwnerLife, now: Timestamp) -> Next {
     let means = Means { probe: invocation.port.spec().probe, now };
     match decide_reconcile(state, &invocation.ask, life, means) {
-        Ok(ReconcileDecision::Replay { settled, change }) => Next::Answer(settled.into(), change),
+        Ok(ReconcileDecision::Replay { settled, change }) => Next::Answer(Answered::new(settled, change)),
         Ok(ReconcileDecision::InFlight { owner, here }) => Next::InFlight { owner, here },
         Ok(ReconcileDecision::MarkUnknown { request }) => Next::MarkUnknown(request),
         Ok(ReconcileDecision::Probe { attempt }) => Next::FindOut(ReconcileAction::Probe, attempt),
@@ -52,7 +52,7 @@ pub(crate) async fn reconcile(invocation: &Invocation) -> Result<Done, Error> {
         let now = journal.shared.clock.now();
         let next = journal.with_state(|state| next(state, invocation, life, now));
         match next {
-            Next::Answer(recorded, change) => return invoke::answer(invocation, recorded, change).await,
+            Next::Answer(answered) => return invoke::answer(invocation, *answered).await,
             Next::InFlight { here: true, .. } => invoke::wait_for_flight(journal, step).await,
             _ if !read => {
                 journal.refresh().await?;
