@@ -1,3 +1,5 @@
 //! Tests of Artana as a whole: real processes, tampering, crash matrices, documentation.
 
+pub mod provider;
 pub mod verifier;
+pub mod work;

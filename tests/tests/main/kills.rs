@@ -1,0 +1,124 @@
+//! Five hundred kills at random moments. After each one the file opens, verifies, holds what was
+//! acknowledged, and the provider's book has no second effect. The moments are drawn from a seed, which a
+//! failure prints and `ARTANA_KILL_SEED` sets.
+
+use std::{
+    hint,
+    time::{Duration, Instant},
+};
+
+use artana_testkit::SeededEntropy;
+
+use crate::{
+    oracle::{Acknowledged, Judge, note},
+    process::Scene,
+};
+
+/// Kills of each test here; there are four.
+const KILLS: usize = 125;
+/// Lines a worker may say before it is killed: those of about two runs.
+const MOST_LINES: u64 = 14;
+/// Longest delay after the last line: several steps.
+const MOST_DELAY: Duration = Duration::from_micros(8_000);
+/// Longest delay of a worker that is not listened to: the time to start and open the file.
+const MOST_START: Duration = Duration::from_micros(60_000);
+
+/// Prints the seed if the test fails.
+struct Seed(u64);
+
+impl Seed {
+    fn of(shard: u64) -> Self {
+        let given = std::env::var("ARTANA_KILL_SEED").ok();
+        let seed = given.map_or(20_240_601, |text| text.parse().expect("a number"));
+        Self(seed + shard)
+    }
+}
+
+impl Drop for Seed {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("this was seed {} of the kills", self.0);
+        }
+    }
+}
+
+fn busy(delay: Duration) {
+    let begun = Instant::now();
+    while begun.elapsed() < delay {
+        hint::spin_loop();
+    }
+}
+
+fn up_to(random: &SeededEntropy, most: Duration) -> Duration {
+    let micros = u64::try_from(most.as_micros()).expect("a short time");
+    Duration::from_micros(random.next_u64() % (micros + 1))
+}
+
+/// Starts a worker on the run `current` and those after it, and kills it at a random moment.
+fn killed(scene: &Scene, generation: usize, current: u64, random: &SeededEntropy) -> Vec<String> {
+    let mut worker = scene.worker(generation, &[&format!("series={current}")]);
+    let lines = random.next_u64() % (MOST_LINES + 1);
+    for _ in 0..lines {
+        worker.hear().expect("a worker goes on for ever");
+    }
+    busy(up_to(random, if lines == 0 { MOST_START } else { MOST_DELAY }));
+    worker.kill()
+}
+
+/// Returns the first run that no line says is done.
+fn unfinished(said: &[String], current: u64) -> u64 {
+    let done = said.iter().filter_map(|line| line.strip_prefix("done run-")).next_back();
+    done.map_or(current, |n| n.parse::<u64>().expect("a number") + 1)
+}
+
+async fn random_kills(shard: u64) {
+    let seed = Seed::of(shard);
+    let random = SeededEntropy::new(seed.0);
+    let scene = Scene::new();
+    let (mut current, mut all) = (0, Acknowledged::new());
+    for generation in 0..KILLS {
+        let said = killed(&scene, generation, current, &random);
+        let mut acknowledged = Acknowledged::new();
+        note(&said, &mut acknowledged);
+        note(&said, &mut all);
+        let before = current;
+        current = unfinished(&said, current);
+        let judge = Judge::open(&scene).await;
+        judge.holds(&acknowledged).await;
+        for n in before..=current {
+            judge.tolerates(&format!("run-{n}")).await;
+        }
+        judge.book_agrees((0..current).map(|n| format!("run-{n}")), Some(&format!("run-{current}")));
+        judge.close().await;
+    }
+    all.entry(format!("run-{current}")).or_default();
+    scene.worker(KILLS, &[&format!("drive=run-{current}")]).end();
+    let judge = Judge::open(&scene).await;
+    judge.holds(&all).await;
+    for n in 0..=current {
+        judge.finished(&format!("run-{n}")).await;
+    }
+    judge.book_agrees((0..=current).map(|n| format!("run-{n}")), None);
+    judge.close().await;
+    assert!(current as usize > KILLS / 4, "the workers got far enough for the kills to mean something: {current}");
+}
+
+#[tokio::test]
+async fn random_kills_lose_nothing_and_repeat_nothing_1() {
+    random_kills(1).await;
+}
+
+#[tokio::test]
+async fn random_kills_lose_nothing_and_repeat_nothing_2() {
+    random_kills(2).await;
+}
+
+#[tokio::test]
+async fn random_kills_lose_nothing_and_repeat_nothing_3() {
+    random_kills(3).await;
+}
+
+#[tokio::test]
+async fn random_kills_lose_nothing_and_repeat_nothing_4() {
+    random_kills(4).await;
+}

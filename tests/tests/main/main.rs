@@ -1,0 +1,8 @@
+//! The tests of Artana as a whole: processes that are killed, processes that compete, ledgers that are
+//! tampered with.
+
+mod crowd;
+mod failpoints;
+mod kills;
+mod oracle;
+mod process;
