@@ -281,8 +281,12 @@ impl Kernel {
         self.0.open()?;
         let run = RunRef::new(tenant.id()?.clone(), RunId::parse(id)?);
         let journal = self.journal(&run).await?;
-        let exceeds = journal.with_state(|state| tenant.exceeds(state.capabilities(), &state.limits()));
-        match exceeds {
+        let exceeds = || journal.with_state(|state| tenant.exceeds(state.capabilities(), &state.limits()));
+        if exceeds().is_some() {
+            // Somebody may have granted it since this process last read.
+            journal.refresh().await?;
+        }
+        match exceeds() {
             Some(what) => Err(Error::ExceedsBound { run, what }),
             None => Ok(Run::new(journal, tenant.clone())),
         }

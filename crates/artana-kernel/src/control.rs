@@ -1,7 +1,5 @@
 //! Ending a run and resolving doubts: what its own code, a person or the outside world decides.
 
-use std::collections::BTreeMap;
-
 use artana_core::{
     Actor, Content, ContentRef, ContentType, IdError, RequestId, RunRef, RunState, Status, StepKey,
     decide::{OwnerLife, Refused, decide_resolve, owner_lost},
@@ -17,6 +15,9 @@ use crate::{
     error::kernel_actor,
     journal::{Capacity, Facts, Journal, Plan},
 };
+
+/// Most calls whose doubt is recorded in one append, which holds the request to end besides.
+const MAX_LOST: usize = 128;
 
 /// What a person established about a call in doubt, and on what evidence.
 #[derive(Debug, Clone)]
@@ -89,8 +90,16 @@ impl Run {
         let (reason, content) = journal.content(ContentType::Text, reason.as_bytes().to_vec());
         let capacity = Capacity::Outside(by.clone().unwrap_or_else(kernel_actor));
         let asked = CancelRequested { closing, by, reason: Some(reason) };
-        let decide = move |state: &RunState, facts: &Facts<'_>| closing_plan(state, facts, &asked, &content, &lost);
-        journal.append(capacity, None, decide).await?;
+        let mut lost = lost.into_iter().peekable();
+        loop {
+            let (asked, content) = (asked.clone(), content.clone());
+            let some: Vec<_> = lost.by_ref().take(MAX_LOST).collect();
+            let decide = move |state: &RunState, facts: &Facts<'_>| closing_plan(state, facts, &asked, &content, &some);
+            journal.append_detached(capacity.clone(), None, decide).await?;
+            if lost.peek().is_none() {
+                break;
+            }
+        }
         journal.cancel.cancel();
         for landing in journal.flights.all() {
             landing.wait().await;
@@ -158,7 +167,7 @@ fn closing_plan(
     facts: &Facts<'_>,
     asked: &CancelRequested,
     reason: &Content,
-    lost: &BTreeMap<StepKey, RequestId>,
+    lost: &[(StepKey, RequestId)],
 ) -> Result<Plan, Error> {
     let mut plan = Plan::default();
     let status = state.status();
@@ -178,14 +187,14 @@ fn closing_plan(
 }
 
 /// Finds the calls under way whose process is gone.
-async fn lost_calls(journal: &Journal) -> Result<BTreeMap<StepKey, RequestId>, Error> {
+async fn lost_calls(journal: &Journal) -> Result<Vec<(StepKey, RequestId)>, Error> {
     let pending: Vec<StepKey> = journal.with_state(|state| state.pending().cloned().collect());
-    let mut lost = BTreeMap::new();
+    let mut lost = Vec::new();
     for step in pending {
         let (_, life) = journal.owner_life(&step).await?;
         let request = journal.with_state(|state| state.tool_step(&step).and_then(|step| step.cycle.request()));
         if let (OwnerLife::Dead, Some(request)) = (life, request) {
-            lost.insert(step, request);
+            lost.push((step, request));
         }
     }
     Ok(lost)

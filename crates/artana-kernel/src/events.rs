@@ -7,17 +7,18 @@ use std::{
     task::{Context, Poll},
 };
 
-use artana_core::{Event, Seq, limits::MAX_PAGE_EVENTS};
+use artana_core::{Event, Head, Seq, limits::MAX_PAGE_EVENTS, verify::Chain};
 use futures_core::Stream;
 
 use crate::{Error, journal::Journal};
 
-type Page = Pin<Box<dyn Future<Output = Result<Vec<Event>, Error>> + Send>>;
+type Page = Pin<Box<dyn Future<Output = Result<(Chain, Vec<Event>), Error>> + Send>>;
 
 /// A run's events in order. It ends where the run ended when it was read.
 pub struct Events {
     journal: Arc<Journal>,
     after: Seq,
+    chain: Option<Chain>,
     page: VecDeque<Event>,
     reading: Option<Page>,
     done: bool,
@@ -30,7 +31,7 @@ impl std::fmt::Debug for Events {
 }
 
 pub(crate) fn events(journal: &Arc<Journal>, after: Seq) -> Events {
-    Events { journal: Arc::clone(journal), after, page: VecDeque::new(), reading: None, done: false }
+    Events { journal: Arc::clone(journal), after, chain: None, page: VecDeque::new(), reading: None, done: false }
 }
 
 impl Events {
@@ -56,12 +57,17 @@ impl Stream for Events {
             if self.done {
                 return Poll::Ready(None);
             }
-            let (journal, after) = (Arc::clone(&self.journal), self.after);
-            let reading = self.reading.get_or_insert_with(|| Box::pin(read(journal, after)));
-            let Poll::Ready(page) = reading.as_mut().poll(cx) else { return Poll::Pending };
-            self.reading = None;
+            let mut reading = match self.reading.take() {
+                Some(reading) => reading,
+                None => Box::pin(read(Arc::clone(&self.journal), self.chain.take(), self.after)),
+            };
+            let Poll::Ready(page) = reading.as_mut().poll(cx) else {
+                self.reading = Some(reading);
+                return Poll::Pending;
+            };
             match page {
-                Ok(page) => {
+                Ok((chain, page)) => {
+                    self.chain = Some(chain);
                     self.done = page.len() < MAX_PAGE_EVENTS as usize;
                     self.page = page.into();
                 }
@@ -74,8 +80,19 @@ impl Stream for Events {
     }
 }
 
-async fn read(journal: Arc<Journal>, after: Seq) -> Result<Vec<Event>, Error> {
+/// Reads a page. What comes before the first row is known only from the run's beginning on.
+async fn read(journal: Arc<Journal>, chain: Option<Chain>, after: Seq) -> Result<(Chain, Vec<Event>), Error> {
     journal.shared.open()?;
-    let rows = journal.shared.store.read(&journal.run, after, MAX_PAGE_EVENTS).await?;
-    rows.into_iter().map(|row| crate::load::decode(&journal.run, row)).collect()
+    let run = &journal.run;
+    let rows = journal.shared.store.read(run, after, MAX_PAGE_EVENTS).await?;
+    let mut chain = chain.unwrap_or_else(|| match rows.first() {
+        Some(first) if after != Seq::ZERO => Chain::resume(run.clone(), Head { seq: after, hash: first.prev_hash }),
+        _ => Chain::new(&journal.genesis),
+    });
+    let mut page = Vec::with_capacity(rows.len());
+    for row in rows {
+        chain.push(&row).map_err(|found| Error::damaged(run, found))?;
+        page.push(crate::load::decode(run, row)?);
+    }
+    Ok((chain, page))
 }

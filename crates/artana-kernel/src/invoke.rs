@@ -1,7 +1,10 @@
 //! Answers a tool call: from the ledger if it can, otherwise by naming the one thing to do.
 //! A decision that is neither a replay nor a first execution is taken again after reading the tail.
 
-use std::sync::Arc;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use artana_core::{
     Content, ContentType, IdError, IncarnationId, RequestId, RunState, Seq, StepKey, ToolName,
@@ -69,11 +72,17 @@ impl Invocation {
                 return Err(Error::CapabilityMissing { run, tool, capability: needed.clone() });
             }
         }
-        self.port.check_args(&self.args).map_err(|refused| Error::InvalidArguments {
+        let checked = catch_unwind(AssertUnwindSafe(|| self.port.check_args(&self.args)));
+        let problem = match checked {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(refused)) => refused.problem,
+            Err(_) => "the tool's check of them panicked".into(),
+        };
+        Err(Error::InvalidArguments {
             run: self.run.name().clone(),
             step: self.ask.step.clone(),
             tool: spec.signature.name.clone(),
-            problem: refused.problem,
+            problem,
         })
     }
 }

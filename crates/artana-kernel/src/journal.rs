@@ -154,13 +154,6 @@ impl Journal {
         if self.flights.landing(step).is_some() {
             return Ok((Some(owner), OwnerLife::Here));
         }
-        self.owner_elsewhere(step).await
-    }
-
-    /// Like [`Journal::owner_life`], asked from within the step's own flight: a recorded owner is
-    /// somebody else, or an earlier life of this process.
-    pub(crate) async fn owner_elsewhere(&self, step: &StepKey) -> Result<(Option<IncarnationId>, OwnerLife), Error> {
-        let Some(owner) = self.with_state(|state| state.owner(step)) else { return Ok((None, OwnerLife::Dead)) };
         if self.shared.lifeline.current().is_some_and(|life| life.id == owner) {
             return Ok((Some(owner), OwnerLife::Dead));
         }

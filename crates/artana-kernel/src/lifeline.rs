@@ -48,6 +48,17 @@ impl Drop for Busy {
     }
 }
 
+/// The keeper's post. It is free again when the keeper's runtime ends before the kernel does.
+struct Post<'a>(Option<&'a Lifeline>);
+
+impl Drop for Post<'_> {
+    fn drop(&mut self) {
+        if let Some(lifeline) = self.0 {
+            *lifeline.keeper.lock().unwrap_or_else(PoisonError::into_inner) = false;
+        }
+    }
+}
+
 impl Lifeline {
     pub(crate) fn new(
         store: Arc<dyn EventStore>,
@@ -91,12 +102,14 @@ impl Lifeline {
     }
 
     async fn keep(self: Arc<Self>) {
+        let mut post = Post(Some(&self));
         loop {
             self.clock.sleep(self.ttl / 3).await;
             {
                 let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
                 if self.busy.load(Ordering::Acquire) == 0 {
                     *keeper = false;
+                    post.0 = None;
                     return;
                 }
             }

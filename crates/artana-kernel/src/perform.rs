@@ -17,7 +17,6 @@ use artana_core::{
         ToolCompleted, ToolFailure, ToolRequested,
     },
     json::{self, JsonErrorKind},
-    limits::MAX_CONTENT_BYTES,
 };
 use artana_ports::{StoreError, ToolContext, ToolError, ToolErrorKind, ToolOutput};
 use tracing::Instrument;
@@ -30,6 +29,9 @@ use crate::{
 
 /// The longest wait between two attempts.
 const MAX_RETRY_WAIT: Duration = Duration::from_secs(3600);
+
+/// The longest message or id of a tool that is kept: beside the largest result there is room for it.
+const MAX_TEXT_BYTES: usize = 1024 * 1024;
 
 /// A success on its way to the caller.
 #[derive(Debug, Clone)]
@@ -340,7 +342,7 @@ fn passing(invocation: &Invocation, message: String, more: bool) -> Verdict {
 
 fn text(invocation: &Invocation, message: String) -> (ContentRef, Content) {
     let mut message = message;
-    let mut end = message.len().min(MAX_CONTENT_BYTES);
+    let mut end = message.len().min(MAX_TEXT_BYTES);
     while !message.is_char_boundary(end) {
         end -= 1;
     }
@@ -369,11 +371,16 @@ fn unusable(invocation: &Invocation, result: &[u8]) -> Option<Reason> {
         return Some(Reason::TooLarge);
     }
     match json::parse(result) {
-        Ok(value) if invocation.port.fits_result(&value) => None,
+        Ok(value) if fits(invocation, &value) => None,
         Ok(_) => Some(Reason::Schema),
         Err(error) if error.kind() == JsonErrorKind::TooDeep => Some(Reason::TooDeep),
         Err(_) => Some(Reason::NotJson),
     }
+}
+
+/// A check that panics finds nothing fit, and the effect is recorded all the same.
+fn fits(invocation: &Invocation, value: &serde_json::Value) -> bool {
+    catch_unwind(AssertUnwindSafe(|| invocation.port.fits_result(value))).unwrap_or(false)
 }
 
 /// Records a call's end, for as long as it takes, and says what was recorded.
