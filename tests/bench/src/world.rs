@@ -12,6 +12,7 @@ use artana_store_sqlite::{SqliteStore, Synchronous};
 const WORDS: usize = 280;
 
 /// How much each workload does.
+#[derive(Clone, Copy)]
 pub(crate) struct Size {
     pub(crate) steps: usize,
     pub(crate) rounds: usize,
