@@ -2,10 +2,10 @@
 
 #[expect(dead_code, reason = "an example's main is what `cargo run --example` starts")]
 #[path = "../../examples/chapter3_step1.rs"]
-mod chapter3_step1;
+pub(crate) mod chapter3_step1;
 #[expect(dead_code, reason = "an example's main is what `cargo run --example` starts")]
 #[path = "../../examples/chapter3_step7.rs"]
-mod chapter3_step7;
+pub(crate) mod chapter3_step7;
 #[expect(dead_code, reason = "an example's main is what `cargo run --example` starts")]
 #[path = "../../examples/hello.rs"]
 mod hello;

@@ -1,16 +1,31 @@
-//! The README's programs are the examples, word for word; those are compiled and run by their tests.
+//! The README shows real code and real output: its program is an example word for word, and what the
+//! examples are said to print is what they print. That it compiles is seen by the facade's doctests.
+
+use crate::examples::{chapter3_step1, chapter3_step7};
 
 const README: &str = include_str!("../../../../README.md");
 
-/// The code of every block that a reader would compile.
-fn rust_blocks() -> Vec<&'static str> {
-    let opened = README.split("```rust").skip(1);
-    opened.map(|rest| rest.split_once('\n').and_then(|(_, rest)| rest.split_once("```")).unwrap().0).collect()
+/// The insides of all fenced blocks of a language.
+fn blocks(language: &str) -> Vec<&'static str> {
+    let fences: Vec<&str> = README.split("```").skip(1).step_by(2).collect();
+    let inside = |block: &'static str| block.split_once('\n').filter(|(info, _)| *info == language);
+    fences.into_iter().filter_map(inside).map(|(_, code)| code).collect()
 }
 
 #[test]
-fn the_hello_of_the_readme_is_the_example() {
+fn the_program_of_the_readme_is_the_example() {
     let example = include_str!("../../examples/hello.rs");
-    let code = example.split_once("\n\n").unwrap().1.replace("pub(crate) ", "");
-    assert_eq!(rust_blocks(), [code], "README.md does not show crates/artana/examples/hello.rs as it is");
+    let (_, code) = example.split_once("\n\n").unwrap();
+    assert_eq!(blocks("rust,no_run"), [code.replace("pub(crate) ", "")]);
+    assert!(blocks("rust").is_empty(), "a program that no example runs");
+}
+
+#[tokio::test]
+async fn the_output_in_the_readme_is_what_the_examples_print() {
+    let folder = tempfile::tempdir().unwrap();
+    let lost = chapter3_step1::run(&folder.path().join("a.db")).await.unwrap();
+    let audit = chapter3_step7::run(&folder.path().join("b.db")).await.unwrap();
+    for printed in [format!("{lost}\n"), format!("{audit}\n")] {
+        assert!(blocks("text").contains(&printed.as_str()), "README.md does not show:\n{printed}");
+    }
 }
