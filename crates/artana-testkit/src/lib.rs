@@ -2,11 +2,13 @@
 //! control, a provider that keeps its own book, and faults at every port. Nothing here belongs in production.
 
 mod clock;
+pub mod crash;
 mod entropy;
 pub mod fault;
 mod memory;
 pub mod provider;
 
 pub use clock::SimClock;
+pub use crash::crash_everywhere;
 pub use entropy::SeededEntropy;
 pub use memory::{Counts, MemoryStore};

@@ -2,6 +2,7 @@
 
 mod clock;
 mod conformance;
+mod crash;
 mod fault;
 mod memory;
 mod provider;
