@@ -1,1 +1,37 @@
-//! The command line of Artana.
+//! The command line of Artana: the `artana` binary, and its verbs for a user's own binary.
+//!
+//! Answers go to standard output, everything else to standard error. Reading never creates a file,
+//! nothing is guessed for anybody, and no argument, result or secret of a run is ever printed.
+//!
+//! # Example
+//!
+//! A binary that knows its tools offers every verb over them, `run reconcile` included:
+//!
+//! ```no_run
+//! use std::process::ExitCode;
+//!
+//! use artana_kernel::{Kernel, tool};
+//! use artana_ports::{ToolContext, ToolError};
+//! use artana_store_sqlite::SqliteStore;
+//!
+//! async fn command_line() -> Result<ExitCode, Box<dyn std::error::Error>> {
+//!     let double = tool("double").handler(|n: u32, _cx: ToolContext| async move { Ok::<_, ToolError>(n * 2) });
+//!     let store = SqliteStore::options().create(false).open("ledger.db").await?;
+//!     Ok(artana_cli::main(Kernel::builder(store).tool(double).build()?).await)
+//! }
+//! # let _ = command_line;
+//! ```
+
+mod args;
+mod command;
+mod demo;
+mod doubt;
+mod entry;
+mod failure;
+mod open;
+mod out;
+mod row;
+mod speller;
+mod text;
+
+pub use entry::{main, stock};

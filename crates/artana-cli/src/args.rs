@@ -1,0 +1,240 @@
+//! What can be typed. Values are checked where they are used; nothing here does anything.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{
+    open::Access,
+    out::Format,
+    speller::{DEFAULT_STORE, DEFAULT_TENANT},
+};
+
+const CODES: &str = "Exit codes: 0 fine, 1 invalid or failed, 2 usage, 3 needs a human, 4 not found, \
+                     5 store unavailable.";
+
+/// Looks at durable runs, verifies them, and says what a person found out.
+#[derive(Debug, Parser)]
+#[command(name = "artana", version, after_help = CODES)]
+pub(crate) struct Stock {
+    #[command(flatten)]
+    pub(crate) store: StoreAddress,
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: StockCommand,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StoreAddress {
+    /// The store, as sqlite://PATH.
+    #[arg(long = "store", value_name = "URL", env = "ARTANA_STORE", hide_env_values = true, global = true,
+          default_value = DEFAULT_STORE)]
+    pub(crate) address: String,
+}
+
+/// Looks at durable runs over this program's own store and tools.
+#[derive(Debug, Parser)]
+#[command(version, after_help = CODES)]
+pub(crate) struct Embedded {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    /// The tenant whose runs are meant.
+    #[arg(long, env = "ARTANA_TENANT", global = true, default_value = DEFAULT_TENANT)]
+    pub(crate) tenant: String,
+    /// Answers, and errors, as JSON: one object a line.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+impl Common {
+    pub(crate) fn format(&self) -> Format {
+        if self.json { Format::Json } else { Format::Text }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StockCommand {
+    /// Kills a payment at the worst moment, and shows one charge and a ledger that verifies.
+    Demo(DemoArgs),
+    #[command(flatten)]
+    Over(Command),
+    #[command(name = "demo-provider", hide = true)]
+    DemoProvider(ProviderArgs),
+    #[command(name = "demo-worker", hide = true)]
+    DemoWorker(WorkerArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Runs: what they did, whether their ledgers hold, and what a person decides.
+    #[command(subcommand)]
+    Run(RunCommand),
+    /// The store itself.
+    #[command(subcommand)]
+    Store(StoreCommand),
+}
+
+impl Command {
+    /// Says what the command wants of the store.
+    pub(crate) fn access(&self) -> Access {
+        match self {
+            Self::Run(RunCommand::Resolve(_) | RunCommand::Reconcile { .. } | RunCommand::Cancel(_)) => Access::Append,
+            Self::Run(_) | Self::Store(_) => Access::Read,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RunCommand {
+    /// Lists the tenant's runs.
+    List {
+        /// Only runs in this status; may be given several times.
+        #[arg(long)]
+        status: Vec<String>,
+    },
+    /// Shows where a run stands. Exits 3 when a step is in doubt, 1 when the run failed.
+    Status {
+        /// The run's id.
+        run: String,
+    },
+    /// Shows all events of a run.
+    Events {
+        /// The run's id.
+        run: String,
+    },
+    /// Shows the last events of a run.
+    Tail {
+        /// The run's id.
+        run: String,
+        /// How many events.
+        #[arg(short = 'n', long, default_value_t = 10)]
+        lines: u64,
+        /// Goes on as the run does, until it ends.
+        #[arg(short, long)]
+        follow: bool,
+    },
+    /// Shows the steps of a run.
+    Steps {
+        /// The run's id.
+        run: String,
+    },
+    /// Verifies a ledger and names its first break. Exits 1 when there is one.
+    VerifyLedger {
+        /// The run's id.
+        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        run: Option<String>,
+        /// All of the tenant's runs.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Records what a person found out about a step in doubt.
+    Resolve(ResolveArgs),
+    /// Asks the tool what became of a step in doubt. Needs the tool: see artana_cli::main.
+    Reconcile {
+        /// The run's id.
+        run: String,
+        /// The step's key.
+        #[arg(long)]
+        step: String,
+    },
+    /// Cancels a run: nothing new starts, and what was begun runs to its outcome.
+    Cancel(CancelArgs),
+    /// Writes a run as JSON Lines, for auditors.
+    Export(ExportArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ResolveArgs {
+    /// The run's id.
+    pub(crate) run: String,
+    /// The step's key.
+    #[arg(long)]
+    pub(crate) step: String,
+    #[command(flatten)]
+    pub(crate) found: Found,
+    /// Who found it out.
+    #[arg(long, value_name = "WHO")]
+    pub(crate) by: String,
+    /// On what evidence.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Found {
+    /// The effect happened, with this result.
+    #[arg(long, value_name = "JSON")]
+    pub(crate) succeeded: Option<String>,
+    /// The effect did not happen and will not.
+    #[arg(long)]
+    pub(crate) failed: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CancelArgs {
+    /// The run's id.
+    pub(crate) run: String,
+    /// Who cancels.
+    #[arg(long, value_name = "WHO")]
+    pub(crate) by: String,
+    /// Why.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// The run's id.
+    pub(crate) run: String,
+    /// Includes what the events refer to, in clear.
+    #[arg(long)]
+    pub(crate) content: bool,
+    /// Includes the key of the content's digests. Whoever has it can test guesses of erased content.
+    #[arg(long)]
+    pub(crate) keys: bool,
+    /// Writes to a file instead, which appears when it is whole.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StoreCommand {
+    /// Shows what the store is.
+    Info,
+    /// Looks for what is wrong with the store as a whole. Exits 1 when something is broken.
+    Doctor,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Leaves the provider's book and the ledgers in this folder, which must be empty or new.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keep: Option<PathBuf>,
+    /// Stops at the unknown outcome, and shows what a person can do.
+    #[arg(long)]
+    pub(crate) no_reconcile: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProviderArgs {
+    #[arg(long)]
+    pub(crate) book: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WorkerArgs {
+    #[arg(long)]
+    pub(crate) ledger: PathBuf,
+    #[arg(long)]
+    pub(crate) provider: u16,
+    #[arg(long)]
+    pub(crate) reconcile: bool,
+}

@@ -1,0 +1,93 @@
+//! The verbs, one file each. They ask the kernel and write rows; they know no store and no file format.
+
+mod cancel;
+mod doctor;
+mod events;
+mod export;
+mod info;
+mod list;
+mod reconcile;
+mod resolve;
+mod status;
+mod steps;
+mod tail;
+pub(crate) mod verify;
+
+use artana_core::Tenant;
+use artana_kernel::{Error, Kernel, Run};
+
+use crate::{
+    args::{Command, RunCommand, StoreCommand},
+    doubt::Doubt,
+    failure::{Exit, Failure},
+    out::Out,
+    speller::Speller,
+};
+
+/// What every verb works with.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) kernel: Kernel,
+    pub(crate) tenant: Tenant,
+    pub(crate) out: Out,
+    pub(crate) speller: Speller,
+}
+
+/// Does what was asked.
+pub(crate) async fn perform(cx: &mut Context, command: Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Run(command) => run(cx, command).await,
+        Command::Store(StoreCommand::Info) => Ok(info::perform(cx)),
+        Command::Store(StoreCommand::Doctor) => doctor::perform(cx).await,
+    }
+}
+
+async fn run(cx: &mut Context, command: RunCommand) -> Result<Exit, Failure> {
+    match command {
+        RunCommand::List { status } => list::perform(cx, &status).await,
+        RunCommand::Status { run } => status::perform(cx, &run).await,
+        RunCommand::Events { run } => events::perform(cx, &run).await,
+        RunCommand::Tail { run, lines, follow } => tail::perform(cx, &run, lines, tail::Follow::when(follow)).await,
+        RunCommand::Steps { run } => steps::perform(cx, &run).await,
+        RunCommand::VerifyLedger { run, .. } => verify::perform(cx, run.as_deref()).await,
+        RunCommand::Resolve(args) => resolve::perform(cx, args).await,
+        RunCommand::Reconcile { run, step } => reconcile::perform(cx, &run, &step).await,
+        RunCommand::Cancel(args) => cancel::perform(cx, &args).await,
+        RunCommand::Export(args) => export::perform(cx, &args).await,
+    }
+}
+
+impl Context {
+    /// Opens a run to look at it or to record a person's word.
+    pub(crate) async fn open(&self, run: &str) -> Result<Run, Failure> {
+        self.kernel.open_run(&self.tenant, run).await.map_err(|error| self.explain(run, error))
+    }
+
+    /// Adds the command that goes on from an error.
+    pub(crate) fn explain(&self, run: &str, error: Error) -> Failure {
+        let next = match &error {
+            Error::RunNotFound { .. } => Some(self.speller.command(&["run", "list"])),
+            Error::Damaged { .. } => Some(self.speller.command(&["run", "verify-ledger", run])),
+            Error::NothingRecorded { .. } | Error::NotInDoubt { .. } => {
+                Some(self.speller.command(&["run", "steps", run]))
+            }
+            Error::OwnerAlive { .. } | Error::InFlight { .. } => {
+                Some(self.speller.command(&["run", "tail", run, "--follow"]))
+            }
+            _ => None,
+        };
+        let failure = Failure::from(error);
+        match next {
+            Some(next) => failure.next(next),
+            None => failure,
+        }
+    }
+
+    /// Explains an error of a step, with what is recorded of the step where that is in doubt.
+    pub(crate) async fn explain_step(&self, run: &Run, step: &str, error: Error) -> Failure {
+        let failure = self.explain(run.id(), error);
+        let Ok(key) = artana_core::StepKey::parse(step) else { return failure };
+        let doubt = run.latest(|state| Doubt::of(state, &key, &self.speller)).await;
+        failure.about(doubt.ok().flatten())
+    }
+}

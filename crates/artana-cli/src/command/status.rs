@@ -1,0 +1,52 @@
+//! `run status`: where a run stands, and the ways out of what is in doubt.
+
+use artana_core::{RunView, Status};
+use serde_json::{Value, json};
+
+use super::Context;
+use crate::{
+    doubt::Doubt,
+    failure::{Exit, Failure},
+    row::Row,
+    text::time,
+};
+
+pub(super) async fn perform(cx: &mut Context, id: &str) -> Result<Exit, Failure> {
+    let run = cx.open(id).await?;
+    let look = |state: &artana_core::RunState| (state.view(), Doubt::all(state, &cx.speller));
+    let (view, doubts) = run.latest(look).await.map_err(|error| cx.explain(id, error))?;
+    let row = row(&view);
+    if cx.out.is_json() {
+        cx.out.record(&row.with("in_doubt", json!(doubts)));
+    } else {
+        cx.out.record(&row);
+        for doubt in &doubts {
+            cx.out.line("");
+            doubt.lines().iter().for_each(|line| cx.out.line(line));
+        }
+    }
+    Ok(match view.status {
+        _ if !doubts.is_empty() => Exit::NeedsHuman,
+        Status::Failed => Exit::Invalid,
+        _ => Exit::Fine,
+    })
+}
+
+fn row(view: &RunView) -> Row {
+    let labels: Vec<_> = view.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    Row::default()
+        .with("run", view.run.run.as_str())
+        .with("tenant", view.run.tenant.as_str())
+        .with("status", view.status.as_str())
+        .with("steps", view.steps)
+        .with("pending", view.pending)
+        .with("unknown", view.unknown)
+        .with("last_step", view.last_step.as_ref().map(|step| step.as_str()))
+        .with("failed_step", view.failed_step.as_ref().map(|step| step.as_str()))
+        .with("started", time(view.started_at))
+        .with("updated", time(view.updated_at))
+        .with("events", view.head.seq.get())
+        .with("head", view.head.hash.to_string())
+        .with("parent", view.parent.as_ref().map(|parent| parent.run.as_str()))
+        .with("labels", if labels.is_empty() { Value::Null } else { labels.join(" ").into() })
+}

@@ -1,0 +1,104 @@
+//! The two ways in: the stock binary, and a user's own. Parses, opens, hands over, and says how it ended.
+
+use std::{env, ffi::OsStr, process::ExitCode};
+
+use artana_core::Tenant;
+use artana_kernel::Kernel;
+use clap::Parser;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::{
+    args::{Command, Embedded, Stock, StockCommand},
+    command::{self, Context},
+    demo,
+    failure::{Exit, Failure},
+    open,
+    out::{Format, Out},
+    speller::Speller,
+};
+
+/// Runs the verbs of the command line over `kernel`, as this process's arguments ask, and closes it.
+///
+/// The kernel's own store and tools are used, so `--store` is not offered and `run reconcile` works.
+/// Exit codes: 0 fine, 1 invalid or failed, 2 usage, 3 needs a human, 4 not found, 5 store unavailable.
+pub async fn main(kernel: Kernel) -> ExitCode {
+    let typed: Embedded = match typed() {
+        Ok(typed) => typed,
+        Err(exit) => return exit,
+    };
+    let format = typed.common.format();
+    let speller = Speller::new(None, &typed.common.tenant);
+    let context = Context { kernel, tenant: Tenant::new(&typed.common.tenant), out: Out::new(format), speller };
+    ended(over(context, typed.command).await, format)
+}
+
+/// Runs the stock binary, which opens the store it is told to and has no tools.
+#[must_use]
+pub fn stock() -> ExitCode {
+    let typed: Stock = match typed() {
+        Ok(typed) => typed,
+        Err(exit) => return exit,
+    };
+    let format = typed.common.format();
+    ended(stock_command(typed, format), format)
+}
+
+fn stock_command(typed: Stock, format: Format) -> Result<Exit, Failure> {
+    let (address, tenant) = (typed.store.address, typed.common.tenant);
+    match typed.command {
+        StockCommand::Demo(args) => demo::run(&args, &tenant, Out::new(format)),
+        StockCommand::DemoProvider(args) => demo::provide(&args),
+        StockCommand::DemoWorker(args) => runtime()?.block_on(demo::work(&args, &tenant)),
+        StockCommand::Over(command) => runtime()?.block_on(async {
+            let kernel = open::kernel(&address, command.access()).await?;
+            let speller = Speller::new(Some(&address), &tenant);
+            let context = Context { kernel, tenant: Tenant::new(&tenant), out: Out::new(format), speller };
+            over(context, command).await
+        }),
+    }
+}
+
+/// Does a command, and closes the kernel whatever came of it.
+async fn over(mut context: Context, command: Command) -> Result<Exit, Failure> {
+    let done = command::perform(&mut context, command).await;
+    let written = context.out.finish();
+    let closed = context.kernel.close().await;
+    let exit = done?;
+    written?;
+    closed?;
+    Ok(exit)
+}
+
+pub(crate) fn runtime() -> Result<Runtime, Failure> {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| Failure::invalid("artana::runtime", format!("no runtime can be started: {error}")))
+}
+
+fn ended(done: Result<Exit, Failure>, format: Format) -> ExitCode {
+    match done {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            failure.print(format);
+            failure.exit().into()
+        }
+    }
+}
+
+/// Reads the arguments. Help and versions are answers; what was not understood is an error, in JSON
+/// where that was asked for.
+fn typed<T: Parser>() -> Result<T, ExitCode> {
+    T::try_parse().map_err(|error| {
+        if !error.use_stderr() {
+            error.print().ok();
+            return Exit::Fine.into();
+        }
+        if env::args_os().any(|arg| arg == OsStr::new("--json")) {
+            let message = error.to_string();
+            let message = message.trim().trim_start_matches("error: ");
+            Failure::usage(message).print(Format::Json);
+        } else {
+            error.print().ok();
+        }
+        Exit::Usage.into()
+    })
+}

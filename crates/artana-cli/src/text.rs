@@ -1,0 +1,97 @@
+//! Text as it may be shown: without control characters, times in RFC 3339, words a shell takes as they are.
+//! Nothing here writes anywhere.
+
+use std::{fmt::Write as _, time::Duration};
+
+use artana_core::Timestamp;
+use serde::Serialize;
+
+/// Escapes what a terminal would obey and what would break a line: control characters, and those
+/// that turn the direction of text.
+pub(crate) fn shown(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' => shown.push_str("\\n"),
+            '\r' => shown.push_str("\\r"),
+            '\t' => shown.push_str("\\t"),
+            c if obeyed(c) => shown.extend(c.escape_unicode()),
+            c => shown.push(c),
+        }
+    }
+    shown
+}
+
+fn obeyed(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+/// Writes a value as one line of JSON; what a terminal would obey is escaped inside its strings.
+pub(crate) fn json_line(value: &impl Serialize) -> String {
+    let json = serde_json::to_string(value).expect("answers have string keys and no floats");
+    let mut line = String::with_capacity(json.len());
+    for c in json.chars() {
+        if obeyed(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                write!(line, "\\u{unit:04x}").expect("a string takes all that is written");
+            }
+        } else {
+            line.push(c);
+        }
+    }
+    line
+}
+
+/// Writes an instant in RFC 3339, in UTC. A damaged row may hold one no calendar knows.
+pub(crate) fn time(at: Timestamp) -> String {
+    match jiff::Timestamp::from_microsecond(at.as_micros()) {
+        Ok(time) => format!("{time:.6}"),
+        Err(_) => format!("{} microseconds after 1970", at.as_micros()),
+    }
+}
+
+/// Writes a duration for people.
+pub(crate) fn took(duration: Duration) -> String {
+    format!("{duration:.1?}")
+}
+
+/// Quotes a word for a shell where it needs it.
+pub(crate) fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.into();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_a_terminal_obeys_is_shown() {
+        assert_eq!(shown("red \u{1b}[31m\u{7}\u{9b}\n\u{202e}"), "red \\u{1b}[31m\\u{7}\\u{9b}\\n\\u{202e}");
+        assert_eq!(shown("plain ümläut"), "plain ümläut");
+    }
+
+    #[test]
+    fn json_stays_json() {
+        let line = json_line(&"\u{1b}\u{9b}\u{202e}ü");
+        assert_eq!(line, r#""\u001b\u009b\u202eü""#);
+        assert_eq!(serde_json::from_str::<String>(&line).ok().as_deref(), Some("\u{1b}\u{9b}\u{202e}ü"));
+    }
+
+    #[test]
+    fn times_are_utc() {
+        assert_eq!(time(Timestamp::from_micros(1_700_000_000_123_456)), "2023-11-14T22:13:20.123456Z");
+        assert!(time(Timestamp::from_micros(i64::MAX)).contains("after 1970"));
+    }
+
+    #[test]
+    fn words_survive_a_shell() {
+        assert_eq!(quoted("run-1"), "run-1");
+        assert_eq!(quoted("it's {}"), r"'it'\''s {}'");
+        assert_eq!(quoted(""), "''");
+    }
+}
