@@ -3,4 +3,5 @@
 
 mod evidence;
 mod examples;
+mod outcomes;
 mod readme;
