@@ -6,3 +6,4 @@ mod failpoints;
 mod kills;
 mod oracle;
 mod process;
+mod tamper;
