@@ -119,11 +119,11 @@ impl Export {
         Ok(Stage::Events { run, after: Seq::ZERO, cut })
     }
 
-    /// What was appended after the head was read is left for another export.
     async fn events(&mut self, run: RunRef, after: Seq, cut: Option<Seq>) -> Result<Stage, Error> {
         let mut page = self.shared.store.read(&run, after, MAX_PAGE_EVENTS).await?;
         let full = page.len() == MAX_PAGE_EVENTS as usize;
         let read = page.last().map(|last| last.seq);
+        let cut = self.end(&run, cut, read).await?;
         page.retain(|row| cut.is_none_or(|cut| row.seq <= cut));
         if self.options.content {
             page.iter().for_each(|row| self.want(row));
@@ -134,6 +134,17 @@ impl Export {
             Some(after) if full && within => Stage::Events { run, after, cut },
             _ => Stage::NextRun,
         })
+    }
+
+    /// What was appended after the head was read is left for another export. Rows after a head that has
+    /// not moved since are no such append: they are shown, for whoever verifies the lines to name.
+    async fn end(&self, run: &RunRef, cut: Option<Seq>, read: Option<Seq>) -> Result<Option<Seq>, Error> {
+        let is_ancestor = !self.runs.is_empty();
+        if is_ancestor || read <= cut {
+            return Ok(cut);
+        }
+        let head = self.shared.store.head(run).await?;
+        Ok(cut.filter(|_| head.map(|head| head.seq) >= read))
     }
 
     fn want(&mut self, row: &Record) {

@@ -107,7 +107,12 @@ const MOVED: [Case; 9] = [
         GenesisMismatch,
         1,
     ),
-    ("UPDATE vault SET root = 'main' WHERE tenant = 'acme' AND root = 'other'", OTHERS, ContentMissing, 2),
+    (
+        "UPDATE vault SET root = 'main' WHERE tenant = 'acme' AND root = 'other' AND bytes = CAST('1' AS BLOB)",
+        OTHERS,
+        ContentMissing,
+        2,
+    ),
 ];
 
 const FORGED: [Case; 12] = [
