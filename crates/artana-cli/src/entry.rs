@@ -1,6 +1,6 @@
 //! The two ways in: the stock binary, and a user's own. Parses, opens, hands over, and says how it ended.
 
-use std::{env, ffi::OsStr, process::ExitCode};
+use std::{env, ffi::OsString, process::ExitCode};
 
 use artana_core::Tenant;
 use artana_kernel::Kernel;
@@ -22,12 +22,19 @@ use crate::{
 /// The kernel's own store and tools are used, so `--store` is not offered and `run reconcile` works.
 /// Exit codes: 0 fine, 1 invalid or failed, 2 usage, 3 needs a human, 4 not found, 5 store unavailable.
 pub async fn main(kernel: Kernel) -> ExitCode {
-    let typed: Embedded = match typed() {
+    main_with(kernel, env::args_os()).await
+}
+
+/// Like [`main`], with arguments of the caller's choice; the first is the program's name.
+pub async fn main_with(kernel: Kernel, args: impl IntoIterator<Item = impl Into<OsString>>) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
+    let typed: Embedded = match typed(&args) {
         Ok(typed) => typed,
         Err(exit) => return exit,
     };
     let format = typed.common.format();
-    let speller = Speller::new(None, &typed.common.tenant);
+    let program = args.first().map_or("artana".into(), |name| name.to_string_lossy());
+    let speller = Speller::new(&program, None, &typed.common.tenant);
     let context = Context { kernel, tenant: Tenant::new(&typed.common.tenant), out: Out::new(format), speller };
     ended(over(context, typed.command).await, format)
 }
@@ -35,7 +42,8 @@ pub async fn main(kernel: Kernel) -> ExitCode {
 /// Runs the stock binary, which opens the store it is told to and has no tools.
 #[must_use]
 pub fn stock() -> ExitCode {
-    let typed: Stock = match typed() {
+    let args: Vec<OsString> = env::args_os().collect();
+    let typed: Stock = match typed(&args) {
         Ok(typed) => typed,
         Err(exit) => return exit,
     };
@@ -51,7 +59,7 @@ fn stock_command(typed: Stock, format: Format) -> Result<Exit, Failure> {
         StockCommand::DemoWorker(args) => runtime()?.block_on(demo::work(&args, &tenant)),
         StockCommand::Over(command) => runtime()?.block_on(async {
             let kernel = open::kernel(&address, command.access()).await?;
-            let speller = Speller::new(Some(&address), &tenant);
+            let speller = Speller::stock(&address, &tenant);
             let context = Context { kernel, tenant: Tenant::new(&tenant), out: Out::new(format), speller };
             over(context, command).await
         }),
@@ -86,13 +94,13 @@ fn ended(done: Result<Exit, Failure>, format: Format) -> ExitCode {
 
 /// Reads the arguments. Help and versions are answers; what was not understood is an error, in JSON
 /// where that was asked for.
-fn typed<T: Parser>() -> Result<T, ExitCode> {
-    T::try_parse().map_err(|error| {
+fn typed<T: Parser>(args: &[OsString]) -> Result<T, ExitCode> {
+    T::try_parse_from(args).map_err(|error| {
         if !error.use_stderr() {
             error.print().ok();
             return Exit::Fine.into();
         }
-        if env::args_os().any(|arg| arg == OsStr::new("--json")) {
+        if args.iter().any(|arg| arg == "--json") {
             let message = error.to_string();
             let message = message.trim().trim_start_matches("error: ");
             Failure::usage(message).print(Format::Json);

@@ -82,6 +82,10 @@ impl Failure {
         self
     }
 
+    pub(crate) fn is_in_doubt(&self) -> bool {
+        self.doubt.is_some()
+    }
+
     pub(crate) fn exit(&self) -> Exit {
         self.exit
     }

@@ -34,4 +34,4 @@ mod row;
 mod speller;
 mod text;
 
-pub use entry::{main, stock};
+pub use entry::{main, main_with, stock};

@@ -12,6 +12,9 @@ use serde::Serialize;
 
 use crate::{failure::Failure, row::Row, text::json_line};
 
+/// A terminal of fewer columns is too narrow for a table to be fitted into it.
+const NARROW: u16 = 60;
+
 /// For whom answers are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reader {
@@ -52,6 +55,10 @@ impl Out {
 
     pub(crate) fn is_json(&self) -> bool {
         self.reader == Reader::Program
+    }
+
+    pub(crate) fn is_person(&self) -> bool {
+        self.reader == Reader::Person
     }
 
     /// Returns whether somebody still reads.
@@ -104,6 +111,7 @@ impl Out {
         let width = row.names().map(str::len).max().unwrap_or(0);
         for (name, value) in row.pairs() {
             match self.reader {
+                Reader::Person if value.is_empty() => {}
                 Reader::Person => self.line(format!("{name:width$}  {}", self.hued(&value))),
                 _ => self.line(format!("{name}\t{value}")),
             }
@@ -112,26 +120,38 @@ impl Out {
 
     fn hued(&self, text: &str) -> String {
         match hue(text).filter(|_| self.colour) {
-            Some(Color::Green) => text.green().to_string(),
-            Some(Color::Red) => text.red().to_string(),
+            Some(Color::DarkGreen) => text.green().to_string(),
+            Some(Color::DarkRed) => text.red().to_string(),
             Some(_) => text.yellow().to_string(),
             None => text.into(),
         }
     }
 
+    /// Columns without a value are left out; a terminal too narrow for a table gets lines that wrap.
     fn table(&mut self, rows: &[Row]) {
         let Some(first) = rows.first() else { return };
+        let cells: Vec<Vec<String>> = rows.iter().map(|row| row.cells().collect()).collect();
+        let filled = |at: &usize| cells.iter().any(|row| row.get(*at).is_some_and(|text| !text.is_empty()));
+        let shown: Vec<usize> = (0..first.names().count()).filter(filled).collect();
+        let names: Vec<_> = first.names().collect();
         let mut table = Table::new();
-        table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-        table.set_header(first.names());
-        for row in rows {
-            table.add_row(row.cells().map(|text| {
-                let colour = hue(&text).filter(|_| self.colour);
-                let cell = Cell::new_owned(text);
-                colour.map_or(cell.clone(), |colour| cell.fg(colour))
-            }));
+        table.load_style(UTF8_HORIZONTAL_ONLY);
+        if table.width().is_some_and(|width| width >= NARROW) {
+            table.set_content_arrangement(ContentArrangement::Dynamic);
+        }
+        table.set_header(shown.iter().map(|at| names[*at]));
+        for row in &cells {
+            table.add_row(shown.iter().map(|at| self.cell(&row[*at])));
         }
         self.line(table.trim_fmt());
+    }
+
+    fn cell(&self, text: &str) -> Cell {
+        let cell = Cell::new(text);
+        match hue(text).filter(|_| self.colour) {
+            Some(colour) => cell.fg(colour),
+            None => cell,
+        }
     }
 
     /// Passes on what was written so far.
@@ -169,9 +189,9 @@ pub(crate) fn colourful() -> bool {
 
 fn hue(text: &str) -> Option<Color> {
     match text {
-        "completed" | "succeeded" | "fine" | "internally consistent, not anchored" => Some(Color::Green),
-        "failed" | "broken" => Some(Color::Red),
-        "needs_reconciliation" | "unknown" | "reconciling" | "cancelling" | "notice" => Some(Color::Yellow),
+        "completed" | "succeeded" | "fine" | "internally consistent, not anchored" => Some(Color::DarkGreen),
+        "failed" | "broken" => Some(Color::DarkRed),
+        "needs_reconciliation" | "unknown" | "reconciling" | "cancelling" | "notice" => Some(Color::DarkYellow),
         _ => None,
     }
 }

@@ -18,9 +18,15 @@ pub(crate) struct Speller {
 }
 
 impl Speller {
-    /// Names the program as it was called; `store` only where the program takes one.
-    pub(crate) fn new(store: Option<&str>, tenant: &str) -> Self {
-        let mut words = vec![quoted(&env::args().next().unwrap_or_else(|| "artana".into()))];
+    /// Names the stock binary as it was called.
+    pub(crate) fn stock(store: &str, tenant: &str) -> Self {
+        let program = env::args_os().next().map_or("artana".into(), |name| name.to_string_lossy().into_owned());
+        Self::new(&program, Some(store), tenant)
+    }
+
+    /// Names a program; `store` only where the program takes one.
+    pub(crate) fn new(program: &str, store: Option<&str>, tenant: &str) -> Self {
+        let mut words = vec![quoted(program)];
         if let Some(store) = store.filter(|store| *store != DEFAULT_STORE) {
             words.extend(["--store".into(), quoted(store)]);
         }

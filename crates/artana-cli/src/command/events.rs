@@ -8,7 +8,7 @@ use crate::{
     failure::{Exit, Failure},
     out::Out,
     row::Row,
-    text::time,
+    text::{shown, time},
 };
 
 pub(super) async fn perform(cx: &mut Context, id: &str) -> Result<Exit, Failure> {
@@ -24,7 +24,11 @@ pub(super) async fn print(out: &mut Out, mut events: Events) -> Result<Option<Se
     let mut last = None;
     while out.is_open() {
         let Some(event) = events.try_next().await? else { break };
-        out.row(&row(&event));
+        if out.is_person() {
+            out.line(line(&event));
+        } else {
+            out.row(&row(&event));
+        }
         last = Some(event.seq());
     }
     out.flush();
@@ -40,4 +44,12 @@ fn row(event: &Event) -> Row {
         .with("step", event.step().map(|step| step.as_str()))
         .with("hash", event.record().hash.to_string())
         .with("payload", payload.into_owned())
+}
+
+/// Returns an event in columns, for people. Hashes are for programs.
+fn line(event: &Event) -> String {
+    let step = event.step().map_or("-", |step| step.as_str());
+    let payload = String::from_utf8_lossy(&event.record().payload);
+    let (at, kind) = (time(event.at()), shown(event.kind()));
+    format!("{:>5}  {at}  {kind:24}  {:16}  {}", event.seq(), shown(step), shown(&payload))
 }

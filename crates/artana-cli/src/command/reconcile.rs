@@ -20,7 +20,7 @@ pub(super) async fn perform(cx: &mut Context, id: &str, step: &str) -> Result<Ex
         Err(error) => {
             let lacking = matches!(error, Error::UnknownTool { .. });
             let failure = cx.explain_step(&run, step, error).await;
-            Err(if lacking { failure.for_a_person() } else { failure })
+            Err(if lacking && failure.is_in_doubt() { failure.for_a_person() } else { failure })
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::{
     command::verify,
     entry::runtime,
     failure::{Exit, Failure},
-    out::Out,
+    out::{Out, note},
     speller::Speller,
     text::{json_line, shown},
 };
@@ -56,7 +56,10 @@ pub(crate) fn run(args: &DemoArgs, tenant_name: &str, out: Out) -> Result<Exit, 
     let told = story.tell();
     if let (Some(temporary), Ok(Exit::NeedsHuman)) = (temporary, &told) {
         // Somebody has to go on from there, so the folder stays.
-        let _kept = temporary.keep();
+        let kept = temporary.keep();
+        if story.out.is_json() {
+            note(&format!("the provider's book and the ledger are in {}", shown(&kept.display().to_string())));
+        }
     }
     let written = story.out.finish();
     let exit = told?;
@@ -219,7 +222,7 @@ impl Story<'_> {
 
     fn worker(&self, port: u16) -> Result<Helper, Failure> {
         let mut args: Vec<OsString> = vec!["demo-worker".into(), "--ledger".into(), self.ledger().into()];
-        args.extend(["--provider".into(), port.to_string().into(), "--tenant".into(), self.tenant_name.into()]);
+        args.extend(["--provider".into(), port.to_string().into(), format!("--tenant={}", self.tenant_name).into()]);
         if !self.args.no_reconcile {
             args.push("--reconcile".into());
         }
@@ -256,7 +259,7 @@ impl Story<'_> {
     }
 
     fn speller(&self) -> Speller {
-        Speller::new(Some(&format!("sqlite://{}", self.ledger().display())), self.tenant_name)
+        Speller::stock(&format!("sqlite://{}", self.ledger().display()), self.tenant_name)
     }
 
     fn book(&self) -> PathBuf {

@@ -1,0 +1,11 @@
+//! The command line as its users meet it: the real binary, real files, real processes.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
+
+mod codes;
+mod demo;
+mod follow;
+mod own_binary;
+mod pipes;
+mod support;
+mod verbs;
