@@ -111,6 +111,27 @@ async fn every_point_of_a_successor(nth: usize, call: &str, until: usize) {
     }
 }
 
+/// A worker is held up after its call for longer than a life. Its successor takes it for dead, finds the
+/// charge and finishes; when the first one goes on, it adds what it knows and gets the same answers.
+#[tokio::test]
+async fn a_worker_that_was_taken_for_dead_comes_back_to_a_finished_run() {
+    let points = points(&Scene::new(), 0);
+    let called = points.iter().filter(|point| point.name == "tool.call.after").nth(1).expect("a charge");
+    let scene = Scene::new();
+    let mut first = scene.worker(0, &[DRIVE, &called.park()]);
+    first.hear_of("parked");
+    let answers = scene.worker(1, &[DRIVE]).end();
+    let judge = Judge::open(&scene).await;
+    let before = judge.verifies("run").await;
+    first.tell("go on");
+    let late = first.end();
+    assert!(answers.iter().all(|line| late.contains(line)), "{answers:?} {late:?}");
+    assert_eq!(judge.verifies("run").await, before + 1, "the late outcome is kept as evidence");
+    judge.finished("run").await;
+    judge.book_agrees(["run".to_owned()], None);
+    judge.close().await;
+}
+
 #[tokio::test]
 async fn a_worker_killed_while_it_asks_about_a_charge_that_landed_is_succeeded() {
     every_point_of_a_successor(2, "tool.call.after", 1).await;

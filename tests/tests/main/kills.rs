@@ -23,21 +23,20 @@ const MOST_DELAY: Duration = Duration::from_micros(8_000);
 /// Longest delay of a worker that is not listened to: the time to start and open the file.
 const MOST_START: Duration = Duration::from_micros(60_000);
 
-/// Prints the seed if the test fails.
+/// The seed of all draws; printed if the test fails.
 struct Seed(u64);
 
 impl Seed {
-    fn of(shard: u64) -> Self {
+    fn given() -> Self {
         let given = std::env::var("ARTANA_KILL_SEED").ok();
-        let seed = given.map_or(20_240_601, |text| text.parse().expect("a number"));
-        Self(seed + shard)
+        Self(given.map_or(20_240_601, |text| text.parse().expect("a number")))
     }
 }
 
 impl Drop for Seed {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("this was seed {} of the kills", self.0);
+            eprintln!("the moments were drawn with ARTANA_KILL_SEED={}", self.0);
         }
     }
 }
@@ -72,8 +71,8 @@ fn unfinished(said: &[String], current: u64) -> u64 {
 }
 
 async fn random_kills(shard: u64) {
-    let seed = Seed::of(shard);
-    let random = SeededEntropy::new(seed.0);
+    let seed = Seed::given();
+    let random = SeededEntropy::new(seed.0.wrapping_add(shard));
     let scene = Scene::new();
     let (mut current, mut all) = (0, Acknowledged::new());
     for generation in 0..KILLS {

@@ -11,14 +11,17 @@ use std::{
     time::Duration,
 };
 
-use artana_core::{Actor, Tenant, verify::BreakKind};
+use artana_core::{Actor, Tenant, export, verify::BreakKind};
 use artana_kernel::{Error, Kernel, Resolve, Run, tool};
 use artana_ports::{ToolContext, ToolError, ToolPort};
 use artana_store_sqlite::{SqliteStore, Synchronous};
 use artana_testkit::SimClock;
+use artana_tests::verifier;
 use rusqlite::Connection;
 use tempfile::TempDir;
 use tokio::sync::Semaphore;
+
+use crate::oracle::exported;
 
 pub(super) const TENANT: &str = "acme";
 pub(super) const RUN: &str = "main";
@@ -74,6 +77,17 @@ impl Opened {
     pub(super) async fn verdict(&self, tenant: &str, run: &str) -> Option<(BreakKind, u64)> {
         let report = self.kernel.verify(&Tenant::new(tenant), run).await.expect("a verdict");
         report.first_break.map(|found| (found.kind, found.seq.get()))
+    }
+
+    /// Exports a run, and returns its first break by the product's verifier of exports and by the
+    /// independent one.
+    pub(super) async fn by_export(&self, owner: &str, run: &str) -> [Option<(String, u64)>; 2] {
+        let file = exported(&self.kernel, &Tenant::new(owner), run).await;
+        let product = export::verify(file.split(|byte| *byte == b'\n')).expect("an export");
+        let product = product.first_break().map(|(_, found)| (found.kind.to_string(), found.seq.get()));
+        let independent = verifier::verify(&file).expect("an export");
+        let independent = independent.first_break().map(|(_, (kind, seq))| (kind.to_owned(), seq));
+        [product, independent]
     }
 }
 

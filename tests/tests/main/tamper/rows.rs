@@ -1,13 +1,11 @@
 //! Rows that are cut, swapped, copied, moved and forged. The kernel, the product's verifier of exports and
 //! the independent one name the same break, wherever an export can show it.
 
-use artana_core::{export, verify::BreakKind};
+use artana_core::verify::BreakKind;
 use artana_kernel::Level;
-use artana_tests::verifier;
 use rusqlite::Connection;
 
 use super::ledger::{EVENTS, OTHER, Opened, RUN, STRANGER, TENANT, image, tenant};
-use crate::oracle::exported;
 
 use BreakKind::{
     ContentMismatch, ContentMissing, Gap, GenesisMismatch, HashMismatch, HeadMismatch, KeyMismatch, PrevMismatch,
@@ -172,16 +170,6 @@ fn tamper(sql: &str) -> impl FnOnce(&Connection) {
     move |raw| raw.execute_batch(sql).expect("a statement")
 }
 
-/// The first break by the product's verifier of exports and by the independent one.
-async fn by_export(opened: &Opened, (owner, run): (&str, &str)) -> [Option<(String, u64)>; 2] {
-    let file = exported(&opened.kernel, &tenant(owner), run).await;
-    let product = export::verify(file.split(|byte| *byte == b'\n')).expect("an export");
-    let product = product.first_break().map(|(_, found)| (found.kind.to_string(), found.seq.get()));
-    let independent = verifier::verify(&file).expect("an export");
-    let independent = independent.first_break().map(|(_, (kind, seq))| (kind.to_owned(), seq));
-    [product, independent]
-}
-
 /// An export has no view, no tenant key, and nothing to say where the run's key is gone.
 fn shows(sql: &str, kind: BreakKind) -> bool {
     kind != ViewMismatch && !(kind == KeyMismatch && (sql.contains("tenant_keys") || sql.starts_with("DELETE")))
@@ -192,7 +180,7 @@ async fn judge(cases: &[Case]) {
     for (sql, run, kind, seq) in cases {
         let opened = Opened::tampered(Some(&image), tamper(sql)).await;
         assert_eq!(opened.verdict(run.0, run.1).await, Some((*kind, *seq)), "{sql}");
-        let [product, independent] = by_export(&opened, *run).await;
+        let [product, independent] = opened.by_export(run.0, run.1).await;
         assert_eq!(product, independent, "{sql}");
         assert_eq!(product, shows(sql, *kind).then(|| (kind.to_string(), *seq)), "{sql}");
     }
@@ -203,7 +191,7 @@ async fn a_whole_ledger_verifies_for_the_kernel_and_as_an_export() {
     let opened = Opened::of(Some(&image().await)).await;
     for (owner, run) in [MAIN, OTHERS, STRANGERS] {
         assert_eq!(opened.verdict(owner, run).await, None);
-        assert_eq!(by_export(&opened, (owner, run)).await, [None, None]);
+        assert_eq!(opened.by_export(owner, run).await, [None, None]);
     }
 }
 
