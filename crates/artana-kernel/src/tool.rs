@@ -303,7 +303,7 @@ impl<A: Serialize, O: DeserializeOwned> TypedTool for ClosureTool<A, O> {
 #[async_trait]
 impl<A, O> ToolPort for ClosureTool<A, O>
 where
-    A: DeserializeOwned + Send + 'static,
+    A: Serialize + DeserializeOwned + Send + 'static,
     O: DeserializeOwned + Send + 'static,
 {
     fn spec(&self) -> &ToolSpec {
@@ -318,6 +318,9 @@ where
         match (parsed, unknown) {
             (Err(_), _) => Err(ArgsError { problem: format!("they are not a {}", short::<A>()) }),
             (Ok(_), Some(path)) => Err(ArgsError { problem: format!("{path} is not a field of {}", short::<A>()) }),
+            (Ok(parsed), None) if holds_list(args) && coerced(args, &parsed) => {
+                Err(ArgsError { problem: format!("a list stands for an object in a {}", short::<A>()) })
+            }
             (Ok(_), None) => Ok(()),
         }
     }
@@ -336,6 +339,29 @@ where
             None => Ok(Probed::Unknown),
         }
     }
+}
+
+fn holds_list(value: &Value) -> bool {
+    match value {
+        Value::Array(_) => true,
+        Value::Object(fields) => fields.values().any(holds_list),
+        _ => false,
+    }
+}
+
+/// Serde takes a list for the fields of a struct in their order, which is a coercion.
+fn coerced(asked: &Value, parsed: &impl Serialize) -> bool {
+    fn listed(asked: &Value, read: &Value) -> bool {
+        match (asked, read) {
+            (Value::Array(_), Value::Object(_)) => true,
+            (Value::Array(asked), Value::Array(read)) => asked.iter().zip(read).any(|(a, r)| listed(a, r)),
+            (Value::Object(asked), Value::Object(read)) => {
+                asked.iter().any(|(key, asked)| read.get(key).is_some_and(|read| listed(asked, read)))
+            }
+            _ => false,
+        }
+    }
+    serde_json::to_value(parsed).is_ok_and(|read| listed(asked, &read))
 }
 
 fn short<T>() -> &'static str {

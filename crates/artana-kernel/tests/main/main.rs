@@ -1,4 +1,17 @@
 //! Tests of the kernel through its public face, over a store in memory and a clock that tests move.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+mod arguments;
+mod calls;
+mod concurrency;
+mod counted;
+mod drift;
+mod dropped;
+mod ending;
+mod owners;
+mod reconcile;
+mod results;
 mod smoke;
+mod store_faults;
+mod tenants;
 mod world;
