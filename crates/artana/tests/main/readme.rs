@@ -29,3 +29,17 @@ async fn the_output_in_the_readme_is_what_the_examples_print() {
         assert!(blocks("text").contains(&printed.as_str()), "README.md does not show:\n{printed}");
     }
 }
+
+/// The demonstration itself is tested with the command line, which no test here may import. What it says
+/// stands in its source, up to the first figure of each line.
+#[test]
+fn the_demonstration_in_the_readme_speaks_as_the_command_does() {
+    let shown = blocks("text").into_iter().find(|block| block.contains("SIGKILL")).unwrap();
+    let story = include_str!("../../../artana-cli/src/demo/story.rs");
+    let chapters = shown.lines().filter_map(|line| line.trim_start().split_once(". ").filter(|(n, _)| n.len() < 3));
+    let words: Vec<&str> = chapters.map(|(_, said)| said.split(|c: char| c.is_ascii_digit()).next().unwrap()).collect();
+    assert_eq!(words.len(), 11);
+    for said in words {
+        assert!(story.contains(said.trim_end()), "the demonstration does not say: {said}");
+    }
+}
