@@ -46,7 +46,7 @@ pub(crate) struct Embedded {
 #[derive(Debug, Args)]
 pub(crate) struct Common {
     /// The tenant whose runs are meant.
-    #[arg(long, env = "ARTANA_TENANT", global = true, default_value = DEFAULT_TENANT)]
+    #[arg(long, env = "ARTANA_TENANT", hide_env_values = true, global = true, default_value = DEFAULT_TENANT)]
     pub(crate) tenant: String,
     /// Answers, and errors, as JSON: one object a line.
     #[arg(long, global = true)]

@@ -14,7 +14,7 @@ use crate::{
     text::{shown, time},
 };
 
-const WHY: &str = "The request left and no outcome was recorded: the effect may have happened or not. \
+const WHY: &str = "The request left, and what became of it is not recorded: the effect may have happened or not. \
                    Another call could do it twice, and giving up could hide that it was done.";
 
 /// What can be said of a step in doubt.

@@ -33,7 +33,7 @@ pub(super) async fn perform(cx: &mut Context, id: &str) -> Result<Exit, Failure>
 }
 
 fn row(view: &RunView) -> Row {
-    let labels: Vec<_> = view.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let labels = view.labels.iter().map(|(key, value)| (key.as_str().to_owned(), value.as_str().into())).collect();
     Row::default()
         .with("run", view.run.run.as_str())
         .with("tenant", view.run.tenant.as_str())
@@ -48,5 +48,5 @@ fn row(view: &RunView) -> Row {
         .with("events", view.head.seq.get())
         .with("head", view.head.hash.to_string())
         .with("parent", view.parent.as_ref().map(|parent| parent.run.as_str()))
-        .with("labels", if labels.is_empty() { Value::Null } else { labels.join(" ").into() })
+        .with("labels", if view.labels.is_empty() { Value::Null } else { Value::Object(labels) })
 }

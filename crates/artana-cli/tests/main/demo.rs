@@ -1,6 +1,11 @@
 //! The demonstration, recounted by somebody who does not believe it.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read},
+    path::Path,
+    process::Stdio,
+};
 
 use artana_core::{
     RunId, RunRef, StepKey, TenantId, ToolName,
@@ -107,4 +112,18 @@ fn an_unknown_outcome_is_told_in_json_too() {
     let done = world.artana("demo --no-reconcile --keep kept --json");
     let line = r#"{"kills":1,"charges":1,"outcome":"unknown","ledger_ok":true,"tamper_seq":null}"#;
     assert_eq!((done.code, done.out.trim_end()), (3, line));
+}
+
+/// Every helper holds the standard error it was given, so its end is the end of all of them.
+#[test]
+fn no_helper_outlives_a_demonstration_that_is_killed() {
+    let world = World::empty();
+    let mut command = world.command(["demo", "--keep", "kept"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.next().unwrap().unwrap().contains("payment provider"), "a helper runs");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let mut rest = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut rest).unwrap();
 }

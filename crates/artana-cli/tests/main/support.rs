@@ -130,13 +130,17 @@ async fn furnish(ledger: &Path) {
 
 /// Replaces hashes, ids, times and durations.
 pub(crate) fn redacted(text: &str) -> String {
-    let within = |c: char| c.is_alphanumeric() || "-:.".contains(c);
+    let within = |c: char| c.is_alphanumeric() || "-:._".contains(c);
     let mut out = String::new();
-    let mut rest = text;
+    let (mut rest, mut before) = (text, "");
     while let Some(first) = rest.chars().next() {
         let end = rest.find(|c| within(c) != within(first)).unwrap_or(rest.len());
         let (word, after) = rest.split_at(end);
-        out.push_str(kind(word).unwrap_or(word));
+        let measured = before == "elapsed_us" && word.starts_with(':');
+        out.push_str(if measured { ":[measured]" } else { kind(word).unwrap_or(word) });
+        if word.len() > 2 {
+            before = word;
+        }
         rest = after;
     }
     out

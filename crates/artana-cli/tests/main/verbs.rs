@@ -41,6 +41,14 @@ fn verbs_that_write() {
 }
 
 #[test]
+fn help_says_what_can_be_typed() {
+    let world = World::empty();
+    for (name, line) in [("help", "--help"), ("help_run", "run --help"), ("help_resolve", "run resolve --help")] {
+        assert_snapshot!(name, world.told(line));
+    }
+}
+
+#[test]
 fn the_store_is_described() {
     let world = World::furnished();
     let told = world.artana("store info --json").out;
