@@ -1,7 +1,8 @@
-//! `run events`: a run's events as they are stored. Payloads hold structure and digests, never content.
+//! `run events`: a run's events as they are stored, those of a broken run too. Payloads hold structure
+//! and digests, never content.
 
-use artana_core::{Event, Seq};
-use artana_kernel::Events;
+use artana_core::{Record, Seq, export::Line};
+use artana_kernel::{Error, Events, ExportOptions};
 
 use super::Context;
 use crate::{
@@ -12,44 +13,69 @@ use crate::{
 };
 
 pub(super) async fn perform(cx: &mut Context, id: &str) -> Result<Exit, Failure> {
-    let events = cx.open(id).await?.events();
-    if let Err(error) = print(&mut cx.out, events).await {
-        return Err(cx.explain(id, error));
+    let printed = match cx.kernel.open_run(&cx.tenant, id).await {
+        Ok(run) => print(&mut cx.out, run.events()).await.map(drop),
+        Err(error @ Error::Damaged { .. }) => {
+            print_rows(cx, id).await?;
+            Err(error)
+        }
+        Err(error) => Err(error),
+    };
+    printed.map(|()| Exit::Fine).map_err(|error| cx.explain(id, error))
+}
+
+/// Prints the rows of a broken run as they are stored.
+async fn print_rows(cx: &mut Context, id: &str) -> Result<(), Error> {
+    let mut export = cx.kernel.export(&cx.tenant, id, ExportOptions::default()).await?;
+    while cx.out.is_open()
+        && let Some(line) = export.next_line().await?
+    {
+        if let Ok(Line::Event(record)) = Line::parse(line.as_bytes())
+            && *record.run == *id
+        {
+            print_record(&mut cx.out, &record);
+        }
     }
-    Ok(Exit::Fine)
+    Ok(())
 }
 
 /// Prints events as they come, and returns the position of the last one.
-pub(super) async fn print(out: &mut Out, mut events: Events) -> Result<Option<Seq>, artana_kernel::Error> {
+pub(super) async fn print(out: &mut Out, mut events: Events) -> Result<Option<Seq>, Error> {
     let mut last = None;
     while out.is_open() {
         let Some(event) = events.try_next().await? else { break };
-        if out.is_person() {
-            out.line(line(&event));
-        } else {
-            out.row(&row(&event));
-        }
+        print_record(out, event.record());
         last = Some(event.seq());
     }
     out.flush();
     Ok(last)
 }
 
-fn row(event: &Event) -> Row {
-    let payload = String::from_utf8_lossy(&event.record().payload);
+fn print_record(out: &mut Out, record: &Record) {
+    if out.is_person() {
+        out.line(line(record));
+    } else {
+        out.row(&row(record));
+    }
+}
+
+fn row(record: &Record) -> Row {
     Row::default()
-        .with("seq", event.seq().get())
-        .with("time", time(event.at()))
-        .with("kind", event.kind())
-        .with("step", event.step().map(|step| step.as_str()))
-        .with("hash", event.record().hash.to_string())
-        .with("payload", payload.into_owned())
+        .with("seq", record.seq.get())
+        .with("time", time(record.at))
+        .with("kind", lossy(record.kind.as_bytes()))
+        .with("step", record.step.as_ref().map(|step| lossy(step.as_bytes())))
+        .with("hash", record.hash.to_string())
+        .with("payload", lossy(&record.payload))
 }
 
 /// Returns an event in columns, for people. Hashes are for programs.
-fn line(event: &Event) -> String {
-    let step = event.step().map_or("-", |step| step.as_str());
-    let payload = String::from_utf8_lossy(&event.record().payload);
-    let (at, kind) = (time(event.at()), shown(event.kind()));
-    format!("{:>5}  {at}  {kind:24}  {:16}  {}", event.seq(), shown(step), shown(&payload))
+fn line(record: &Record) -> String {
+    let step = record.step.as_ref().map_or("-".into(), |step| shown(&lossy(step.as_bytes())));
+    let (at, kind) = (time(record.at), shown(&lossy(record.kind.as_bytes())));
+    format!("{:>5}  {at}  {kind:24}  {step:16}  {}", record.seq, shown(&lossy(&record.payload)))
+}
+
+fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }

@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 
 use super::{
     book::{self, Charge},
-    helper::Helper,
+    helper::{Ear, Helper, Role},
     ledger::{self, Found},
     payment::{RUN, STEP, TOOL, tenant},
     tamper::tamper,
@@ -46,13 +46,16 @@ struct Story<'a> {
     tenant: Tenant,
     runtime: Runtime,
     chapter: u32,
+    kills: u32,
+    ear: Ear,
 }
 
 /// Tells the whole story.
 pub(crate) fn run(args: &DemoArgs, tenant_name: &str, out: Out) -> Result<Exit, Failure> {
-    let (folder, temporary) = folder(args)?;
     let (tenant, runtime) = (tenant(tenant_name), runtime()?);
-    let mut story = Story { args, out, folder, tenant_name, tenant, runtime, chapter: 0 };
+    tenant.id().map_err(artana_kernel::Error::from)?;
+    let (folder, temporary) = folder(args)?;
+    let mut story = Story { args, out, folder, tenant_name, tenant, runtime, chapter: 0, kills: 0, ear: Ear::new() };
     let told = story.tell();
     if let (Some(temporary), Ok(Exit::NeedsHuman)) = (temporary, &told) {
         // Somebody has to go on from there, so the folder stays.
@@ -83,14 +86,14 @@ fn folder(args: &DemoArgs) -> Result<(PathBuf, Option<TempDir>), Failure> {
 impl Story<'_> {
     fn tell(&mut self) -> Result<Exit, Failure> {
         let (provider, port) = self.begin()?;
-        let key = self.kill_the_first(&provider, port)?;
+        let key = self.kill_the_first(port)?;
         let reconciled = self.resume(port)?;
         drop(provider);
         let charges = self.read_book(&key)?;
         let found = self.read_ledger()?;
         let charges = charges.len();
         let verdict = Verdict {
-            kills: 1,
+            kills: self.kills,
             charges,
             outcome: found.outcome,
             ledger_ok: found.report.is_ok(),
@@ -100,19 +103,24 @@ impl Story<'_> {
     }
 
     fn begin(&mut self) -> Result<(Helper, u16), Failure> {
-        let provider = Helper::start("provider", ["demo-provider".into(), "--book".into(), self.book().into()].into())?;
-        let Says::Listening { port } = provider.hear()? else { return Err(unexpected("the provider")) };
+        let args = ["demo-provider".into(), "--book".into(), self.book().into()];
+        let provider = Helper::start(Role::Provider, args.into(), &self.ear)?;
+        let Says::Listening { port } = self.ear.hear(&[Role::Provider])? else {
+            return Err(unexpected(Role::Provider));
+        };
         self.chapter("A payment provider, a process of its own, opens its own book");
-        self.note(&format!("process {}, port {port}, {}", provider.id(), self.book().display()));
+        self.note(&format!("process {}, port {port}, {}", provider.id(), shown(&self.book().display().to_string())));
         Ok((provider, port))
     }
 
     /// The provider says when the card is charged; its answer is still on the way then.
-    fn kill_the_first(&mut self, provider: &Helper, port: u16) -> Result<String, Failure> {
-        let worker = self.worker(port)?;
+    fn kill_the_first(&mut self, port: u16) -> Result<String, Failure> {
+        let worker = self.worker(Role::FirstWorker, port)?;
         self.chapter("A worker records its request in the ledger, then asks the provider to charge a card");
         self.note(&format!("process {}, run {RUN}, step {STEP}, tool {TOOL}", worker.id()));
-        let Says::Charged { key } = provider.hear()? else { return Err(unexpected("the provider")) };
+        let Says::Charged { key } = self.ear.hear(&[Role::Provider, Role::FirstWorker])? else {
+            return Err(unexpected(Role::Provider));
+        };
         let expected = self.expected_key()?;
         if key != expected {
             return Err(trouble("the provider was given another idempotency key", key));
@@ -122,17 +130,18 @@ impl Story<'_> {
         self.chapter("The provider has charged. Before its answer arrives, the worker is killed with SIGKILL");
         let id = worker.id();
         worker.kill()?;
+        self.kills += 1;
         self.note(&format!("process {id} is dead; no outcome was recorded"));
         Ok(key)
     }
 
     fn resume(&mut self, port: u16) -> Result<bool, Failure> {
-        let worker = self.worker(port)?;
+        let worker = self.worker(Role::SecondWorker, port)?;
         self.chapter("A second worker opens the run, calls the same step, and finds it under way");
         self.note(&format!("process {}", worker.id()));
         let mut reconciled = false;
         loop {
-            match worker.hear()? {
+            match self.ear.hear(&[Role::SecondWorker, Role::Provider])? {
                 Says::InFlight => self.note("it waits until the first worker's heartbeat is dead"),
                 Says::Unknown { why } => {
                     self.chapter("Nobody can say whether the card was charged, and nothing is guessed");
@@ -150,10 +159,10 @@ impl Story<'_> {
                     reconciled = true;
                 }
                 Says::Finished => break,
-                _ => return Err(unexpected("the second worker")),
+                _ => return Err(unexpected(Role::SecondWorker)),
             }
         }
-        worker.end()?;
+        worker.end(&self.ear)?;
         Ok(reconciled)
     }
 
@@ -220,13 +229,13 @@ impl Story<'_> {
         })
     }
 
-    fn worker(&self, port: u16) -> Result<Helper, Failure> {
+    fn worker(&self, role: Role, port: u16) -> Result<Helper, Failure> {
         let mut args: Vec<OsString> = vec!["demo-worker".into(), "--ledger".into(), self.ledger().into()];
         args.extend(["--provider".into(), port.to_string().into(), format!("--tenant={}", self.tenant_name).into()]);
         if !self.args.no_reconcile {
             args.push("--reconcile".into());
         }
-        Helper::start("worker", args)
+        Helper::start(role, args, &self.ear)
     }
 
     fn expected_key(&self) -> Result<String, Failure> {
@@ -275,6 +284,6 @@ impl Story<'_> {
     }
 }
 
-fn unexpected(who: &str) -> Failure {
-    trouble(who, "it said something unexpected")
+fn unexpected(who: Role) -> Failure {
+    trouble(&format!("the {who}"), "it said something unexpected")
 }

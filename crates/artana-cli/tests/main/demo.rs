@@ -85,6 +85,13 @@ fn what_is_kept_is_never_overwritten() {
 }
 
 #[test]
+fn an_unfit_tenant_is_refused_before_anything_is_made() {
+    let world = World::empty();
+    assert_eq!(world.run(["--tenant", "", "demo", "--keep", "kept"]).code, 2);
+    assert!(world.files().is_empty());
+}
+
+#[test]
 fn without_reconciliation_a_person_goes_on() {
     let world = World::empty();
     let done = world.artana("demo --no-reconcile --keep kept");

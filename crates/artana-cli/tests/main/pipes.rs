@@ -46,6 +46,12 @@ fn a_changed_event_is_named_at_its_sequence() {
     let done = world.artana("run status paid");
     assert_eq!(done.code, 1);
     assert!(done.err.contains("artana::damaged") && done.err.contains("run verify-ledger paid"), "{done:?}");
+    let done = world.artana("run events paid");
+    assert_eq!(
+        (done.code, done.out.lines().count()),
+        (1, 4),
+        "what is stored is shown, and that it is broken: {done:?}"
+    );
     assert_eq!(world.artana("run export paid").code, 0, "a broken run can be handed to an auditor");
 }
 
