@@ -43,6 +43,9 @@ pub struct Attempt {
     pub first_at: Timestamp,
     /// From when on an effect of this attempt can no longer land.
     pub settled_at: Timestamp,
+    /// Whether a reconciler has called again under the same request: from then on one call's failure
+    /// says nothing about the other's.
+    pub called_again: bool,
 }
 
 /// A reconciliation under way.
@@ -129,6 +132,7 @@ impl ToolCycle {
             owner: asked.incarnation,
             first_at,
             settled_at,
+            called_again: false,
         }))
     }
 
@@ -148,7 +152,8 @@ impl ToolCycle {
 
     fn reconcile_requested(self, id: EventId, asked: &ToolReconcileRequested) -> Option<Self> {
         match self {
-            Self::Unknown(attempt, _) | Self::Reconciling(attempt, _) if attempt.request == asked.request => {
+            Self::Unknown(mut attempt, _) | Self::Reconciling(mut attempt, _) if attempt.request == asked.request => {
+                attempt.called_again |= asked.action == ReconcileAction::Retry;
                 Some(Self::Reconciling(attempt, Reconciliation { id, action: asked.action, owner: asked.incarnation }))
             }
             _ => None,
@@ -181,7 +186,7 @@ impl ToolCycle {
             Self::Absent => None,
             Self::Requested(attempt) if attempt.request == request => None,
             Self::Unknown(attempt, _) | Self::Reconciling(attempt, _) | Self::RetryDue(attempt)
-                if attempt.request == request && !matches!(outcome, Outcome::Unknown(_)) =>
+                if attempt.request == request && attempt.settled_by(outcome) =>
             {
                 Some(attempt.ended(at, outcome))
             }
@@ -255,6 +260,16 @@ impl ToolCycle {
 }
 
 impl Attempt {
+    /// Two calls may have been made under one request; that one of them failed does not say that
+    /// the other did.
+    fn settled_by(&self, late: &Outcome) -> bool {
+        match late {
+            Outcome::Succeeded(_) => true,
+            Outcome::Failed(_) => !self.called_again,
+            Outcome::Unknown(_) => false,
+        }
+    }
+
     fn ended(self, at: Seq, outcome: &Outcome) -> ToolCycle {
         match outcome {
             Outcome::Succeeded(success) => ToolCycle::Succeeded(self.settled(at, success.clone())),
@@ -302,7 +317,14 @@ mod tests {
 
     fn attempt() -> Attempt {
         let zero = Timestamp::default();
-        Attempt { request: REQUEST.into(), number: 1, owner: OWNER, first_at: zero, settled_at: zero }
+        Attempt {
+            request: REQUEST.into(),
+            number: 1,
+            owner: OWNER,
+            first_at: zero,
+            settled_at: zero,
+            called_again: false,
+        }
     }
 
     fn tool() -> ToolSignature {
@@ -447,6 +469,27 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn after_a_second_call_a_late_failure_of_the_first_settles_nothing() {
+        let mut twice = attempt();
+        twice.called_again = true;
+        for outcome in [Outcome::Failed(failure()), Outcome::Succeeded(success())] {
+            let settles = matches!(outcome, Outcome::Succeeded(_));
+            let body = late(REQUEST, outcome);
+            let event = ToolEvent { id: OLDER, seq: Seq::new(9), at: Timestamp::default(), body: &body };
+            let next = ToolCycle::Unknown(twice, doubt()).next(event).expect("late outcomes are recorded");
+            assert_eq!(next.name(), if settles { "succeeded" } else { "unknown" });
+        }
+    }
+
+    #[test]
+    fn calling_again_is_remembered() {
+        let body = reconcile();
+        let event = ToolEvent { id: OPEN, seq: Seq::new(9), at: Timestamp::default(), body: &body };
+        let next = ToolCycle::Unknown(attempt(), doubt()).next(event).expect("a reconciliation may follow");
+        assert!(matches!(next, ToolCycle::Reconciling(attempt, _) if attempt.called_again));
     }
 
     #[test]

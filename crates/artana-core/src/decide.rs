@@ -282,13 +282,19 @@ fn find_out<'a>(
 }
 
 /// Decides what a probe's "it did not happen" permits: another attempt, once the effect can no
-/// longer land or the provider still holds the key; until then the doubt stays.
+/// longer land; until then the doubt stays, because the call may still be on its way.
 #[must_use]
-pub fn not_landed(effect: Effect, attempt: &Attempt, now: Timestamp) -> Resolution {
-    if now >= attempt.settled_at || key_still_held(effect, attempt, now) {
+pub fn not_landed(attempt: &Attempt, now: Timestamp) -> Resolution {
+    if now >= attempt.settled_at {
         return Resolution::NotLanded;
     }
     Resolution::Unknown(Doubt { cause: Cause::Reported, error: None })
+}
+
+/// Decides whether a doubt may be settled by calling again under the same request and key.
+#[must_use]
+pub fn may_call_again(state: &RunState, step: &ToolStep, attempt: &Attempt, now: Timestamp) -> bool {
+    state.admits_effects() && key_still_held(step.effect, attempt, now)
 }
 
 fn key_still_held(effect: Effect, attempt: &Attempt, now: Timestamp) -> bool {

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use artana_core::{
-    ContentRef, Digest, Head, RunId, RunKey, RunRef, Seq, Tenant, TenantId,
+    ContentRef, Digest, Head, RunId, RunKey, RunRef, Seq, Tenant,
     limits::{MAX_CONTENT_BATCH, MAX_PAGE_EVENTS},
     verify::{BreakKind, ChainBreak, Ledger, Stored, check_content},
 };
@@ -135,56 +135,70 @@ macro_rules! sound {
 }
 
 impl Audit {
+    /// A run may move on while it is verified. Each round reads to the end and then compares with a
+    /// head that was read after it; a head further on is a break only once a round has read nothing new.
     async fn run(&mut self, store: &dyn EventStore, run: &RunRef) -> Checked<Views> {
-        let head = store.head(run).await?;
-        let mut after = Seq::ZERO;
         let mut key = None;
         loop {
-            let page = store.read(run, after, MAX_PAGE_EVENTS).await?;
-            if page.is_empty() && after == Seq::ZERO && head.is_none() {
+            let before = self.ledger.head();
+            sound!(self.read_on(store, run, &mut key).await?);
+            let end = self.ledger.head();
+            let head = store.head(run).await?;
+            if end.is_none() && head.is_none() {
                 return Err(Error::RunNotFound { run: run.clone() });
             }
-            let full = page.len() == MAX_PAGE_EVENTS as usize;
+            let grew = before != end;
+            if grew && moved_on(head, end) {
+                continue;
+            }
+            sound!(self.ledger.finish(head.as_ref()));
+            let view = store.view(run).await?;
+            if grew && moved_on(head_of(view.as_ref()), end) {
+                continue;
+            }
+            return self.conclude(store, run, key, view).await;
+        }
+    }
+
+    async fn read_on(&mut self, store: &dyn EventStore, run: &RunRef, key: &mut Option<Option<RunKey>>) -> Checked<()> {
+        loop {
+            let after = self.ledger.head().map_or(Seq::ZERO, |head| head.seq);
+            let page = store.read(run, after, MAX_PAGE_EVENTS).await?;
             let mut wanted = Vec::new();
             for record in &page {
                 let found = sound!(self.ledger.push(record));
                 wanted.extend(found.into_iter().map(|reference| (record.seq, reference)));
-                after = record.seq;
             }
-            self.check_page(store, &mut key, wanted).await?;
-            if !full {
-                break;
+            self.check_page(store, key, wanted).await?;
+            if page.len() < MAX_PAGE_EVENTS as usize {
+                return Ok(Ok(()));
             }
         }
-        self.conclude(store, run, head, key).await
     }
 
-    /// The head is read again where the run has moved on since.
     async fn conclude(
         &mut self,
         store: &dyn EventStore,
         run: &RunRef,
-        first: Option<Head>,
         key: Option<Option<RunKey>>,
+        view: Option<Listed>,
     ) -> Checked<Views> {
-        let head = if first == self.ledger.head() { first } else { store.head(run).await? };
-        sound!(self.ledger.finish(head.as_ref()));
         sound!(self.ledger.check_key(key.flatten().as_ref()));
         let tenant_key = store.tenant_key(&run.tenant, None).await?;
         sound!(self.ledger.check_tenant_key(tenant_key.map(|key| key.id())));
         if let Some(broken) = self.later.take() {
             return Ok(Err(broken));
         }
-        self.check_view(store, run).await
+        Ok(self.check_view(view))
     }
 
-    async fn check_view(&self, store: &dyn EventStore, run: &RunRef) -> Checked<Views> {
+    fn check_view(&self, view: Option<Listed>) -> Result<Views, ChainBreak> {
         let at = self.ledger.head().map_or(Seq::ZERO, |head| head.seq);
-        let broken = |found: String| Ok(Err(ChainBreak::new(BreakKind::ViewMismatch, at, "the run's row", found)));
-        match store.view(run).await? {
+        let broken = |found: String| Err(ChainBreak::new(BreakKind::ViewMismatch, at, "the run's row", found));
+        match view {
             Some(Listed::View(view)) => {
-                let checked = sound!(self.ledger.check_view(&view));
-                Ok(Ok(if checked.is_some() { Views::Checked } else { Views::NotChecked }))
+                let checked = self.ledger.check_view(&view)?;
+                Ok(if checked.is_some() { Views::Checked } else { Views::NotChecked })
             }
             Some(Listed::Broken { why, .. }) => broken(why),
             None => broken("none".into()),
@@ -199,7 +213,7 @@ impl Audit {
         mut wanted: Vec<(Seq, ContentRef)>,
     ) -> Result<(), Error> {
         let Some(state) = self.ledger.state() else { return Ok(()) };
-        let root = root_of(state.genesis());
+        let (root, run) = (root_of(state.genesis()), state.run().clone());
         if key.is_none() {
             *key = Some(store.run_key(&root).await?);
         }
@@ -213,7 +227,7 @@ impl Audit {
             let digests: Vec<Digest> = batch.iter().map(|(_, reference)| reference.digest).collect();
             let stored = store.content(&root, &digests).await?;
             for ((seq, reference), stored) in batch.iter().zip(&stored) {
-                let erased = erased(store, &root.tenant, reference, stored).await?;
+                let erased = erased(store, &run, reference, stored).await?;
                 let checked = check_content(*seq, reference, stored, |b| digester.digest(b), |_, _| erased);
                 self.content += 1;
                 if let Err(broken) = checked {
@@ -229,17 +243,31 @@ impl Audit {
     }
 }
 
-/// Asks the event a tombstone names whether it lists the digest.
+fn head_of(view: Option<&Listed>) -> Option<Head> {
+    match view {
+        Some(Listed::View(view)) => Some(view.head),
+        _ => None,
+    }
+}
+
+fn moved_on(head: Option<Head>, end: Option<Head>) -> bool {
+    head.zip(end).is_some_and(|(head, end)| head.seq > end.seq)
+}
+
+/// Asks the event a tombstone names whether it lists the digest. Only an event of the run being
+/// verified counts, because its chain is checked along with everything else.
 async fn erased(
     store: &dyn EventStore,
-    tenant: &TenantId,
+    verified: &RunRef,
     reference: &ContentRef,
     stored: &Stored,
 ) -> Result<bool, Error> {
     let Stored::Erased { run, seq } = stored else { return Ok(false) };
-    let Ok(run) = RunId::parse(run) else { return Ok(false) };
+    if run != verified.run.as_str() {
+        return Ok(false);
+    }
     let before = Seq::new(seq.get().saturating_sub(1));
-    let rows = store.read(&RunRef::new(tenant.clone(), run), before, 1).await?;
+    let rows = store.read(verified, before, 1).await?;
     let Some(row) = rows.first().filter(|row| row.seq == *seq) else { return Ok(false) };
     let listed = artana_core::json::parse(&row.payload).ok().and_then(|payload| {
         let digests = payload.get("digests")?.as_array()?;

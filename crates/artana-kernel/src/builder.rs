@@ -17,7 +17,7 @@ use artana_core::{
     seal,
 };
 use artana_ports::{
-    Append, AppendError, Authority, Clock, Entropy, EventStore, Finding, OsEntropy, Page, RunQuery, StoreInfo,
+    Append, AppendError, Authority, Cancel, Clock, Entropy, EventStore, Finding, OsEntropy, Page, RunQuery, StoreInfo,
     SystemClock, ToolPort,
 };
 
@@ -25,7 +25,7 @@ use crate::{
     Error, Run,
     error::{append_failed, kernel_actor},
     journal::{Capacity, Journal, Plan},
-    lifeline::Lifeline,
+    lifeline::{Busy, Lifeline},
     load,
 };
 
@@ -128,6 +128,7 @@ impl KernelBuilder {
             tools,
             journals: Mutex::default(),
             closed: AtomicBool::new(false),
+            closing: Cancel::default(),
         })))
     }
 }
@@ -142,6 +143,8 @@ pub(crate) struct Shared {
     pub(crate) tools: BTreeMap<ToolName, Arc<dyn ToolPort>>,
     journals: Mutex<HashMap<RunRef, Arc<Journal>>>,
     closed: AtomicBool,
+    /// Tells waits that nothing new will start.
+    pub(crate) closing: Cancel,
 }
 
 impl Shared {
@@ -149,6 +152,13 @@ impl Shared {
         let mut random = [0; 10];
         self.entropy.fill(&mut random);
         EventId::v7(u64::try_from(at.as_micros() / 1000).unwrap_or(0), random)
+    }
+
+    /// Begins something that [`Kernel::close`] has to wait for, or answers that the kernel is closed.
+    pub(crate) fn enter(&self) -> Result<Busy, Error> {
+        let busy = self.lifeline.busy();
+        self.open()?;
+        Ok(busy)
     }
 
     pub(crate) fn open(&self) -> Result<(), Error> {
@@ -201,7 +211,7 @@ impl Kernel {
     ///
     /// [`Error::RunExists`] when the tenant has such a run already; of many racing starters one wins.
     pub async fn start_run<'a>(&self, tenant: &Tenant, id: impl Into<Option<&'a str>>) -> Result<Run, Error> {
-        self.0.open()?;
+        let _busy = self.0.enter()?;
         let id = match id.into() {
             Some(id) => RunId::parse(id)?,
             None => RunId::parse(self.0.event_id(self.0.clock.now()).to_string())?,
@@ -374,10 +384,12 @@ impl Kernel {
         if self.0.closed.swap(true, Ordering::AcqRel) {
             return Err(Error::Closed);
         }
+        self.0.closing.cancel();
         self.0.lifeline.idle().await;
-        self.0.lifeline.retire().await?;
+        let retired = self.0.lifeline.retire().await;
         self.0.journals.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        Ok(self.0.store.close().await?)
+        self.0.store.close().await?;
+        retired
     }
 
     async fn tenant_key(&self, tenant: &TenantId) -> Result<TenantKey, Error> {

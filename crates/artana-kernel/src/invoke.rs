@@ -29,15 +29,21 @@ pub(crate) struct Invocation {
     pub(crate) ask: ToolAsk,
     pub(crate) args: Value,
     pub(crate) args_content: Content,
-    pub(crate) port: Arc<dyn ToolPort>,
+    /// `None` for a tool that is no longer registered, whose finished steps still answer.
+    port: Option<Arc<dyn ToolPort>>,
 }
 
 impl Invocation {
     pub(crate) fn new(run: Run, step: StepKey, tool: &str, args: Result<Vec<u8>, String>) -> Result<Self, Error> {
         let shared = &run.journal.shared;
         let name = ToolName::parse(tool).map_err(|unfit: IdError| Error::from(unfit))?;
-        let Some(port) = shared.tools.get(&name) else { return Err(Error::UnknownTool { tool: tool.into() }) };
-        let port = Arc::clone(port);
+        let port = shared.tools.get(&name).map(Arc::clone);
+        let recorded = run.journal.with_state(|state| state.tool_step(&step).cloned());
+        let (signature, effect, accepts) = match (&port, recorded) {
+            (Some(port), _) => (port.spec().signature.clone(), port.spec().effect, port.spec().accepts.clone()),
+            (None, Some(step)) if step.tool.name == name => (step.tool, step.effect, Vec::new()),
+            (None, _) => return Err(Error::UnknownTool { tool: tool.into() }),
+        };
         let refused = |problem: String| Error::InvalidArguments {
             run: run.name().clone(),
             step: step.clone(),
@@ -47,14 +53,7 @@ impl Invocation {
         let args = json::parse(&args.map_err(refused)?).map_err(|error| refused(error.to_string()))?;
         let canonical = json::to_canonical(&args).map_err(|error| refused(error.to_string()))?;
         let (reference, args_content) = run.journal.content(ContentType::Json, canonical);
-        let spec = port.spec();
-        let ask = ToolAsk {
-            step,
-            tool: spec.signature.clone(),
-            effect: spec.effect,
-            args: reference,
-            accepts: spec.accepts.clone(),
-        };
+        let ask = ToolAsk { step, tool: signature, effect, args: reference, accepts };
         Ok(Self { run, ask, args, args_content, port })
     }
 
@@ -62,9 +61,23 @@ impl Invocation {
         &self.run.journal
     }
 
-    /// Checks what must hold before anything is written: the capability, and the arguments' types.
+    /// Returns the tool's port, if the tool is registered.
+    pub(crate) fn registered(&self) -> Option<&dyn ToolPort> {
+        self.port.as_deref()
+    }
+
+    /// Returns the tool's port, once [`Invocation::admit`] has said yes.
+    pub(crate) fn port(&self) -> &dyn ToolPort {
+        self.registered().expect("nothing is performed before it was admitted")
+    }
+
+    /// Checks what must hold before anything is written: a registered tool, the capability, and the
+    /// arguments' types.
     pub(crate) fn admit(&self) -> Result<(), Error> {
-        let spec = self.port.spec();
+        let Some(port) = self.registered() else {
+            return Err(Error::UnknownTool { tool: self.ask.tool.name.to_string() });
+        };
+        let spec = port.spec();
         if let Some(needed) = &spec.capability {
             let bound = self.journal().with_state(|state| state.capabilities().contains(needed));
             if !bound || !self.run.tenant.capabilities().contains(needed) {
@@ -72,7 +85,7 @@ impl Invocation {
                 return Err(Error::CapabilityMissing { run, tool, capability: needed.clone() });
             }
         }
-        let checked = catch_unwind(AssertUnwindSafe(|| self.port.check_args(&self.args)));
+        let checked = catch_unwind(AssertUnwindSafe(|| port.check_args(&self.args)));
         let problem = match checked {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(refused)) => refused.problem,
@@ -136,7 +149,7 @@ fn next(state: &RunState, ask: &ToolAsk, life: OwnerLife) -> Next {
 /// Calls a tool, or answers from the ledger.
 pub(crate) async fn call(invocation: &Invocation) -> Result<Done, Error> {
     let journal = invocation.journal();
-    journal.shared.open()?;
+    let _busy = journal.shared.enter()?;
     let step = &invocation.ask.step;
     let mut read = false;
     loop {

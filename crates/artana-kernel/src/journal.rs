@@ -10,21 +10,29 @@ use std::{
 };
 
 use artana_core::{
-    Content, ContentRef, ContentType, Digester, Draft, Event, EventId, Genesis, IncarnationId, Projection, RequestId,
-    RunKey, RunRef, RunState, Seq, Stamp, StepKey, Timestamp,
+    Content, ContentRef, ContentType, Digester, Event, EventId, Genesis, Head, IncarnationId, RequestId, RunKey,
+    RunRef, RunState, Seq, StepKey,
     decide::OwnerLife,
-    event::Body,
-    limits::{MAX_APPEND_BYTES, MAX_PAYLOAD_BYTES},
-    seal,
-    verify::Chain,
+    limits::{MAX_PAGE_EVENTS, MAX_RUN_EVENTS},
+    verify::{BreakKind, Chain, ChainBreak},
 };
-use artana_ports::{Append, AppendError, Authority, Cancel};
+use artana_ports::{Append, AppendError, Authority, Cancel, StoreError};
 use tokio::sync::{Mutex as AsyncMutex, oneshot};
 
-use crate::{Error, builder::Shared, error::append_failed, flight::Flights, load};
+pub(crate) use crate::assembly::{Facts, Plan};
+use crate::{
+    Error,
+    assembly::{Assembly, Sealed},
+    builder::Shared,
+    error::append_failed,
+    flight::Flights,
+    load,
+};
 
 /// Most entries that leave in one append; each has at most a handful of events.
 const MAX_ENTRIES: usize = 64;
+/// Events kept free at a run's end for outcomes, resolutions and the last event.
+const RESERVED_EVENTS: u64 = 10_000;
 /// The wait before a batch of unknown fate is sent again; it doubles up to [`MAX_BACKOFF`].
 const FIRST_BACKOFF: Duration = Duration::from_millis(5);
 /// The longest wait between two tries.
@@ -42,47 +50,6 @@ pub(crate) struct Journal {
     state: Mutex<RunState>,
     waiting: Mutex<VecDeque<Entry>>,
     commit: AsyncMutex<()>,
-}
-
-/// What an entry decides on, besides the fold.
-pub(crate) struct Facts<'a> {
-    pub(crate) incarnation: IncarnationId,
-    pub(crate) now: Timestamp,
-    shared: &'a Shared,
-}
-
-impl Facts<'_> {
-    /// Makes an event id.
-    pub(crate) fn id(&self) -> EventId {
-        self.shared.event_id(self.now)
-    }
-}
-
-/// What an entry wants appended.
-#[derive(Debug, Default)]
-pub(crate) struct Plan {
-    /// The drafts, each with its event's id.
-    pub(crate) drafts: Vec<(EventId, Draft)>,
-    /// The content they refer to.
-    pub(crate) content: Vec<Content>,
-}
-
-impl Plan {
-    /// Adds an event of a step, or of the run itself.
-    pub(crate) fn event(mut self, id: EventId, step: Option<&StepKey>, body: impl Into<Body>) -> Result<Self, Error> {
-        self.drafts.push((id, Draft::new(step.cloned(), body)?));
-        Ok(self)
-    }
-
-    /// Adds content.
-    pub(crate) fn content(mut self, content: impl IntoIterator<Item = Content>) -> Self {
-        self.content.extend(content);
-        self
-    }
-
-    fn bytes(&self) -> usize {
-        self.content.iter().map(|content| content.bytes.len()).sum::<usize>() + self.drafts.len() * MAX_PAYLOAD_BYTES
-    }
 }
 
 /// In what capacity an entry is appended.
@@ -139,13 +106,20 @@ impl Journal {
 
     /// Reads a piece of content an event refers to; `None` where it was erased.
     pub(crate) async fn read_content(&self, wanted: &ContentRef, seq: Seq) -> Result<Option<Vec<u8>>, Error> {
-        load::content(&*self.shared.store, &self.genesis, wanted.digest, seq).await
+        let found = load::content(&*self.shared.store, &self.genesis, wanted.digest, seq).await?;
+        match found {
+            Some(bytes) if self.digester.digest(&bytes) != wanted.digest => {
+                let damage = ChainBreak::new(BreakKind::ContentMismatch, seq, wanted.digest, "other bytes");
+                Err(Error::damaged(&self.run, damage))
+            }
+            found => Ok(found),
+        }
     }
 
     /// Reads what others appended.
     pub(crate) async fn refresh(&self) -> Result<(), Error> {
         let _writing = self.commit.lock().await;
-        self.catch_up().await
+        self.catch_up().await.map(drop)
     }
 
     /// Says who works on a step, and whether they live.
@@ -157,8 +131,12 @@ impl Journal {
         if self.shared.lifeline.current().is_some_and(|life| life.id == owner) {
             return Ok((Some(owner), OwnerLife::Dead));
         }
-        let alive = self.shared.store.alive(&[owner]).await?.first().copied().unwrap_or(false);
-        Ok((Some(owner), if alive { OwnerLife::Alive } else { OwnerLife::Dead }))
+        if self.shared.store.alive(&[owner]).await?.first().copied().unwrap_or(false) {
+            return Ok((Some(owner), OwnerLife::Alive));
+        }
+        // Whatever the store's clock does next, nobody will judge otherwise.
+        self.shared.store.retire(owner).await?;
+        Ok((Some(owner), OwnerLife::Dead))
     }
 
     /// Appends what `decide` plans, together with whatever else is waiting, and returns the events.
@@ -193,7 +171,7 @@ impl Journal {
         step: Option<StepKey>,
         decide: impl FnMut(&RunState, &Facts<'_>) -> Result<Plan, Error> + Send + Sync + 'static,
     ) -> Result<Vec<Event>, Error> {
-        let (journal, busy) = (Arc::clone(self), self.shared.lifeline.busy());
+        let (journal, busy) = (Arc::clone(self), self.shared.enter()?);
         let task = tokio::spawn(async move {
             let appended = journal.append(capacity, step, decide).await;
             drop(busy);
@@ -258,16 +236,12 @@ impl Journal {
             Ok(incarnation) => incarnation,
             Err(error) => return Round::Failed(error),
         };
-        let sealed = match self.plan(batch, incarnation) {
-            Ok(Some(sealed)) => sealed,
-            Ok(None) => return Round::Done,
-            Err(error) => return Round::Failed(error),
-        };
+        let Some(sealed) = self.plan(batch, incarnation) else { return Round::Done };
         let first = sealed.append.events.first().map(|event| event.event_id);
         let authority = sealed.append.authority.clone();
         match self.send(sealed.append).await {
             Ok(()) => self.settle(batch, sealed.events),
-            Err(AppendError::Conflict { .. }) => self.after_conflict(batch, first, sealed.events).await,
+            Err(AppendError::Conflict { actual }) => self.after_conflict(batch, actual, first, sealed.events).await,
             Err(AppendError::Lapsed | AppendError::Fenced { .. }) if outcomes_refused(batch, &authority) => {
                 Round::Singly
             }
@@ -293,68 +267,88 @@ impl Journal {
 
     /// Asks each entry what it wants on the present state; those that want nothing are answered,
     /// and those that would make the append too large wait for the next one.
-    fn plan(&self, batch: &mut Vec<Entry>, incarnation: IncarnationId) -> Result<Option<Sealed>, Error> {
+    fn plan(&self, batch: &mut Vec<Entry>, incarnation: IncarnationId) -> Option<Sealed> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let facts = Facts { incarnation, now: self.shared.clock.now(), shared: &self.shared };
-        let mut draft = Assembly::new(&state);
-        let mut rest = Vec::new();
+        let facts = Facts::new(incarnation, self.shared.clock.now(), &self.shared);
         let authority = authority(batch, incarnation);
+        let mut assembly = Assembly::new(&state);
+        let (mut kept, mut rest) = (Vec::new(), Vec::new());
         for mut entry in batch.drain(..) {
-            match (entry.decide)(&state, &facts) {
+            let planned =
+                (entry.decide)(&state, &facts).and_then(|plan| room_in_run(&state, &entry.capacity).map(|()| plan));
+            match planned {
                 Err(error) => drop(entry.reply.send(Err(error))),
-                Ok(plan) if plan.drafts.is_empty() => drop(entry.reply.send(Ok(Vec::new()))),
-                Ok(plan) if !draft.has_room_for(&plan) => rest.push(entry),
-                Ok(plan) => draft.add(entry, plan, facts.now)?,
+                Ok(plan) if plan.is_empty() => drop(entry.reply.send(Ok(Vec::new()))),
+                Ok(plan) if !assembly.has_room_for(&plan) => rest.push(entry),
+                Ok(plan) => match assembly.add(plan, facts.now) {
+                    Ok(()) => kept.push(entry),
+                    Err(error) => drop(entry.reply.send(Err(error))),
+                },
             }
         }
-        draft.close(&facts)?;
+        assembly.close(&facts);
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         rest.into_iter().rev().for_each(|entry| waiting.push_front(entry));
-        drop(waiting);
-        let Assembly { entries, events, content, projection, .. } = draft;
-        *batch = entries;
-        if batch.is_empty() {
-            return Ok(None);
-        }
-        let append = Append {
-            run: self.run.clone(),
-            expected: Some(state.head()),
-            authority,
-            events: events.iter().flatten().map(|event| event.record().clone()).collect(),
-            content,
-            claims: Vec::new(),
-            releases: Vec::new(),
-            view: projection.view(),
-            run_key: None,
-        };
-        Ok(Some(Sealed { append, events }))
+        *batch = kept;
+        (!batch.is_empty()).then(|| assembly.finish(authority))
     }
 
-    /// Sends a batch until its fate is known. The same batch cannot commit twice.
+    /// Sends a batch until its fate is known. The same batch cannot commit twice, and once it may
+    /// have committed, a store that is away says nothing about it.
     async fn send(&self, append: Append) -> Result<(), AppendError> {
         let mut backoff = FIRST_BACKOFF;
+        let mut doubtful = false;
         loop {
             match self.shared.store.append(append.clone()).await {
-                Err(AppendError::Ambiguous) => self.shared.clock.sleep(backoff).await,
-                other => return other.map(drop),
+                Err(AppendError::Ambiguous) => doubtful = true,
+                Err(AppendError::Store(error)) if doubtful && passes(&error) => {}
+                known => return known.map(drop),
             }
+            self.shared.clock.sleep(backoff).await;
             backoff = (backoff * 2).min(MAX_BACKOFF);
         }
     }
 
-    /// A conflict may be with our own batch, whose commit went unseen.
-    async fn after_conflict(&self, batch: &mut Vec<Entry>, first: Option<EventId>, events: Vec<Vec<Event>>) -> Round {
+    /// A conflict may be with our own batch, whose commit went unseen. A conflict with nothing to
+    /// read is a recorded head that the chain does not lead to.
+    async fn after_conflict(
+        &self,
+        batch: &mut Vec<Entry>,
+        actual: Option<Head>,
+        first: Option<EventId>,
+        events: Vec<Vec<Event>>,
+    ) -> Round {
         let expected = self.with_state(RunState::head);
-        let next = match self.shared.store.read(&self.run, expected.seq, 1).await {
-            Ok(rows) => rows.into_iter().next().map(|row| row.event_id),
-            Err(error) => return Round::Failed(error.into()),
+        let next = match self.read_next(expected.seq).await {
+            Ok(next) => next,
+            Err(error) => return Round::Failed(error),
         };
         if next.is_some() && next == first {
             return self.settle(batch, events);
         }
         match self.catch_up().await {
-            Ok(()) => Round::Again,
+            Ok(0) if actual != Some(expected) => {
+                let found = actual.map_or_else(|| "none".into(), |head| format!("{} {}", head.seq, head.hash));
+                let shown = format!("{} {}", expected.seq, expected.hash);
+                let broken = ChainBreak::new(BreakKind::HeadMismatch, expected.seq, shown, found);
+                Round::Failed(Error::damaged(&self.run, broken))
+            }
+            Ok(_) => Round::Again,
             Err(error) => Round::Failed(error),
+        }
+    }
+
+    /// Reads the id of the event after a position, for as long as the store may come back: until it
+    /// is known, a batch of ours may stand there.
+    async fn read_next(&self, after: Seq) -> Result<Option<EventId>, Error> {
+        let mut backoff = FIRST_BACKOFF;
+        loop {
+            match self.shared.store.read(&self.run, after, 1).await {
+                Ok(rows) => return Ok(rows.first().map(|row| row.event_id)),
+                Err(error) if passes(&error) => self.shared.clock.sleep(backoff).await,
+                Err(error) => return Err(error.into()),
+            }
+            backoff = (backoff * 2).min(MAX_BACKOFF);
         }
     }
 
@@ -372,19 +366,30 @@ impl Journal {
         Round::Done
     }
 
-    /// Folds what others appended, into a copy only where there is something to fold.
-    async fn catch_up(&self) -> Result<(), Error> {
+    /// Folds what others appended, and returns how many events that were. A run that somebody else
+    /// is ending tells so to the calls that are under way here.
+    async fn catch_up(&self) -> Result<usize, Error> {
+        let mut folded = 0;
         loop {
             let head = self.with_state(RunState::head);
-            let rows = self.shared.store.read(&self.run, head.seq, artana_core::limits::MAX_PAGE_EVENTS).await?;
+            let rows = self.shared.store.read(&self.run, head.seq, MAX_PAGE_EVENTS).await?;
             if rows.is_empty() {
-                return Ok(());
+                return Ok(folded);
             }
+            folded += rows.len();
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             let mut chain = Chain::resume(self.run.clone(), state.head());
             load::extend(&self.run, &mut chain, &mut state, rows)?;
+            if !state.admits_effects() {
+                self.cancel.cancel();
+            }
         }
     }
+}
+
+/// A store that may come back by itself.
+fn passes(error: &StoreError) -> bool {
+    matches!(error, StoreError::Unavailable { .. } | StoreError::Busy { .. } | StoreError::Full)
 }
 
 enum Round {
@@ -408,60 +413,10 @@ fn authority(batch: &[Entry], incarnation: IncarnationId) -> Authority {
     }
 }
 
-/// A batch ready to be sent, and the events each of its entries gets back.
-struct Sealed {
-    append: Append,
-    events: Vec<Vec<Event>>,
-}
-
-/// A batch being put together.
-struct Assembly<'a> {
-    projection: Projection<'a>,
-    run: &'a RunRef,
-    bytes: usize,
-    entries: Vec<Entry>,
-    events: Vec<Vec<Event>>,
-    content: Vec<Content>,
-}
-
-impl<'a> Assembly<'a> {
-    fn new(state: &'a RunState) -> Self {
-        let projection = state.project();
-        Self { projection, run: state.run(), bytes: 0, entries: vec![], events: vec![], content: vec![] }
+/// A run near its bound takes no new request, so that there is room for the outcomes of those it has.
+fn room_in_run(state: &RunState, capacity: &Capacity) -> Result<(), Error> {
+    if *capacity == Capacity::Request && state.head().seq.get() + RESERVED_EVENTS > MAX_RUN_EVENTS {
+        return Err(Error::TooLarge(format!("a run has at most {MAX_RUN_EVENTS} events; go on in another one")));
     }
-
-    fn has_room_for(&self, plan: &Plan) -> bool {
-        self.entries.is_empty() || self.bytes + plan.bytes() <= MAX_APPEND_BYTES
-    }
-
-    /// Seals a plan after what is there already; an event the fold does not admit is never written.
-    fn add(&mut self, entry: Entry, plan: Plan, at: Timestamp) -> Result<(), Error> {
-        self.bytes += plan.bytes();
-        let mut events = Vec::with_capacity(plan.drafts.len());
-        for (id, draft) in plan.drafts {
-            events.push(self.seal(draft, Stamp { id, at })?);
-        }
-        self.entries.push(entry);
-        self.events.push(events);
-        self.content.extend(plan.content);
-        Ok(())
-    }
-
-    /// Ends a closing run with the batch after which nothing is under way.
-    fn close(&mut self, facts: &Facts<'_>) -> Result<(), Error> {
-        let Some(finished) = self.projection.closes() else { return Ok(()) };
-        if self.events.is_empty() {
-            return Ok(());
-        }
-        let draft = Draft::new(None, finished)?;
-        let event = self.seal(draft, Stamp { id: facts.id(), at: facts.now })?;
-        self.events.last_mut().expect("checked above").push(event);
-        Ok(())
-    }
-
-    fn seal(&mut self, draft: Draft, stamp: Stamp) -> Result<Event, Error> {
-        let event = seal(self.run, &self.projection.head(), draft, stamp);
-        self.projection.apply(&event)?;
-        Ok(event)
-    }
+    Ok(())
 }

@@ -1,6 +1,7 @@
 //! The application layer of Artana: load the tail, fold, decide, perform the one effect the decision
 //! names, seal and append. All judgement is in `artana-core`; all IO is behind `artana-ports`.
 
+mod assembly;
 mod audit;
 mod builder;
 mod call;

@@ -140,6 +140,11 @@ impl Lifeline {
         life.until.saturating_sub(margin).saturating_sub(self.clock.elapsed())
     }
 
+    /// Stops renewing the current incarnation, whatever is in flight.
+    pub(crate) fn give_up(&self) {
+        *self.life.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     /// Gives up an incarnation the store called lapsed.
     pub(crate) fn lapsed(&self, id: IncarnationId) {
         let mut life = self.life.lock().unwrap_or_else(PoisonError::into_inner);

@@ -17,8 +17,9 @@ use artana_core::{
         ToolCompleted, ToolFailure, ToolRequested,
     },
     json::{self, JsonErrorKind},
+    limits::MAX_APPEND_BYTES,
 };
-use artana_ports::{StoreError, ToolContext, ToolError, ToolErrorKind, ToolOutput};
+use artana_ports::{ToolContext, ToolError, ToolErrorKind, ToolOutput};
 use tracing::Instrument;
 
 use crate::{
@@ -27,6 +28,8 @@ use crate::{
     journal::{Capacity, Facts, Journal, MAX_BACKOFF, Plan},
 };
 
+/// Bytes of an append kept for payloads and for the provider's id of the effect.
+const APPEND_RESERVE: usize = 1024 * 1024;
 /// The longest wait between two attempts.
 const MAX_RETRY_WAIT: Duration = Duration::from_secs(3600);
 
@@ -61,7 +64,11 @@ pub(crate) struct Verdict {
 #[derive(Clone)]
 pub(crate) enum Ending {
     Completed(Outcome),
-    AttemptFailed(ContentRef),
+    AttemptFailed {
+        error: ContentRef,
+        /// Whether the call left this process at all.
+        sent: bool,
+    },
 }
 
 /// A request that is durable.
@@ -83,6 +90,7 @@ pub(crate) async fn perform(invocation: &Invocation, gone: Option<IncarnationId>
     let reads = invocation.ask.effect == Effect::Read;
     async {
         loop {
+            invocation.journal().shared.open()?;
             let ended = if reads { look(invocation, gone).await? } else { act(invocation, gone).await? };
             match ended {
                 After::Done(done) => return Ok(Some(done)),
@@ -95,12 +103,13 @@ pub(crate) async fn perform(invocation: &Invocation, gone: Option<IncarnationId>
     .await
 }
 
-/// A run that is cancelled makes no further attempt, so there is nothing to wait for.
+/// A run that is cancelled, or a kernel that closes, makes no further attempt, so there is nothing to wait for.
 async fn wait_or_cancel(journal: &Journal, wait: Duration) {
-    let mut cancellation = journal.cancel.subscribe();
+    let (mut cancelled, mut closing) = (journal.cancel.subscribe(), journal.shared.closing.subscribe());
     tokio::select! {
         () = journal.shared.clock.sleep(wait) => {}
-        () = cancellation.cancelled() => {}
+        () = cancelled.cancelled() => {}
+        () = closing.cancelled() => {}
     }
 }
 
@@ -117,17 +126,17 @@ async fn act(invocation: &Invocation, gone: Option<IncarnationId>) -> Result<Aft
     let Some(claimed) = claim(invocation, gone).await? else { return Ok(After::Ask) };
     tracing::Span::current().record("attempt", claimed.attempt);
     let started = journal.shared.clock.elapsed();
-    let (ended, late) = if surely_alive(journal, claimed.incarnation) {
-        (call(invocation, claimed.request, claimed.attempt).await, false)
+    let (ended, sent) = if surely_alive(journal, claimed.incarnation) {
+        (call(invocation, claimed.request, claimed.attempt).await, true)
     } else {
         let error = ToolError::transient("the heartbeat ran out before the call left");
-        (Ended::Answered(Err(error)), true)
+        (Ended::Answered(Err(error)), false)
     };
     let elapsed = journal.shared.clock.elapsed().saturating_sub(started);
     let wait = retry_wait(invocation, claimed.attempt, &ended);
     let kept = kept(&ended);
-    let verdict = judge(invocation, ended, claimed.attempt, late);
-    let retries = matches!(verdict.ending, Ending::AttemptFailed(_));
+    let verdict = judge(invocation, ended, claimed.attempt, sent);
+    let retries = matches!(verdict.ending, Ending::AttemptFailed { .. });
     let recorded = record(journal, &invocation.ask.step, claimed.request, elapsed, verdict).await?;
     tracing::Span::current().record("outcome", recorded);
     Ok(match kept {
@@ -157,10 +166,10 @@ async fn look(invocation: &Invocation, gone: Option<IncarnationId>) -> Result<Af
     let elapsed_us = micros(journal.shared.clock.elapsed().saturating_sub(started));
     let wait = retry_wait(invocation, attempt, &ended);
     let kept = kept(&ended);
-    let verdict = judge(invocation, ended, attempt, false);
+    let verdict = judge(invocation, ended, attempt, true);
     let task = invocation.clone();
     let Verdict { ending, content } = verdict;
-    let retries = matches!(ending, Ending::AttemptFailed(_));
+    let retries = matches!(ending, Ending::AttemptFailed { .. });
     let decide = move |state: &RunState, facts: &Facts<'_>| {
         if next_attempt(state, &task, gone) != Some(attempt) {
             return Ok(Plan::default());
@@ -168,7 +177,7 @@ async fn look(invocation: &Invocation, gone: Option<IncarnationId>) -> Result<Af
         let step = Some(&task.ask.step);
         let ended: Body = match ending.clone() {
             Ending::Completed(outcome) => ToolCompleted { elapsed_us, outcome, request }.into(),
-            Ending::AttemptFailed(error) => ToolAttemptFailed { error, request }.into(),
+            Ending::AttemptFailed { error, .. } => ToolAttemptFailed { error, request }.into(),
         };
         let plan = Plan::default().event(request.into(), step, requested(&task, attempt, facts.incarnation))?;
         Ok(plan.event(facts.id(), step, ended)?.content([task.args_content.clone()]).content(content.clone()))
@@ -231,7 +240,7 @@ fn next_attempt(state: &RunState, invocation: &Invocation, gone: Option<Incarnat
 }
 
 fn requested(invocation: &Invocation, attempt: u32, incarnation: IncarnationId) -> ToolRequested {
-    let spec = invocation.port.spec();
+    let spec = invocation.port().spec();
     ToolRequested {
         args: invocation.ask.args,
         attempt,
@@ -252,14 +261,16 @@ pub(crate) fn surely_alive(journal: &Journal, incarnation: IncarnationId) -> boo
 /// Calls the tool with a deadline, catching panics.
 pub(crate) async fn call(invocation: &Invocation, request: RequestId, attempt: u32) -> Ended {
     let cx = context(invocation, request, attempt);
-    guarded(invocation, invocation.port.call(invocation.args.clone(), cx)).await.map_or_else(|end| end, Ended::Answered)
+    let port = invocation.port();
+    let called = guarded(invocation, async { port.call(invocation.args.clone(), cx).await }).await;
+    called.map_or_else(|end| end, Ended::Answered)
 }
 
 /// Runs a tool's future with its deadline, catching panics.
 pub(crate) async fn guarded<T>(invocation: &Invocation, future: impl Future<Output = T>) -> Result<T, Ended> {
     let clock = Arc::clone(&invocation.journal().shared.clock);
     let mut future = pin!(future);
-    let mut deadline = pin!(clock.sleep(invocation.port.spec().timeout));
+    let mut deadline = pin!(clock.sleep(invocation.port().spec().timeout));
     std::future::poll_fn(|cx| {
         match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
             Ok(Poll::Ready(answer)) => return Poll::Ready(Ok(answer)),
@@ -273,7 +284,7 @@ pub(crate) async fn guarded<T>(invocation: &Invocation, future: impl Future<Outp
 
 pub(crate) fn context(invocation: &Invocation, request: RequestId, attempt: u32) -> ToolContext {
     let journal = invocation.journal();
-    let (step, spec) = (&invocation.ask.step, invocation.port.spec());
+    let (step, spec) = (&invocation.ask.step, invocation.port().spec());
     let run = invocation.run.name();
     let mut cx = ToolContext::new(run.clone(), step.clone(), request, run.effect_key(step, &spec.signature.name));
     cx.attempt = attempt;
@@ -292,7 +303,7 @@ fn kept(ended: &Ended) -> Option<ToolOutput> {
 }
 
 fn retry_wait(invocation: &Invocation, attempt: u32, ended: &Ended) -> Duration {
-    let backoff = invocation.port.spec().retry.backoff;
+    let backoff = invocation.port().spec().retry.backoff;
     let grown = backoff.saturating_mul(1 << attempt.saturating_sub(1).min(16));
     let asked = match ended {
         Ended::Answered(Err(error)) => error.retry_after.unwrap_or_default(),
@@ -303,14 +314,18 @@ fn retry_wait(invocation: &Invocation, attempt: u32, ended: &Ended) -> Duration 
 
 /// Says what a call's end means. A transient failure is known not to have happened; what nobody
 /// classified may have, unless the tool only reads.
-fn judge(invocation: &Invocation, ended: Ended, attempt: u32, unsent: bool) -> Verdict {
-    let spec = invocation.port.spec();
-    let more = unsent || attempt < spec.retry.attempts;
+fn judge(invocation: &Invocation, ended: Ended, attempt: u32, sent: bool) -> Verdict {
+    let spec = invocation.port().spec();
+    let more = !sent || attempt < spec.retry.attempts;
     match ended {
         Ended::Answered(Ok(output)) => success(invocation, output),
         Ended::Answered(Err(error)) => match error.kind {
             ToolErrorKind::Permanent => failure(invocation, FailureCategory::Permanent, error.message),
-            ToolErrorKind::Transient => passing(invocation, error.message, more),
+            ToolErrorKind::Transient if more => {
+                let (error, content) = text(invocation, error.message);
+                Verdict { ending: Ending::AttemptFailed { error, sent }, content: vec![content] }
+            }
+            ToolErrorKind::Transient => failure(invocation, FailureCategory::Transient, error.message),
             ToolErrorKind::Unknown if spec.effect == Effect::Read => passing(invocation, error.message, more),
             ToolErrorKind::Unknown => doubt(invocation, Cause::Reported, Some(error.message)),
         },
@@ -337,7 +352,7 @@ fn passing(invocation: &Invocation, message: String, more: bool) -> Verdict {
         return failure(invocation, FailureCategory::Transient, message);
     }
     let (error, content) = text(invocation, message);
-    Verdict { ending: Ending::AttemptFailed(error), content: vec![content] }
+    Verdict { ending: Ending::AttemptFailed { error, sent: true }, content: vec![content] }
 }
 
 fn text(invocation: &Invocation, message: String) -> (ContentRef, Content) {
@@ -356,7 +371,7 @@ pub(crate) fn success(invocation: &Invocation, output: ToolOutput) -> Verdict {
     let ToolOutput { mut result, effect_id } = output;
     let len = result.len() as u64;
     let reason = unusable(invocation, &result);
-    result.truncate(invocation.port.spec().max_result);
+    result.truncate(max_result(invocation));
     let kind = if matches!(reason, None | Some(Reason::Schema)) { ContentType::Json } else { ContentType::Bytes };
     let (result, content) = invocation.journal().content(kind, result);
     let (effect_id, id_content) = effect_id.map(|id| text(invocation, id)).unzip();
@@ -366,8 +381,14 @@ pub(crate) fn success(invocation: &Invocation, output: ToolOutput) -> Verdict {
     Verdict { ending: Ending::Completed(outcome), content }
 }
 
+/// Arguments and result of a tool that only reads leave in one append, and have to fit into it.
+fn max_result(invocation: &Invocation) -> usize {
+    let room = MAX_APPEND_BYTES - APPEND_RESERVE - invocation.args_content.bytes.len();
+    invocation.port().spec().max_result.min(room)
+}
+
 fn unusable(invocation: &Invocation, result: &[u8]) -> Option<Reason> {
-    if result.len() > invocation.port.spec().max_result {
+    if result.len() > max_result(invocation) {
         return Some(Reason::TooLarge);
     }
     match json::parse(result) {
@@ -380,7 +401,7 @@ fn unusable(invocation: &Invocation, result: &[u8]) -> Option<Reason> {
 
 /// A check that panics finds nothing fit, and the effect is recorded all the same.
 fn fits(invocation: &Invocation, value: &serde_json::Value) -> bool {
-    catch_unwind(AssertUnwindSafe(|| invocation.port.fits_result(value))).unwrap_or(false)
+    catch_unwind(AssertUnwindSafe(|| invocation.port().fits_result(value))).unwrap_or(false)
 }
 
 /// Records a call's end, for as long as it takes, and says what was recorded.
@@ -395,24 +416,24 @@ async fn record(
     let elapsed_us = micros(elapsed);
     let key = step.clone();
     let decide = move |state: &RunState, facts: &Facts<'_>| {
+        let open = state.tool_step(&key).is_some_and(|s| s.cycle.is_pending() && s.cycle.request() == Some(request));
         let body = match ending.clone() {
+            // Somebody closed the cycle, and a call that never left says nothing about it.
+            Ending::AttemptFailed { sent: false, .. } if !open => return Ok(Plan::default()),
+            Ending::AttemptFailed { error, .. } if open && state.admits_effects() => {
+                ToolAttemptFailed { error, request }.into()
+            }
+            // A run that starts nothing new makes no further attempt, so the failure is final there.
+            Ending::AttemptFailed { error, .. } => {
+                let outcome = Outcome::Failed(ToolFailure { category: FailureCategory::Transient, error });
+                record_outcome(state, &key, ToolCompleted { elapsed_us, outcome, request })
+            }
             Ending::Completed(outcome) => record_outcome(state, &key, ToolCompleted { elapsed_us, outcome, request }),
-            Ending::AttemptFailed(error) => attempt_failed(state, &key, request, error, elapsed_us),
         };
         Ok(Plan::default().event(facts.id(), Some(&key), body)?.content(content.clone()))
     };
     let events = insist(journal, Capacity::Outcome(request), step, decide).await?;
     Ok(events.first().map_or("nothing", |event| name(event.body())))
-}
-
-/// A run that starts nothing new makes no further attempt, so the failure is final there.
-fn attempt_failed(state: &RunState, step: &StepKey, request: RequestId, error: ContentRef, elapsed_us: u64) -> Body {
-    let open = state.tool_step(step).is_some_and(|s| s.cycle.is_pending() && s.cycle.request() == Some(request));
-    if open && state.admits_effects() {
-        return ToolAttemptFailed { error, request }.into();
-    }
-    let outcome = Outcome::Failed(ToolFailure { category: FailureCategory::Transient, error });
-    record_outcome(state, step, ToolCompleted { elapsed_us, outcome, request })
 }
 
 fn name(body: &Body) -> &'static str {
@@ -428,7 +449,8 @@ fn name(body: &Body) -> &'static str {
     }
 }
 
-/// Appends what must not be lost, trying again while the store is away.
+/// Appends what must not be lost, trying again for as long as the store may come back. When it will
+/// not, this process's incarnation is given up, so that others need not wait for its answer.
 pub(crate) async fn insist(
     journal: &Journal,
     capacity: Capacity,
@@ -437,20 +459,20 @@ pub(crate) async fn insist(
 ) -> Result<Vec<artana_core::Event>, Error> {
     let mut backoff = Duration::from_millis(20);
     loop {
-        let appended = journal.append(capacity.clone(), Some(step.clone()), decide.clone()).await;
-        match appended {
-            Err(Error::Store(error)) if passes(&error) => {
+        match journal.append(capacity.clone(), Some(step.clone()), decide.clone()).await {
+            Err(Error::Store(error)) => {
                 tracing::warn!(run = %journal.run, %step, code = error.code(), "an outcome waits for the store");
                 journal.shared.clock.sleep(backoff).await;
                 backoff = (backoff * 2).min(MAX_BACKOFF);
             }
-            other => return other,
+            Err(error) => {
+                tracing::error!(run = %journal.run, %step, code = error.code(), "an outcome could not be recorded");
+                journal.shared.lifeline.give_up();
+                return Err(error);
+            }
+            recorded => return recorded,
         }
     }
-}
-
-fn passes(error: &StoreError) -> bool {
-    matches!(error, StoreError::Unavailable { .. } | StoreError::Busy { .. } | StoreError::Full)
 }
 
 pub(crate) fn micros(duration: Duration) -> u64 {

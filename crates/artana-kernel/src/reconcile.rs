@@ -4,13 +4,13 @@
 use artana_core::{
     ContentRef, EventId, IncarnationId, RequestId, RunState, Timestamp,
     cycle::{Attempt, ToolCycle},
-    decide::{Means, OwnerLife, ReconcileDecision, Refused, decide_reconcile, not_landed},
+    decide::{Means, OwnerLife, ReconcileDecision, Refused, decide_reconcile, may_call_again, not_landed},
     event::{
-        Body, Cause, Doubt, FailureCategory, LateOutcome, Outcome, ReconcileAction, Resolution, Resolver,
-        ToolReconcileRequested, ToolResolved,
+        Body, Cause, Doubt, LateOutcome, Outcome, ReconcileAction, Resolution, Resolver, ToolReconcileRequested,
+        ToolResolved,
     },
 };
-use artana_ports::{Probed, ToolError, ToolErrorKind};
+use artana_ports::Probed;
 
 use crate::{
     Error,
@@ -29,7 +29,7 @@ enum Next {
 }
 
 fn next(state: &RunState, invocation: &Invocation, life: OwnerLife, now: Timestamp) -> Next {
-    let means = Means { probe: invocation.port.spec().probe, now };
+    let means = Means { probe: invocation.registered().is_some_and(|port| port.spec().probe), now };
     match decide_reconcile(state, &invocation.ask, life, means) {
         Ok(ReconcileDecision::Replay { settled, change }) => Next::Answer(Answered::new(settled, change)),
         Ok(ReconcileDecision::InFlight { owner, here }) => Next::InFlight { owner, here },
@@ -44,7 +44,7 @@ fn next(state: &RunState, invocation: &Invocation, life: OwnerLife, now: Timesta
 /// Reconciles a step, or answers from the ledger.
 pub(crate) async fn reconcile(invocation: &Invocation) -> Result<Done, Error> {
     let journal = invocation.journal();
-    journal.shared.open()?;
+    let _busy = journal.shared.enter()?;
     let step = &invocation.ask.step;
     let mut read = false;
     loop {
@@ -100,29 +100,61 @@ async fn find_out(invocation: &Invocation, doubtful: Doubtful) -> Result<(), Err
     found.await.unwrap_or_else(|_| Err(Error::Internal("a reconciliation's task was lost".into())))
 }
 
+/// A probe that has seen nothing too early to be believed is followed by a call under the same key,
+/// where the provider still holds it.
 async fn find_out_here(invocation: &Invocation, doubtful: Doubtful) -> Result<(), Error> {
+    let mut found = carry_out(invocation, doubtful).await?;
+    if found == Some(Doubts::TooEarly) && callable(invocation, &doubtful.attempt) {
+        let again = Doubtful { action: ReconcileAction::Retry, ..doubtful };
+        found = carry_out(invocation, again).await?;
+    }
+    let believable_at = match found {
+        None => return Ok(()),
+        Some(Doubts::TooEarly) => Some(doubtful.attempt.settled_at),
+        Some(Doubts::Stay) => None,
+    };
+    Err(Error::ReconciliationRequired {
+        run: invocation.run.name().clone(),
+        step: invocation.ask.step.clone(),
+        request: doubtful.attempt.request,
+        cause: Cause::Reported,
+        believable_at,
+    })
+}
+
+fn callable(invocation: &Invocation, attempt: &Attempt) -> bool {
+    let journal = invocation.journal();
+    let now = journal.shared.clock.now();
+    journal.with_state(|state| {
+        state.tool_step(&invocation.ask.step).is_some_and(|step| may_call_again(state, step, attempt, now))
+    })
+}
+
+/// Why a doubt stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Doubts {
+    /// The outside world has not seen the key, but might yet.
+    TooEarly,
+    /// Nobody knows.
+    Stay,
+}
+
+/// Announces, does and records one way of finding out. `None` means that the ledger has the answer.
+async fn carry_out(invocation: &Invocation, doubtful: Doubtful) -> Result<Option<Doubts>, Error> {
     let Doubtful { action, attempt, .. } = doubtful;
-    let Some((id, incarnation)) = announce(invocation, doubtful).await? else { return Ok(()) };
+    let Some((id, incarnation)) = announce(invocation, doubtful).await? else { return Ok(None) };
     let found = match action {
         _ if !perform::surely_alive(invocation.journal(), incarnation) => stays(None),
         ReconcileAction::Probe => probe(invocation, attempt).await,
         _ => call_again(invocation, attempt).await,
     };
-    let believable_at = match &found.outcome {
-        Resolution::Unknown(_) => Some(attempt.settled_at),
+    let doubts = match (&found.outcome, found.unseen) {
+        (Resolution::Unknown(_), true) => Some(Doubts::TooEarly),
+        (Resolution::Unknown(_), false) => Some(Doubts::Stay),
         _ => None,
     };
     resolve(invocation, action, attempt.request, id, found).await?;
-    match believable_at {
-        None => Ok(()),
-        Some(_) => Err(Error::ReconciliationRequired {
-            run: invocation.run.name().clone(),
-            step: invocation.ask.step.clone(),
-            request: attempt.request,
-            cause: Cause::Reported,
-            believable_at,
-        }),
-    }
+    Ok(doubts)
 }
 
 /// Records what is about to be done. `None` means that the ledger has moved.
@@ -137,7 +169,7 @@ async fn announce(
         let step = &task.ask.step;
         let moved = state.owner(step).is_some_and(|owner| Some(owner) != gone);
         let still = match next(state, &task, OwnerLife::Dead, facts.now) {
-            Next::FindOut(again, same) => again == action && same.request == attempt.request,
+            Next::FindOut(_, same) => same.request == attempt.request,
             _ => false,
         };
         if moved || !still {
@@ -159,21 +191,26 @@ async fn announce(
 struct Found {
     outcome: Resolution,
     content: Vec<artana_core::Content>,
+    /// Whether a probe has seen nothing.
+    unseen: bool,
 }
 
 fn stays(error: Option<ContentRef>) -> Found {
     let doubt = Doubt { cause: Cause::Reported, error };
-    Found { outcome: Resolution::Unknown(doubt), content: Vec::new() }
+    Found { outcome: Resolution::Unknown(doubt), content: Vec::new(), unseen: false }
 }
 
 async fn probe(invocation: &Invocation, attempt: Attempt) -> Found {
     let cx = perform::context(invocation, attempt.request, attempt.number);
-    let asked = perform::guarded(invocation, invocation.port.probe(invocation.args.clone(), cx)).await;
+    let asked = {
+        let port = invocation.port();
+        perform::guarded(invocation, async { port.probe(invocation.args.clone(), cx).await }).await
+    };
     match asked {
         Ok(Ok(Probed::Landed(output))) => found(perform::success(invocation, output)),
         Ok(Ok(Probed::NotLanded)) => {
             let now = invocation.journal().shared.clock.now();
-            Found { outcome: not_landed(invocation.ask.effect, &attempt, now), content: Vec::new() }
+            Found { outcome: not_landed(&attempt, now), content: Vec::new(), unseen: true }
         }
         Ok(Ok(Probed::Unknown)) => stays(None),
         Ok(Err(error)) => found(perform::doubt(invocation, Cause::Reported, Some(error.message))),
@@ -182,14 +219,11 @@ async fn probe(invocation: &Invocation, attempt: Attempt) -> Found {
     }
 }
 
-/// A transient failure says that this call did nothing, not that the one in doubt did nothing.
+/// A failure says that this call did nothing, not that the one in doubt did nothing: a refusal for
+/// want of credentials, say, tells nothing about a charge made before. So every failure keeps the doubt.
 async fn call_again(invocation: &Invocation, attempt: Attempt) -> Found {
-    let ended = perform::call(invocation, attempt.request, attempt.number).await;
-    found(match ended {
+    found(match perform::call(invocation, attempt.request, attempt.number).await {
         Ended::Answered(Ok(output)) => perform::success(invocation, output),
-        Ended::Answered(Err(ToolError { kind: ToolErrorKind::Permanent, message, .. })) => {
-            perform::failure(invocation, FailureCategory::Permanent, message)
-        }
         Ended::Answered(Err(error)) => perform::doubt(invocation, Cause::Reported, Some(error.message)),
         Ended::TimedOut => perform::doubt(invocation, Cause::Timeout, None),
         Ended::Panicked => perform::doubt(invocation, Cause::Panic, None),
@@ -201,9 +235,11 @@ fn found(verdict: Verdict) -> Found {
         Ending::Completed(Outcome::Succeeded(success)) => Resolution::Succeeded(success),
         Ending::Completed(Outcome::Failed(failure)) => Resolution::Failed(failure),
         Ending::Completed(Outcome::Unknown(doubt)) => Resolution::Unknown(doubt),
-        Ending::AttemptFailed(error) => Resolution::Unknown(Doubt { cause: Cause::Reported, error: Some(error) }),
+        Ending::AttemptFailed { error, .. } => {
+            Resolution::Unknown(Doubt { cause: Cause::Reported, error: Some(error) })
+        }
     };
-    Found { outcome, content: verdict.content }
+    Found { outcome, content: verdict.content, unseen: false }
 }
 
 /// Records what was found, for as long as it takes; late, if somebody else closed the doubt meanwhile.

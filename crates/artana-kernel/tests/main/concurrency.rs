@@ -156,3 +156,20 @@ async fn other_processes_see_a_living_owner_and_then_its_answer() {
     let answer = call(&elsewhere, "a", "mail").await.unwrap();
     assert!(answer.is_replayed() && answer.request() == request);
 }
+
+#[tokio::test]
+async fn callers_in_the_same_process_wait_for_the_call_under_way() {
+    let world = world();
+    let process = world.process();
+    let run = process.run("r").await;
+    let clock = Arc::new(world.clock.clone());
+    process.faults.plan("tool.call.after", Action::Delay(clock, crate::world::TTL / 3));
+    let ask = |run: artana_kernel::Run| async move { call(&run, "a", "mail").await.map(|answer| answer.request()) };
+    let first = tokio::spawn(ask(run.clone()));
+    world.settle().await;
+    let second = tokio::spawn(ask(run.clone()));
+    world.settle().await;
+    assert!(!second.is_finished());
+    let first = world.pass_time(first).await.unwrap().unwrap();
+    assert_eq!((second.await.unwrap().unwrap(), world.effects()), (first, 1));
+}

@@ -3,14 +3,16 @@
 use std::{
     future::Future,
     pin::pin,
+    sync::Arc,
     task::{Context, Waker},
+    time::Duration,
 };
 
-use artana_core::Status;
-use artana_kernel::{Error, Resolve, Run};
+use artana_core::{Actor, Status};
+use artana_kernel::Resolve;
 use artana_testkit::fault::Action;
 
-use crate::world::{FIVE, World, call, code, reconcile, world};
+use crate::world::{FIVE, call, code, reconcile, tenant, world};
 
 const POLLS: usize = 40;
 
@@ -63,7 +65,7 @@ async fn a_dropped_start_leaves_a_run_or_none() {
     for polls in 0..POLLS {
         let world = world();
         let process = world.process();
-        poll_and_drop(process.kernel.start_run(&crate::world::tenant(), "r"), polls).await;
+        poll_and_drop(process.kernel.start_run(&tenant(), "r"), polls).await;
         world.settle().await;
         let run = process.run("r").await;
         call(&run, "a", "mail").await.unwrap();
@@ -85,57 +87,44 @@ async fn a_dropped_end_leaves_the_run_usable() {
     }
 }
 
-/// Appends of others wait behind `slow`, and leave together with what the dropped caller wanted.
-async fn dropped_among_others<T>(
-    world: &World,
-    run: &Run,
-    dropped: impl Future<Output = T>,
-    process: &crate::world::Process,
-) {
-    let clock = std::sync::Arc::new(world.clock.clone());
-    process.faults.plan("append.before", Action::Delay(clock.clone(), std::time::Duration::from_secs(1)));
-    process.faults.plan("append.before", Action::Delay(clock, std::time::Duration::from_secs(1)));
-    let slow = tokio::spawn(slow_call(run.clone(), "slow"));
-    world.settle().await;
-    {
-        let mut dropped = pin!(dropped);
-        let poll = |future: std::pin::Pin<&mut _>| {
-            let _ = Future::poll(future, &mut Context::from_waker(Waker::noop()));
-        };
-        poll(dropped.as_mut());
-        world.settle().await;
-        let other = tokio::spawn(slow_call(run.clone(), "other"));
-        world.settle().await;
-        world.clock.advance(std::time::Duration::from_secs(1));
-        for _ in 0..20 {
-            poll(dropped.as_mut());
-            tokio::task::yield_now().await;
-        }
-        // The second append is on its way, for the dropped caller and for the other one.
-        drop(other);
-    }
-    world.pass_time(slow).await.unwrap().unwrap();
-    world.pass_time(call(run, "other", "mail")).await.unwrap();
-}
-
-async fn slow_call(run: Run, step: &'static str) -> Result<(), Error> {
-    call(&run, step, "mail").await.map(drop)
-}
-
+/// While a first append is under way, a caller and another step queue behind it. The caller then commits
+/// for both, and goes in the middle of it.
 #[tokio::test]
 async fn a_dropped_caller_takes_nobody_along() {
     let world = world();
     world.dies_at("tool.call.before", "r", "a", "mail").await;
     let process = world.process();
     let run = process.run("r").await;
-    let task = {
+    let second = Duration::from_secs(1);
+    let slowly = |point| process.faults.plan(point, Action::Delay(Arc::new(world.clock.clone()), second));
+
+    slowly("read.before");
+    let kernel = process.kernel.clone();
+    let first = tokio::spawn(async move { kernel.grant(&tenant(), "r", Actor::parse("ann").unwrap()).await });
+    world.settle().await;
+    let mut dropped = Box::pin(call(&run, "a", "mail"));
+    let mut poll = || assert!(dropped.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    poll();
+    slowly("append.before");
+    world.clock.advance(second);
+    world.settle().await;
+    poll();
+    world.settle().await;
+    let other = tokio::spawn({
         let run = run.clone();
-        async move { call(&run, "a", "mail").await.map(drop) }
-    };
-    dropped_among_others(&world, &run, task, &process).await;
+        async move { call(&run, "other", "mail").await.map(drop) }
+    });
+    world.settle().await;
+    slowly("append.before");
+    world.clock.advance(second);
+    world.settle().await;
+    poll();
+    drop(dropped);
+
+    world.pass_time(first).await.unwrap().unwrap();
+    world.pass_time(other).await.unwrap().unwrap();
     assert_eq!(code(call(&run, "a", "mail").await), "artana::reconciliation_required");
     run.resolve("a", Resolve::failed("ann", "not seen")).await.unwrap();
-    assert_eq!(run.status().await.unwrap(), Status::Running);
-    assert_eq!(world.effects(), 2);
+    assert_eq!((run.status().await.unwrap(), world.effects()), (Status::Running, 1));
     world.verify(&run).await;
 }

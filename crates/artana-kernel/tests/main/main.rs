@@ -11,6 +11,7 @@ mod ending;
 mod owners;
 mod reconcile;
 mod results;
+mod second_calls;
 mod smoke;
 mod store_faults;
 mod tenants;

@@ -114,21 +114,26 @@ async fn an_outcome_after_an_operators_word_is_evidence_only() {
 
 #[tokio::test]
 async fn a_call_does_not_leave_after_the_heartbeat_ran_out() {
-    let world = world();
-    let process = world.process();
-    let run = process.run("r").await;
-    process.faults.plan("append.after", Action::Delay(Arc::new(world.clock.clone()), TTL * 2));
-    let task = tokio::spawn({
-        let run = run.clone();
-        async move { call(&run, "a", "mail").await.unwrap().attempts() }
-    });
-    world.settle().await;
-    world.clock.advance(TTL * 2);
-    assert_eq!(world.pass_time(task).await.unwrap(), 2);
-    let kinds = world.kinds(&run).await;
-    assert_eq!(kinds, ["tool_requested", "tool_attempt_failed", "tool_requested", "tool_completed"]);
-    assert_eq!(world.provider.calls(), 1);
-    world.verify(&run).await;
+    for renewed in [true, false] {
+        let world = world();
+        let process = world.process();
+        let run = process.run("r").await;
+        process.faults.plan("append.after", Action::Delay(Arc::new(world.clock.clone()), TTL * 2));
+        let task = tokio::spawn({
+            let run = run.clone();
+            async move { call(&run, "a", "mail").await.unwrap().attempts() }
+        });
+        world.settle().await;
+        if !renewed {
+            process.faults.plan("beat.before", Action::Fail);
+        }
+        world.clock.advance(TTL * 2);
+        assert_eq!(world.pass_time(task).await.unwrap(), 2);
+        let kinds = world.kinds(&run).await;
+        assert_eq!(kinds, ["tool_requested", "tool_attempt_failed", "tool_requested", "tool_completed"]);
+        assert_eq!(world.provider.calls(), 1);
+        world.verify(&run).await;
+    }
 }
 
 #[tokio::test]

@@ -44,15 +44,17 @@ async fn not_landed_is_believed_of_a_side_effect_only_when_it_can_no_longer_land
 }
 
 #[tokio::test]
-async fn not_landed_is_believed_at_once_while_the_provider_holds_the_key() {
+async fn not_landed_too_early_is_followed_by_a_call_under_the_same_request_while_the_provider_holds_the_key() {
     let world = world();
     let probed = |world: &World| world.probed(tool("t").idempotent(DAY));
     let dying = world.process_with(|kernel, faults| kernel.tool(faulty(probed(&world), faults)));
     die_in_call(&world, &dying, "tool.call.before").await;
     let process = world.process_with(|kernel, _| kernel.tool(probed(&world)));
     let run = process.run("r").await;
-    assert_eq!(reconcile(&run, "a", "t").await.unwrap().attempts(), 2);
+    assert_eq!(reconcile(&run, "a", "t").await.unwrap().attempts(), 1);
     assert_eq!(world.effects(), 1);
+    let announced = world.kinds(&run).await.iter().filter(|kind| *kind == "tool_reconcile_requested").count();
+    assert_eq!(announced, 2, "the probe and the call that followed it");
     world.verify(&run).await;
 }
 

@@ -1,0 +1,132 @@
+//! What entries plan, and the append that a batch of them becomes. An event that the fold does not
+//! admit is never written; nothing here reads or sends anything.
+
+use artana_core::{
+    Content, Draft, Event, EventId, IncarnationId, Projection, RunState, Stamp, StepKey, Timestamp,
+    event::Body,
+    limits::{MAX_APPEND_BYTES, MAX_PAYLOAD_BYTES},
+    seal,
+};
+use artana_ports::{Append, Authority};
+
+use crate::{Error, builder::Shared};
+
+/// What an entry decides on, besides the fold.
+pub(crate) struct Facts<'a> {
+    pub(crate) incarnation: IncarnationId,
+    pub(crate) now: Timestamp,
+    shared: &'a Shared,
+}
+
+impl<'a> Facts<'a> {
+    pub(crate) fn new(incarnation: IncarnationId, now: Timestamp, shared: &'a Shared) -> Self {
+        Self { incarnation, now, shared }
+    }
+
+    /// Makes an event id.
+    pub(crate) fn id(&self) -> EventId {
+        self.shared.event_id(self.now)
+    }
+}
+
+/// What an entry wants appended.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    /// The drafts, each with its event's id.
+    pub(crate) drafts: Vec<(EventId, Draft)>,
+    /// The content they refer to.
+    pub(crate) content: Vec<Content>,
+}
+
+impl Plan {
+    /// Adds an event of a step, or of the run itself.
+    pub(crate) fn event(mut self, id: EventId, step: Option<&StepKey>, body: impl Into<Body>) -> Result<Self, Error> {
+        self.drafts.push((id, Draft::new(step.cloned(), body)?));
+        Ok(self)
+    }
+
+    /// Adds content.
+    pub(crate) fn content(mut self, content: impl IntoIterator<Item = Content>) -> Self {
+        self.content.extend(content);
+        self
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.drafts.is_empty()
+    }
+
+    fn bytes(&self) -> usize {
+        self.content.iter().map(|content| content.bytes.len()).sum::<usize>() + self.drafts.len() * MAX_PAYLOAD_BYTES
+    }
+}
+
+/// A batch ready to be sent, and the events each of its entries gets back.
+pub(crate) struct Sealed {
+    pub(crate) append: Append,
+    pub(crate) events: Vec<Vec<Event>>,
+}
+
+/// A batch being put together.
+pub(crate) struct Assembly<'a> {
+    state: &'a RunState,
+    projection: Projection<'a>,
+    bytes: usize,
+    events: Vec<Vec<Event>>,
+    content: Vec<Content>,
+}
+
+impl<'a> Assembly<'a> {
+    pub(crate) fn new(state: &'a RunState) -> Self {
+        Self { state, projection: state.project(), bytes: 0, events: Vec::new(), content: Vec::new() }
+    }
+
+    pub(crate) fn has_room_for(&self, plan: &Plan) -> bool {
+        self.events.is_empty() || self.bytes + plan.bytes() <= MAX_APPEND_BYTES
+    }
+
+    /// Seals a plan after what is there already, or leaves everything as it was.
+    pub(crate) fn add(&mut self, plan: Plan, at: Timestamp) -> Result<(), Error> {
+        let bytes = plan.bytes();
+        let mut projection = self.projection.clone();
+        let mut events = Vec::with_capacity(plan.drafts.len());
+        for (id, draft) in plan.drafts {
+            events.push(sealed(self.state, &mut projection, draft, Stamp { id, at })?);
+        }
+        self.projection = projection;
+        self.bytes += bytes;
+        self.events.push(events);
+        self.content.extend(plan.content);
+        Ok(())
+    }
+
+    /// Ends a closing run with the batch after which nothing is under way.
+    pub(crate) fn close(&mut self, facts: &Facts<'_>) {
+        let Some(last) = self.events.last_mut() else { return };
+        let Some(finished) = self.projection.closes() else { return };
+        let draft = Draft::new(None, finished).expect("the payload is a few bytes");
+        let stamp = Stamp { id: facts.id(), at: facts.now };
+        let event = sealed(self.state, &mut self.projection, draft, stamp).expect("the projection said that it closes");
+        last.push(event);
+    }
+
+    pub(crate) fn finish(self, authority: Authority) -> Sealed {
+        let append = Append {
+            run: self.state.run().clone(),
+            expected: Some(self.state.head()),
+            authority,
+            events: self.events.iter().flatten().map(|event| event.record().clone()).collect(),
+            content: self.content,
+            claims: Vec::new(),
+            releases: Vec::new(),
+            view: self.projection.view(),
+            run_key: None,
+        };
+        Sealed { append, events: self.events }
+    }
+}
+
+fn sealed(state: &RunState, projection: &mut Projection<'_>, draft: Draft, stamp: Stamp) -> Result<Event, Error> {
+    let event = seal(state.run(), &projection.head(), draft, stamp);
+    projection.apply(&event)?;
+    Ok(event)
+}
