@@ -1,10 +1,10 @@
 //! What a worker does in every run: four steps whose tools have every kind of effect. Workers and the
 //! tests that judge them share it, so that a test can name each step a finished run must have.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use artana_core::Timestamp;
-use artana_kernel::{ClosureTool, Error, Run, StepHandle, tool};
+use artana_kernel::{ClosureTool, Error, Run, StepHandle, ToolAnswer, tool};
 use artana_ports::{Clock, SystemClock, ToolContext, ToolError, ToolPort};
 use async_trait::async_trait;
 
@@ -76,9 +76,9 @@ impl Tools {
 
     /// Lends all of them, to be registered.
     #[must_use]
-    pub fn ports(&self) -> [std::sync::Arc<dyn ToolPort>; 3] {
+    pub fn ports(&self) -> [Arc<dyn ToolPort>; 3] {
         let Self { count, charge, register } = self.clone();
-        [std::sync::Arc::new(count), std::sync::Arc::new(charge), std::sync::Arc::new(register)]
+        [Arc::new(count), Arc::new(charge), Arc::new(register)]
     }
 
     fn named(&self, name: &str) -> &ClosureTool<u64, String> {
@@ -96,12 +96,11 @@ impl Tools {
     /// The kernel's.
     pub async fn settle(&self, step: &StepHandle, name: &str, amount: u64) -> Result<String, Error> {
         let tool = self.named(name);
-        match step.tool(tool, &amount).await {
-            Err(error) if error.needs_reconciliation() => {
-                step.reconcile(tool, &amount).await.map(artana_kernel::ToolAnswer::into_output)
-            }
-            answer => answer.map(artana_kernel::ToolAnswer::into_output),
-        }
+        let answer = match step.tool(tool, &amount).await {
+            Err(error) if error.needs_reconciliation() => step.reconcile(tool, &amount).await,
+            answer => answer,
+        };
+        answer.map(ToolAnswer::into_output)
     }
 
     /// Takes a run through all steps to its end, telling of each what came of it.

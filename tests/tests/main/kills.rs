@@ -70,6 +70,13 @@ fn unfinished(said: &[String], current: u64) -> u64 {
     done.map_or(current, |n| n.parse::<u64>().expect("a number") + 1)
 }
 
+/// Returns how many calls were in doubt and resolved.
+fn doubts(scene: &Scene) -> i64 {
+    let raw = rusqlite::Connection::open(&scene.ledger).expect("the file opens");
+    let sql = "SELECT count(*) FROM events WHERE kind = 'tool_resolved'";
+    raw.query_row(sql, [], |row| row.get(0)).expect("a number")
+}
+
 async fn random_kills(shard: u64) {
     let seed = Seed::given();
     let random = SeededEntropy::new(seed.0.wrapping_add(shard));
@@ -99,6 +106,7 @@ async fn random_kills(shard: u64) {
     }
     judge.book_agrees((0..=current).map(|n| format!("run-{n}")), None);
     judge.close().await;
+    assert!(doubts(&scene) > 0, "no kill came between a call and its outcome");
     assert!(current as usize > KILLS / 4, "the workers got far enough for the kills to mean something: {current}");
 }
 
