@@ -14,5 +14,6 @@ mod results;
 mod second_calls;
 mod smoke;
 mod store_faults;
+mod tampered;
 mod tenants;
 mod world;
