@@ -109,22 +109,20 @@ impl CrashWorld {
     }
 }
 
-/// Something that must never happen, and the crash after which it did.
+/// Something that must never happen, and the crashes after which it did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Violation {
-    /// The point of the crash; `None` where nothing crashed.
-    pub point: Option<Point>,
+    /// Where each life but the last ended; empty where nothing crashed.
+    pub crashes: Vec<Point>,
     /// What happened.
     pub what: String,
 }
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.point {
-            Some(point) => write!(f, "after a crash at {point}: {}", self.what),
-            None => write!(f, "without a crash: {}", self.what),
-        }
+        let crashes: Vec<String> = self.crashes.iter().map(|point| format!("a crash at {point}, ")).collect();
+        write!(f, "after {}then a life to the end: {}", crashes.concat(), self.what)
     }
 }
 
@@ -132,8 +130,10 @@ impl fmt::Display for Violation {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CrashReport {
-    /// The points at which a life was ended, in order.
+    /// The points of the program, at each of which a life was ended, in order.
     pub points: Vec<Point>,
+    /// How many worlds were tried with at least one crash.
+    pub worlds: usize,
     /// How many of the worlds ended with an explicit doubt.
     pub unknown: usize,
     /// What must never happen, and did.
@@ -163,19 +163,35 @@ enum Ended {
 /// ```no_run
 /// # fn check(scenario: &impl artana_testkit::crash::Scenario) {
 /// let report = artana_testkit::crash_everywhere(scenario);
-/// assert!(report.points.len() > 20);
+/// assert!(report.points.len() > 20 && report.worlds >= report.points.len());
 /// assert_eq!(report.violations, []);
 /// # }
 /// ```
 pub fn crash_everywhere(scenario: &impl Scenario) -> CrashReport {
-    let mut report = CrashReport { points: Vec::new(), unknown: 0, violations: Vec::new() };
-    let (calm, points) = Trial::new(scenario, None).calm(&mut report);
+    matrix(scenario, false)
+}
+
+/// Like [`crash_everywhere`], and then ends the second life too, at each of its own points.
+///
+/// The number of worlds grows with the square of the program's points.
+///
+/// # Panics
+///
+/// As for [`crash_everywhere`].
+pub fn crash_twice_everywhere(scenario: &impl Scenario) -> CrashReport {
+    matrix(scenario, true)
+}
+
+fn matrix(scenario: &impl Scenario, pairs: bool) -> CrashReport {
+    let mut report = CrashReport { points: Vec::new(), worlds: 0, unknown: 0, violations: Vec::new() };
+    let (calm, points) = Trial::new(scenario, Vec::new()).calm(&mut report);
     for point in points {
-        let mut trial = Trial::new(scenario, Some(point.clone()));
-        trial.crash_and_go_on(&calm);
+        let second = Trial::new(scenario, vec![point.clone()]).judged(&calm, &mut report);
+        let second = if pairs { second } else { Vec::new() };
+        for next in second {
+            Trial::new(scenario, vec![point.clone(), next]).judged(&calm, &mut report);
+        }
         report.points.push(point);
-        report.unknown += usize::from(trial.unknown);
-        report.violations.append(&mut trial.violations);
     }
     report
 }
@@ -186,21 +202,21 @@ struct Calm {
     effects: usize,
 }
 
-/// One world, and at most one crash in it.
+/// One world, and the crashes in it.
 struct Trial<'a, S> {
     scenario: &'a S,
     world: CrashWorld,
-    point: Option<Point>,
+    crashes: Vec<Point>,
     lives: u64,
     unknown: bool,
     violations: Vec<Violation>,
 }
 
 impl<'a, S: Scenario> Trial<'a, S> {
-    fn new(scenario: &'a S, point: Option<Point>) -> Self {
+    fn new(scenario: &'a S, crashes: Vec<Point>) -> Self {
         let world = CrashWorld::new();
         scenario.prepare(&world);
-        Self { scenario, world, point, lives: 0, unknown: false, violations: Vec::new() }
+        Self { scenario, world, crashes, lives: 0, unknown: false, violations: Vec::new() }
     }
 
     fn calm(mut self, report: &mut CrashReport) -> (Calm, Vec<Point>) {
@@ -212,14 +228,25 @@ impl<'a, S: Scenario> Trial<'a, S> {
         (calm, faults.points())
     }
 
-    fn crash_and_go_on(&mut self, calm: &Calm) {
-        let n = self.point.as_ref().map_or(0, |point| point.n);
-        if self.live(&Faults::crash_at(n)).is_some() {
-            return self.violated("the point was not reached: the scenario is not deterministic");
+    /// Crashes as planned, lives to the end, and returns the points of that last life.
+    fn judged(mut self, calm: &Calm, report: &mut CrashReport) -> Vec<Point> {
+        let faults = Faults::record();
+        self.crash_and_go_on(calm, &faults);
+        report.worlds += 1;
+        report.unknown += usize::from(self.unknown);
+        report.violations.append(&mut self.violations);
+        faults.points()
+    }
+
+    fn crash_and_go_on(&mut self, calm: &Calm, last: &Faults) {
+        for point in self.crashes.clone() {
+            if self.live(&Faults::crash_at(point.n)).is_some() {
+                return self.violated("a point was not reached: the scenario is not deterministic");
+            }
+            self.world.clock.advance(TTL + TICK);
         }
         let before = self.ledgers();
-        self.world.clock.advance(TTL + TICK);
-        let ended = self.live(&Faults::record()).expect("nothing was told to crash");
+        let ended = self.live(last).expect("nothing was told to crash");
         let after = self.ledgers();
         for (run, rows) in before {
             if !after.get(&run).is_some_and(|now| now.starts_with(&rows)) {
@@ -317,7 +344,7 @@ impl<'a, S: Scenario> Trial<'a, S> {
     }
 
     fn violated(&mut self, what: impl Into<String>) {
-        self.violations.push(Violation { point: self.point.clone(), what: what.into() });
+        self.violations.push(Violation { crashes: self.crashes.clone(), what: what.into() });
     }
 }
 

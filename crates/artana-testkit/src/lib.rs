@@ -9,6 +9,6 @@ mod memory;
 pub mod provider;
 
 pub use clock::SimClock;
-pub use crash::crash_everywhere;
+pub use crash::{crash_everywhere, crash_twice_everywhere};
 pub use entropy::SeededEntropy;
 pub use memory::{Counts, MemoryStore};
