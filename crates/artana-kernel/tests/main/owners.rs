@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use artana_core::{IncarnationId, Status, event::Body};
 use artana_kernel::{Resolve, Run};
+use artana_ports::EventStore;
 use artana_testkit::fault::Action;
 use serde_json::json;
 
@@ -225,5 +226,24 @@ async fn two_reconcilers_cause_one_action() {
     world.mourn();
     assert!(reconcile(&run, "a", "send").await.is_ok());
     assert_eq!(world.effects(), 1);
+    world.verify(&run).await;
+}
+
+#[tokio::test]
+async fn a_death_lasts_although_the_clock_steps_back() {
+    const HOUR: i64 = 3_600_000_000;
+    let world = world();
+    let (first, second) = (world.process(), world.process());
+    let task = slow(&world, &first, "mail", Duration::from_secs(5)).await;
+    let run = second.run("r").await;
+    let owner = incarnations(&world, &run).await[0];
+    world.clock.jump(HOUR);
+    assert_eq!(code(call(&run, "a", "mail").await), "artana::reconciliation_required");
+    world.clock.jump(-HOUR);
+    assert_eq!(world.store.alive(&[owner]).await.unwrap(), [false]);
+    assert!(world.pass_time(task).await.unwrap());
+    call(&first.run("r").await, "b", "mail").await.unwrap();
+    assert_ne!(incarnations(&world, &run).await[1], owner, "the next request is made under another life");
+    assert_eq!(world.effects(), 2);
     world.verify(&run).await;
 }
