@@ -1,5 +1,7 @@
 //! Reads a run's rows, checks their chain and folds them. Reads only.
 
+use std::{future::poll_fn, task::Poll};
+
 use artana_core::{
     Digest, Event, Genesis, Head, Record, RunKey, RunRef, RunState, Seq,
     limits::MAX_PAGE_EVENTS,
@@ -37,15 +39,20 @@ pub(crate) async fn load(store: &dyn EventStore, run: &RunRef) -> Result<RunStat
     Ok(state)
 }
 
+/// Reads and folds what follows a chain's head. Each page is on its way while the one before is folded.
 async fn read_on(store: &dyn EventStore, run: &RunRef, chain: &mut Chain, state: &mut RunState) -> Result<(), Error> {
-    loop {
-        let page = store.read(run, chain.head().seq, MAX_PAGE_EVENTS).await?;
-        let full = page.len() == MAX_PAGE_EVENTS as usize;
+    let mut page = store.read(run, chain.head().seq, MAX_PAGE_EVENTS).await?;
+    while page.len() == MAX_PAGE_EVENTS as usize {
+        let last = page.last().expect("a full page has a last row").seq;
+        let mut next = store.read(run, last, MAX_PAGE_EVENTS);
+        let begun = poll_fn(|cx| Poll::Ready(next.as_mut().poll(cx))).await;
         extend(run, chain, state, page)?;
-        if !full {
-            return Ok(());
-        }
+        page = match begun {
+            Poll::Ready(page) => page?,
+            Poll::Pending => next.await?,
+        };
     }
+    extend(run, chain, state, page)
 }
 
 /// Checks and folds the rows after a chain's head.
