@@ -13,8 +13,8 @@ pub(super) struct Counts {
 impl Counts {
     /// Takes a line of a runner's output; one that counts nothing is passed over.
     pub(super) fn hear(&mut self, line: &str) {
-        let line = line.trim_start();
-        let nextest = line.strip_prefix("Summary [").and_then(|rest| rest.split_once("run: "));
+        // nextest indents what a failing test printed, libtest's own result included; it is counted already.
+        let nextest = line.trim_start().strip_prefix("Summary [").and_then(|rest| rest.split_once("run: "));
         let libtest = line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". "));
         let Some((_, counted)) = nextest.or(libtest) else { return };
         for part in counted.split([',', ';']) {
@@ -63,6 +63,12 @@ mod tests {
     #[test]
     fn nextest_is_counted_once() {
         check(&["     Summary [   1.6s] 59 tests run: 59 passed (2 slow), 3 skipped", "Nextest run"], 59, 0, 3);
+        check(
+            &["    test result: FAILED. 0 passed; 1 failed; 0 ignored", " Summary [ 1s] 1 test run: 1 failed"],
+            0,
+            1,
+            0,
+        );
         check(&["Summary [ 1s] 5/9 tests run: 2 passed, 1 failed, 2 timed out, 4 skipped"], 2, 3, 4);
     }
 
