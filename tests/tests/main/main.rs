@@ -1,6 +1,7 @@
 //! The tests of Artana as a whole: processes that are killed, processes that compete, ledgers that are
 //! tampered with.
 
+mod canaries;
 mod contradictions;
 mod crowd;
 mod failpoints;
