@@ -34,6 +34,12 @@ impl ManualClock {
         self.micros.fetch_add(micros, Ordering::SeqCst);
         self.moved.notify_waiters();
     }
+
+    /// Moves the clock back, as a correction of the system's time may.
+    pub fn step_back(&self, by: Duration) {
+        let micros = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
+        self.micros.fetch_sub(micros, Ordering::SeqCst);
+    }
 }
 
 #[async_trait]

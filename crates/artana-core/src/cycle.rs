@@ -3,6 +3,8 @@
 //! States are consumed: an event either gives the next state or is refused, and nothing else
 //! changes a step. This module decides nothing and knows no run.
 
+use std::time::Duration;
+
 use crate::{
     EventId, IncarnationId, RequestId, Seq, Timestamp,
     event::{
@@ -46,6 +48,8 @@ pub struct Attempt {
     /// Whether a reconciler has called again under the same request: from then on one call's failure
     /// says nothing about the other's.
     pub called_again: bool,
+    /// How long after a call has left its effect may land: the tool's timeout and settling time.
+    pub window: Duration,
 }
 
 /// A reconciliation under way.
@@ -107,7 +111,7 @@ impl ToolCycle {
             Body::ToolRequested(asked) => self.requested(event, asked),
             Body::ToolAttemptFailed(failed) => self.attempt_failed(failed.request),
             Body::ToolCompleted(done) => self.completed(event.seq, done.request, &done.outcome),
-            Body::ToolReconcileRequested(asked) => self.reconcile_requested(event.id, asked),
+            Body::ToolReconcileRequested(asked) => self.reconcile_requested(event, asked),
             Body::ToolResolved(found) => self.resolved(event.seq, found.request, found.reconcile, &found.outcome),
             Body::LateOutcome(late) => self.late(event.seq, late.request, &late.outcome),
             _ => None,
@@ -133,6 +137,7 @@ impl ToolCycle {
             first_at,
             settled_at,
             called_again: false,
+            window: settled_at.since(event.at),
         }))
     }
 
@@ -150,11 +155,18 @@ impl ToolCycle {
         }
     }
 
-    fn reconcile_requested(self, id: EventId, asked: &ToolReconcileRequested) -> Option<Self> {
+    /// A call made again may land as long after it as the first one after its own request.
+    fn reconcile_requested(self, event: ToolEvent<'_>, asked: &ToolReconcileRequested) -> Option<Self> {
         match self {
             Self::Unknown(mut attempt, _) | Self::Reconciling(mut attempt, _) if attempt.request == asked.request => {
-                attempt.called_again |= asked.action == ReconcileAction::Retry;
-                Some(Self::Reconciling(attempt, Reconciliation { id, action: asked.action, owner: asked.incarnation }))
+                if asked.action == ReconcileAction::Retry {
+                    attempt.called_again = true;
+                    attempt.settled_at = attempt.settled_at.max(event.at.after(attempt.window));
+                }
+                Some(Self::Reconciling(
+                    attempt,
+                    Reconciliation { id: event.id, action: asked.action, owner: asked.incarnation },
+                ))
             }
             _ => None,
         }
@@ -185,9 +197,13 @@ impl ToolCycle {
         match self {
             Self::Absent => None,
             Self::Requested(attempt) if attempt.request == request => None,
-            Self::Unknown(attempt, _) | Self::Reconciling(attempt, _) | Self::RetryDue(attempt)
+            Self::Unknown(attempt, _) | Self::Reconciling(attempt, _)
                 if attempt.request == request && attempt.settled_by(outcome) =>
             {
+                Some(attempt.ended(at, outcome))
+            }
+            // It was believed not to have happened, and it has; that it has not is no news.
+            Self::RetryDue(attempt) if attempt.request == request && matches!(outcome, Outcome::Succeeded(_)) => {
                 Some(attempt.ended(at, outcome))
             }
             unchanged => Some(unchanged),

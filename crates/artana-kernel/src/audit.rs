@@ -138,7 +138,7 @@ impl Audit {
     /// A run may move on while it is verified. Each round reads to the end and then compares with a
     /// head that was read after it; a head further on is a break only once a round has read nothing new.
     async fn run(&mut self, store: &dyn EventStore, run: &RunRef) -> Checked<Views> {
-        let mut key = None;
+        let (mut key, mut again) = (None, false);
         loop {
             let before = self.ledger.head();
             sound!(self.read_on(store, run, &mut key).await?);
@@ -147,7 +147,8 @@ impl Audit {
             if end.is_none() && head.is_none() {
                 return Err(Error::RunNotFound { run: run.clone() });
             }
-            let grew = before != end;
+            let grew = before != end || (before.is_none() && !again);
+            again = true;
             if grew && moved_on(head, end) {
                 continue;
             }
@@ -251,7 +252,7 @@ fn head_of(view: Option<&Listed>) -> Option<Head> {
 }
 
 fn moved_on(head: Option<Head>, end: Option<Head>) -> bool {
-    head.zip(end).is_some_and(|(head, end)| head.seq > end.seq)
+    head.is_some_and(|head| end.is_none_or(|end| head.seq > end.seq))
 }
 
 /// Asks the event a tombstone names whether it lists the digest. Only an event of the run being

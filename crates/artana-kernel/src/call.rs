@@ -18,10 +18,7 @@ use crate::{Error, Run, invoke, invoke::Invocation, perform::Done};
 /// Dropping the future detaches: an effect that has begun runs to its outcome, which is recorded.
 #[derive(Debug)]
 pub struct ToolCall<O> {
-    run: Run,
-    step: Result<StepKey, IdError>,
-    tool: String,
-    args: Result<Vec<u8>, String>,
+    asked: Asked,
     output: PhantomData<fn() -> O>,
 }
 
@@ -33,19 +30,38 @@ pub struct ToolCall<O> {
 #[derive(Debug)]
 pub struct ReconcileCall<O>(pub(crate) ToolCall<O>);
 
+/// What a caller asked for, unchecked.
+#[derive(Debug)]
+struct Asked {
+    run: Run,
+    step: Result<StepKey, IdError>,
+    tool: String,
+    args: Result<Vec<u8>, String>,
+}
+
 impl<O> ToolCall<O> {
     pub(crate) fn typed(run: Run, step: Result<StepKey, IdError>, tool: &str, args: &impl Serialize) -> Self {
         let args = serde_json::to_value(args).map_err(|_| "they cannot be written as JSON".to_owned());
         let args = args.and_then(|args| json::to_canonical(&args).map_err(|error| error.to_string()));
-        Self { run, step, tool: tool.into(), args, output: PhantomData }
+        Self { asked: Asked { run, step, tool: tool.into(), args }, output: PhantomData }
     }
 
     pub(crate) fn raw(run: Run, step: Result<StepKey, IdError>, tool: &str, args: Vec<u8>) -> Self {
-        Self { run, step, tool: tool.into(), args: Ok(args), output: PhantomData }
+        Self { asked: Asked { run, step, tool: tool.into(), args: Ok(args) }, output: PhantomData }
     }
+}
 
-    fn invocation(self) -> Result<Invocation, Error> {
-        Invocation::new(self.run, self.step?, &self.tool, self.args)
+impl Asked {
+    /// A tool that is not registered may have been called elsewhere, so the ledger is asked once more.
+    async fn check(self) -> Result<Invocation, Error> {
+        let step = self.step?;
+        match Invocation::new(self.run.clone(), step.clone(), &self.tool, self.args.clone()) {
+            Err(Error::UnknownTool { .. }) => {}
+            other => return other,
+        }
+        self.run.journal.shared.open()?;
+        self.run.journal.refresh().await?;
+        Invocation::new(self.run, step, &self.tool, self.args)
     }
 }
 
@@ -54,9 +70,9 @@ impl<O: DeserializeOwned> IntoFuture for ToolCall<O> {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let invocation = self.invocation();
+        let asked = self.asked;
         Box::pin(async move {
-            let invocation = invocation?;
+            let invocation = asked.check().await?;
             ToolAnswer::read(&invocation, invoke::call(&invocation).await?)
         })
     }
@@ -67,9 +83,9 @@ impl<O: DeserializeOwned> IntoFuture for ReconcileCall<O> {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let invocation = self.0.invocation();
+        let asked = self.0.asked;
         Box::pin(async move {
-            let invocation = invocation?;
+            let invocation = asked.check().await?;
             ToolAnswer::read(&invocation, crate::reconcile::reconcile(&invocation).await?)
         })
     }

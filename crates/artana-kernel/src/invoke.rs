@@ -10,7 +10,7 @@ use artana_core::{
     Content, ContentType, IdError, IncarnationId, RequestId, RunState, Seq, StepKey, ToolName,
     cycle::Settled,
     decide::{OwnerLife, Refused, Settlement, ToolAsk, ToolChange, ToolDecision, decide_tool, owner_lost},
-    event::{Success, ToolFailure},
+    event::{Success, ToolFailure, ToolSignature},
     json::{self, Difference},
 };
 use artana_ports::ToolPort;
@@ -41,8 +41,8 @@ impl Invocation {
         let recorded = run.journal.with_state(|state| state.tool_step(&step).cloned());
         let (signature, effect, accepts) = match (&port, recorded) {
             (Some(port), _) => (port.spec().signature.clone(), port.spec().effect, port.spec().accepts.clone()),
-            (None, Some(step)) if step.tool.name == name => (step.tool, step.effect, Vec::new()),
-            (None, _) => return Err(Error::UnknownTool { tool: tool.into() }),
+            (None, Some(step)) => (ToolSignature { name: name.clone(), ..step.tool }, step.effect, Vec::new()),
+            (None, None) => return Err(Error::UnknownTool { tool: tool.into() }),
         };
         let refused = |problem: String| Error::InvalidArguments {
             run: run.name().clone(),
@@ -149,7 +149,7 @@ fn next(state: &RunState, ask: &ToolAsk, life: OwnerLife) -> Next {
 /// Calls a tool, or answers from the ledger.
 pub(crate) async fn call(invocation: &Invocation) -> Result<Done, Error> {
     let journal = invocation.journal();
-    let _busy = journal.shared.enter()?;
+    journal.shared.open()?;
     let step = &invocation.ask.step;
     let mut read = false;
     loop {
@@ -195,7 +195,7 @@ pub(crate) async fn go(invocation: &Invocation, gone: Option<IncarnationId>) -> 
             return Ok(None);
         }
     };
-    let busy = journal.shared.lifeline.busy();
+    let busy = journal.shared.enter()?;
     let task = invocation.clone();
     let done = tokio::spawn(async move {
         let done = perform::perform(&task, gone).await;

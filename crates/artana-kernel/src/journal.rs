@@ -116,10 +116,15 @@ impl Journal {
         }
     }
 
-    /// Reads what others appended.
-    pub(crate) async fn refresh(&self) -> Result<(), Error> {
-        let _writing = self.commit.lock().await;
-        self.catch_up().await.map(drop)
+    /// Reads what others appended, in a task of its own: a caller that stops polling must not keep
+    /// the lock from everybody else.
+    pub(crate) async fn refresh(self: &Arc<Self>) -> Result<(), Error> {
+        let journal = Arc::clone(self);
+        let task = tokio::spawn(async move {
+            let _writing = journal.commit.lock().await;
+            journal.catch_up().await.map(drop)
+        });
+        task.await.unwrap_or_else(|_| Err(Error::Internal("a read's task was lost".into())))
     }
 
     /// Says who works on a step, and whether they live.
@@ -270,7 +275,6 @@ impl Journal {
     fn plan(&self, batch: &mut Vec<Entry>, incarnation: IncarnationId) -> Option<Sealed> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let facts = Facts::new(incarnation, self.shared.clock.now(), &self.shared);
-        let authority = authority(batch, incarnation);
         let mut assembly = Assembly::new(&state);
         let (mut kept, mut rest) = (Vec::new(), Vec::new());
         for mut entry in batch.drain(..) {
@@ -290,7 +294,7 @@ impl Journal {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         rest.into_iter().rev().for_each(|entry| waiting.push_front(entry));
         *batch = kept;
-        (!batch.is_empty()).then(|| assembly.finish(authority))
+        (!batch.is_empty()).then(|| assembly.finish(authority(batch, incarnation)))
     }
 
     /// Sends a batch until its fate is known. The same batch cannot commit twice, and once it may
@@ -388,7 +392,7 @@ impl Journal {
 }
 
 /// A store that may come back by itself.
-fn passes(error: &StoreError) -> bool {
+pub(crate) fn passes(error: &StoreError) -> bool {
     matches!(error, StoreError::Unavailable { .. } | StoreError::Busy { .. } | StoreError::Full)
 }
 

@@ -174,9 +174,14 @@ impl Lifeline {
     async fn beat(&self, incarnation: IncarnationId, first: bool) -> Result<Life, BeatError> {
         let sent = self.clock.elapsed();
         self.store.beat(Heartbeat { incarnation, ttl: self.ttl, first }).await?;
-        let life = Life { id: incarnation, until: sent + self.ttl };
-        *self.life.lock().unwrap_or_else(PoisonError::into_inner) = Some(life);
-        Ok(life)
+        let renewed = Life { id: incarnation, until: sent + self.ttl };
+        let mut life = self.life.lock().unwrap_or_else(PoisonError::into_inner);
+        if !first && life.is_none_or(|life| life.id != incarnation) {
+            // It was given up while the beat was on its way.
+            return Err(BeatError::Lapsed);
+        }
+        *life = Some(renewed);
+        Ok(renewed)
     }
 
     /// Ends the current incarnation.

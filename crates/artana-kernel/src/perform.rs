@@ -25,7 +25,7 @@ use tracing::Instrument;
 use crate::{
     Error,
     invoke::Invocation,
-    journal::{Capacity, Facts, Journal, MAX_BACKOFF, Plan},
+    journal::{Capacity, Facts, Journal, MAX_BACKOFF, Plan, passes},
 };
 
 /// Bytes of an append kept for payloads and for the provider's id of the effect.
@@ -460,7 +460,7 @@ pub(crate) async fn insist(
     let mut backoff = Duration::from_millis(20);
     loop {
         match journal.append(capacity.clone(), Some(step.clone()), decide.clone()).await {
-            Err(Error::Store(error)) => {
+            Err(Error::Store(error)) if passes(&error) => {
                 tracing::warn!(run = %journal.run, %step, code = error.code(), "an outcome waits for the store");
                 journal.shared.clock.sleep(backoff).await;
                 backoff = (backoff * 2).min(MAX_BACKOFF);

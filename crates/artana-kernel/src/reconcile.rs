@@ -2,7 +2,7 @@
 //! key. What is about to be done is recorded first, so that two reconcilers cause one action.
 
 use artana_core::{
-    ContentRef, EventId, IncarnationId, RequestId, RunState, Timestamp,
+    ContentRef, EventId, IncarnationId, RequestId, RunState, StepKey, Timestamp,
     cycle::{Attempt, ToolCycle},
     decide::{Means, OwnerLife, ReconcileDecision, Refused, decide_reconcile, may_call_again, not_landed},
     event::{
@@ -44,7 +44,7 @@ fn next(state: &RunState, invocation: &Invocation, life: OwnerLife, now: Timesta
 /// Reconciles a step, or answers from the ledger.
 pub(crate) async fn reconcile(invocation: &Invocation) -> Result<Done, Error> {
     let journal = invocation.journal();
-    let _busy = journal.shared.enter()?;
+    journal.shared.open()?;
     let step = &invocation.ask.step;
     let mut read = false;
     loop {
@@ -90,7 +90,7 @@ async fn find_out(invocation: &Invocation, doubtful: Doubtful) -> Result<(), Err
             return Ok(());
         }
     };
-    let busy = journal.shared.lifeline.busy();
+    let busy = journal.shared.enter()?;
     let task = invocation.clone();
     let found = tokio::spawn(async move {
         let found = find_out_here(&task, doubtful).await;
@@ -104,7 +104,7 @@ async fn find_out(invocation: &Invocation, doubtful: Doubtful) -> Result<(), Err
 /// where the provider still holds it.
 async fn find_out_here(invocation: &Invocation, doubtful: Doubtful) -> Result<(), Error> {
     let mut found = carry_out(invocation, doubtful).await?;
-    if found == Some(Doubts::TooEarly) && callable(invocation, &doubtful.attempt) {
+    if found == Some(Doubts::TooEarly) && callable_now(invocation, &doubtful.attempt) {
         let again = Doubtful { action: ReconcileAction::Retry, ..doubtful };
         found = carry_out(invocation, again).await?;
     }
@@ -122,12 +122,14 @@ async fn find_out_here(invocation: &Invocation, doubtful: Doubtful) -> Result<()
     })
 }
 
-fn callable(invocation: &Invocation, attempt: &Attempt) -> bool {
+fn callable_now(invocation: &Invocation, attempt: &Attempt) -> bool {
     let journal = invocation.journal();
     let now = journal.shared.clock.now();
-    journal.with_state(|state| {
-        state.tool_step(&invocation.ask.step).is_some_and(|step| may_call_again(state, step, attempt, now))
-    })
+    journal.with_state(|state| callable(state, &invocation.ask.step, attempt, now))
+}
+
+fn callable(state: &RunState, step: &StepKey, attempt: &Attempt, now: Timestamp) -> bool {
+    state.tool_step(step).is_some_and(|step| may_call_again(state, step, attempt, now))
 }
 
 /// Why a doubt stays.
@@ -153,8 +155,8 @@ async fn carry_out(invocation: &Invocation, doubtful: Doubtful) -> Result<Option
         (Resolution::Unknown(_), false) => Some(Doubts::Stay),
         _ => None,
     };
-    resolve(invocation, action, attempt.request, id, found).await?;
-    Ok(doubts)
+    let recorded = resolve(invocation, action, attempt.request, id, found).await?;
+    Ok(doubts.filter(|_| recorded))
 }
 
 /// Records what is about to be done. `None` means that the ledger has moved.
@@ -169,7 +171,9 @@ async fn announce(
         let step = &task.ask.step;
         let moved = state.owner(step).is_some_and(|owner| Some(owner) != gone);
         let still = match next(state, &task, OwnerLife::Dead, facts.now) {
-            Next::FindOut(_, same) => same.request == attempt.request,
+            Next::FindOut(_, same) if same.request == attempt.request => {
+                action != ReconcileAction::Retry || callable(state, step, &attempt, facts.now)
+            }
             _ => false,
         };
         if moved || !still {
@@ -243,13 +247,14 @@ fn found(verdict: Verdict) -> Found {
 }
 
 /// Records what was found, for as long as it takes; late, if somebody else closed the doubt meanwhile.
+/// Returns whether there was anything left to record.
 async fn resolve(
     invocation: &Invocation,
     action: ReconcileAction,
     request: RequestId,
     id: EventId,
     found: Found,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let step = invocation.ask.step.clone();
     let by = if action == ReconcileAction::Probe { Resolver::Probe } else { Resolver::Retry };
     let decide = {
@@ -273,5 +278,6 @@ async fn resolve(
             Ok(Plan::default().event(facts.id(), Some(&step), body)?.content(found.content.clone()))
         }
     };
-    perform::insist(invocation.journal(), Capacity::Outcome(request), &step, decide).await.map(drop)
+    let events = perform::insist(invocation.journal(), Capacity::Outcome(request), &step, decide).await?;
+    Ok(!events.is_empty())
 }

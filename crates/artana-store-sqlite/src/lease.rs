@@ -21,8 +21,9 @@ const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 const LIFE: &str = "SELECT expires_at FROM heartbeats WHERE incarnation = ?1";
 const BORN: &str = "INSERT INTO heartbeats (incarnation, expires_at) VALUES (?1, ?2)";
 const PROLONG: &str = "UPDATE heartbeats SET expires_at = ?2 WHERE incarnation = ?1";
-const END: &str = "UPDATE heartbeats SET expires_at = ?2 WHERE incarnation = ?1 AND expires_at > ?2";
-const PURGE_LIVES: &str = "DELETE FROM heartbeats WHERE expires_at < ?1";
+/// A life that was ended has the negative of the time it ended at, which no clock brings back.
+const END: &str = "UPDATE heartbeats SET expires_at = -max(?2, 1) WHERE incarnation = ?1 AND expires_at >= 0";
+const PURGE_LIVES: &str = "DELETE FROM heartbeats WHERE abs(expires_at) < ?1";
 const PURGE_RATES: &str = "DELETE FROM rates WHERE starts + window <= ?1";
 const DUE: &str = "SELECT tenant, run, head_seq, head_hash, lease_epoch, queue FROM runs \
     WHERE queue IS NOT NULL AND due_at <= ?1 AND NOT EXISTS \

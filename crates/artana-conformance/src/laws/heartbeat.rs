@@ -18,6 +18,7 @@ pub(super) const LAWS: &[Law] = laws! {
     "heartbeat/starts_once": "An incarnation starts once, and not again after its death." => once;
     "heartbeat/retiring_ends_a_life": "A retired incarnation is dead at once." => retired;
     "heartbeat/retired_is_never_renewed": "A retired incarnation is never renewed." => retired_renewed;
+    "heartbeat/retired_for_good": "A retired incarnation stays dead although the clock steps back." => retired_for_good;
     "heartbeat/time_is_bounded": "A time-to-live outside its bounds is refused; one at them is taken." => bounds;
     "heartbeat/answers_in_order": "Each incarnation asked about is answered, in order; unknown ones are dead." => order;
 };
@@ -79,6 +80,15 @@ async fn retired_renewed(t: &Trial) -> Kept {
     for first in [false, true] {
         ensure_matches!(t.beat(incarnation, 10, first).await, Err(BeatError::Lapsed), "a retired one's heartbeat");
     }
+    Ok(())
+}
+
+async fn retired_for_good(t: &Trial) -> Kept {
+    let lapsed = t.living().await?;
+    t.advance_seconds(11);
+    t.store.retire(lapsed).await?;
+    t.clock.step_back(Duration::from_secs(11));
+    ensure_eq!(t.store.alive(&[lapsed]).await?, [false], "alive again by the clock");
     Ok(())
 }
 

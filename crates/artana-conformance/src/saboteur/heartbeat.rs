@@ -22,6 +22,7 @@ pub(super) const SABOTAGES: &[Sabotage] = sabotages! {
     "heartbeat/starts_once": "Starts a life again after its end." => StartsAgain;
     "heartbeat/retiring_ends_a_life": "Says of the retired that they live until their time." => RetiresLater;
     "heartbeat/retired_is_never_renewed": "Renews a retired life." => RenewsTheRetired;
+    "heartbeat/retired_for_good": "Forgets who was retired when the clock is before it." => RetiresUntilTheClockSteps;
     "heartbeat/time_is_bounded": "Takes a time-to-live that is too long for the longest." => ShortensTimes;
     "heartbeat/answers_in_order": "Answers in the order of the incarnations' bytes." => SortsTheLiving;
 };
@@ -110,18 +111,18 @@ impl Mischief for StartsAgain {
 }
 
 #[derive(Debug, Default)]
-struct RetiresLater(Notes<BTreeSet<IncarnationId>>);
+struct RetiresLater(Notes<BTreeMap<IncarnationId, Timestamp>>);
 
 #[async_trait]
 impl Mischief for RetiresLater {
     async fn retire(&self, at: Scene<'_>, incarnation: IncarnationId) -> Result<(), StoreError> {
-        self.0.with(|retired| retired.insert(incarnation));
+        self.0.with(|retired| retired.insert(incarnation, at.now));
         at.store.retire(incarnation).await
     }
 
     async fn alive(&self, at: Scene<'_>, incarnations: &[IncarnationId]) -> Result<Vec<bool>, StoreError> {
         let alive = at.store.alive(incarnations).await?;
-        let retired = |incarnation| self.0.with(|retired| retired.contains(incarnation));
+        let retired = |incarnation| self.0.with(|retired| retired.get(incarnation).is_some_and(|then| at.now >= *then));
         Ok(alive.into_iter().zip(incarnations).map(|(alive, incarnation)| alive || retired(incarnation)).collect())
     }
 }
@@ -143,6 +144,23 @@ impl Mischief for RenewsTheRetired {
             }
             answer => answer,
         }
+    }
+}
+
+#[derive(Debug, Default)]
+struct RetiresUntilTheClockSteps(Notes<BTreeMap<IncarnationId, Timestamp>>);
+
+#[async_trait]
+impl Mischief for RetiresUntilTheClockSteps {
+    async fn retire(&self, at: Scene<'_>, incarnation: IncarnationId) -> Result<(), StoreError> {
+        self.0.with(|retired| retired.insert(incarnation, at.now));
+        at.store.retire(incarnation).await
+    }
+
+    async fn alive(&self, at: Scene<'_>, incarnations: &[IncarnationId]) -> Result<Vec<bool>, StoreError> {
+        let alive = at.store.alive(incarnations).await?;
+        let before = |incarnation| self.0.with(|retired| retired.get(incarnation).is_some_and(|then| at.now < *then));
+        Ok(alive.into_iter().zip(incarnations).map(|(alive, incarnation)| alive || before(incarnation)).collect())
     }
 }
 

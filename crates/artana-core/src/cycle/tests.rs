@@ -32,7 +32,15 @@ fn doubt() -> Doubt {
 
 fn attempt() -> Attempt {
     let zero = Timestamp::default();
-    Attempt { request: REQUEST.into(), number: 1, owner: OWNER, first_at: zero, settled_at: zero, called_again: false }
+    Attempt {
+        request: REQUEST.into(),
+        number: 1,
+        owner: OWNER,
+        first_at: zero,
+        settled_at: zero,
+        called_again: false,
+        window: Duration::from_secs(90),
+    }
 }
 
 fn tool() -> ToolSignature {
@@ -133,7 +141,7 @@ fn table() -> Vec<(&'static str, Body, [&'static str; 7])> {
             [NO, NO, NO, "failed", "failed", NO, NO],
         ),
         ("late success", late(REQUEST, yes()), [NO, NO, "succeeded", "succeeded", "succeeded", "succeeded", "failed"]),
-        ("late failure", late(REQUEST, no()), [NO, NO, "failed", "failed", "failed", "succeeded", "failed"]),
+        ("late failure", late(REQUEST, no()), [NO, NO, "retry_due", "failed", "failed", "succeeded", "failed"]),
         (
             "late doubt",
             late(REQUEST, perhaps()),
@@ -189,7 +197,9 @@ fn calling_again_is_remembered() {
     let body = reconcile();
     let event = ToolEvent { id: OPEN, seq: Seq::new(9), at: Timestamp::default(), body: &body };
     let next = ToolCycle::Unknown(attempt(), doubt()).next(event).expect("a reconciliation may follow");
-    assert!(matches!(next, ToolCycle::Reconciling(attempt, _) if attempt.called_again));
+    let ToolCycle::Reconciling(again, _) = next else { panic!("somebody is finding out") };
+    let lands_until = Timestamp::default().after(Duration::from_secs(90));
+    assert!(again.called_again && again.settled_at == lands_until, "its effect may land as late as any");
 }
 
 #[test]

@@ -76,10 +76,21 @@ async fn refusals_write_nothing() {
     let (_process, run) = warm(&world, 1).await;
     let spent = spent(&world, async {
         assert_eq!(code(run.step("x").tool_json("mail", "{}").await), "artana::invalid_arguments");
-        assert_eq!(code(run.step("x").tool_json("nothing", FIVE).await), "artana::unknown_tool");
         assert_eq!(code(run.step("").tool_json("mail", FIVE).await), "artana::invalid_id");
         assert_eq!(code(run.step("a\nb").tool_json("mail", FIVE).await), "artana::invalid_id");
         assert_eq!(code(run.step("x".repeat(257)).tool_json("mail", FIVE).await), "artana::invalid_id");
     });
     assert_eq!(spent.await, Counts::default());
+}
+
+#[tokio::test]
+async fn a_tool_that_is_not_registered_costs_one_look_at_what_others_did() {
+    let world = world();
+    let (_process, run) = warm(&world, 1).await;
+    let spent = spent(&world, async {
+        assert_eq!(code(run.step("x").tool_json("nothing", FIVE).await), "artana::unknown_tool");
+    });
+    let mut expected = Counts::default();
+    expected.reads = 1;
+    assert_eq!(spent.await, expected);
 }

@@ -200,9 +200,12 @@ async fn two_reconcilers_cause_one_action() {
     let (first, second) = (world.process(), world.process());
     let run = first.run("r").await;
     assert_eq!(code(call(&run, "a", "send").await), "artana::reconciliation_required");
-    let mut ours = std::pin::pin!(reconcile(&run, "a", "send"));
-    let waker = std::task::Waker::noop();
-    assert!(ours.as_mut().poll(&mut std::task::Context::from_waker(waker)).is_pending());
+    first.faults.plan("append.before", Action::Delay(Arc::new(world.clock.clone()), Duration::from_secs(1)));
+    let ours = tokio::spawn({
+        let run = run.clone();
+        async move { reconcile(&run, "a", "send").await.map(drop) }
+    });
+    world.settle().await;
 
     let kernel = second.kernel.clone();
     let faults = second.faults.clone();
@@ -217,9 +220,7 @@ async fn two_reconcilers_cause_one_action() {
     })
     .join()
     .unwrap();
-    let mut status = std::pin::pin!(run.status());
-    assert!(status.as_mut().poll(&mut std::task::Context::from_waker(waker)).is_ready());
-    assert_eq!(code(ours.await), "artana::in_flight");
+    assert_eq!(code(world.pass_time(ours).await.unwrap()), "artana::in_flight");
     let kinds = world.kinds(&run).await;
     assert_eq!(kinds.iter().filter(|kind| *kind == "tool_reconcile_requested").count(), 1);
 

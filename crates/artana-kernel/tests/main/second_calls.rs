@@ -57,6 +57,9 @@ async fn a_finished_step_answers_although_its_tool_is_gone() {
     let run = bare.run("r").await;
     let again = call(&run, "a", "pay").await.unwrap();
     assert_eq!((again.raw(), again.is_replayed()), (first.raw(), true));
+    assert_eq!(code(run.step("a").tool_json("never_registered", crate::world::FIVE).await), "artana::drift");
+    call(&world.process().run("r").await, "late", "pay").await.unwrap();
+    assert!(call(&run, "late", "pay").await.unwrap().is_replayed(), "although this handle has not seen it finish");
     assert_eq!(code(call(&run, "b", "pay").await), "artana::unknown_tool");
     assert_eq!(code(reconcile(&run, "b", "pay").await), "artana::unknown_tool");
 }
@@ -74,4 +77,17 @@ async fn closing_waits_for_no_further_attempt() {
     assert_eq!(code(waiting.await.unwrap()), "artana::closed");
     let other = world.process();
     assert_eq!(world.kinds(&other.run("r").await).await, ["tool_requested", "tool_attempt_failed"]);
+}
+
+#[tokio::test]
+async fn a_parked_call_keeps_nobody_from_closing() {
+    let world = world();
+    let process = world.process();
+    let run = process.run("r").await;
+    let mut parked = std::pin::pin!(call(&run, "a", "pay"));
+    let waker = std::task::Waker::noop();
+    let _ = parked.as_mut().poll(&mut std::task::Context::from_waker(waker));
+    call(&run, "b", "pay").await.unwrap();
+    process.kernel.close().await.unwrap();
+    assert!(parked.await.is_ok(), "its effect ran in a task of its own, which closing waited for");
 }
