@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Instant};
 
 use anyhow::Result;
-use artana_kernel::{Kernel, Run};
+use artana_kernel::{ClosureTool, Run};
 use artana_store_sqlite::Synchronous;
 
 use crate::{
@@ -17,43 +17,34 @@ use crate::{
 const ALLOWANCE_US: f64 = 50.0;
 const RUNS: usize = 64;
 
-/// One step of a tool with an effect: two durable appends, in interleaved pairs with the raw driver.
+/// One step of a tool with an effect: two durable appends.
 pub(crate) async fn effect_step(size: &Size) -> Result<()> {
-    let dir = tempfile::tempdir()?;
-    let kernel = world::kernel(&dir.path().join("ours.db"), Synchronous::Full).await?;
-    let run = kernel.run(&world::tenant(), "run").await?;
-    let tool = world::effect();
-    let pairs = Pairs::new(dir.path().join("ours.db"), dir.path().join("raw.db"), &run).await?;
-    let (mut ours, mut raw) = (Vec::new(), Vec::new());
-    for n in 0..size.steps {
-        let seq = run.view().await?.head.seq.get().cast_signed();
-        let args = world::args(n);
-        let began = Instant::now();
-        run.step(format!("step-{n}")).tool(&tool, &args).await?;
-        ours.push(micros(began.elapsed()) / 2.0);
-        raw.push(pairs.raw(&[(seq, seq + 1), (seq + 1, seq + 2)])? / 2.0);
-    }
-    print_pair("tool_step_append", ours, raw);
-    Ok(kernel.close().await?)
+    step("tool_step_append", size, &world::effect(), &[(0, 1), (1, 2)]).await
 }
 
-/// One step of a tool that only reads: one durable append.
+/// One step of a tool that only reads: one durable append of two events.
 pub(crate) async fn read_step(size: &Size) -> Result<()> {
+    step("read_step_append", size, &world::look(), &[(0, 2)]).await
+}
+
+/// A step in interleaved pairs with the raw driver; `appends` says which events leave together.
+async fn step(bench: &str, size: &Size, tool: &ClosureTool<String, String>, appends: &[(i64, i64)]) -> Result<()> {
     let dir = tempfile::tempdir()?;
     let kernel = world::kernel(&dir.path().join("ours.db"), Synchronous::Full).await?;
     let run = kernel.run(&world::tenant(), "run").await?;
-    let tool = world::look();
     let pairs = Pairs::new(dir.path().join("ours.db"), dir.path().join("raw.db"), &run).await?;
+    let count = appends.len() as f64;
     let (mut ours, mut raw) = (Vec::new(), Vec::new());
     for n in 0..size.steps {
         let seq = run.view().await?.head.seq.get().cast_signed();
         let args = world::args(n);
         let began = Instant::now();
-        run.step(format!("step-{n}")).tool(&tool, &args).await?;
-        ours.push(micros(began.elapsed()));
-        raw.push(pairs.raw(&[(seq, seq + 2)])?);
+        run.step(format!("step-{n}")).tool(tool, &args).await?;
+        ours.push(micros(began.elapsed()) / count);
+        let rows: Vec<_> = appends.iter().map(|(from, to)| (seq + from, seq + to)).collect();
+        raw.push(pairs.raw(&rows)? / count);
     }
-    print_pair("read_step_append", ours, raw);
+    print_pair(bench, ours, raw);
     Ok(kernel.close().await?)
 }
 
@@ -111,7 +102,7 @@ pub(crate) async fn concurrent_runs(size: &Size) -> Result<()> {
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for round in 0..size.rounds {
         let began = Instant::now();
-        every_run(&kernel, &runs, round).await?;
+        every_run(&runs, round).await?;
         let appends = (RUNS * 2 * STEPS_PER_ROUND) as f64;
         ours.push(appends / began.elapsed().as_secs_f64());
         theirs.push(appends / raw_round(&source, &raw, &runs, round)?);
@@ -133,7 +124,7 @@ pub(crate) async fn concurrent_runs(size: &Size) -> Result<()> {
 
 const STEPS_PER_ROUND: usize = 4;
 
-async fn every_run(_kernel: &Kernel, runs: &[Run], round: usize) -> Result<()> {
+async fn every_run(runs: &[Run], round: usize) -> Result<()> {
     let tasks: Vec<_> = runs
         .iter()
         .cloned()
