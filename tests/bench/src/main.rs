@@ -1,6 +1,7 @@
 //! The benchmark: every workload beside the raw driver doing the same durable writes in the same
 //! run, one JSON object per line on stdout. Ratios count; absolute times are noise on a busy machine.
 
+mod floor;
 mod load;
 mod memory;
 mod raw;
@@ -35,6 +36,7 @@ fn run(size: Size, groups: &[&str]) -> Result<()> {
     // In a task, as in an application: what calls the kernel is on the runtime already.
     runtime.block_on(runtime.spawn(async move {
         if steps {
+            floor::sync_through_a_thread(&size).await?;
             steps::effect_step(&size).await?;
             steps::read_step(&size).await?;
         }

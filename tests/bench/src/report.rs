@@ -23,7 +23,11 @@ impl Line<'_> {
         let ours = median(&self.ours);
         let line = json!({
             "bench": self.bench,
-            "store": if self.durability == "none" { "memory" } else { "sqlite" },
+            "store": match self.durability {
+                "none" => "memory",
+                "fdatasync" => "none",
+                _ => "sqlite",
+            },
             "durability": self.durability,
             "n": self.ours.len(),
             "median": rounded(ours),
