@@ -185,32 +185,70 @@ pub fn decide_tool<'a>(state: &'a RunState, ask: &ToolAsk, owner: OwnerLife) -> 
     let Some(step) = state.tool_step(&ask.step) else {
         return admitted(state).map(|()| ToolDecision::Execute);
     };
+    match standing(state, step, ask, owner)? {
+        Standing::Settled { settled, change } => Ok(ToolDecision::Replay { settled, change }),
+        Standing::InFlight { owner, here } => Ok(ToolDecision::InFlight { owner, here }),
+        Standing::Lost { request } => Ok(ToolDecision::MarkUnknown { request }),
+        Standing::Due { attempt } => Ok(ToolDecision::Retry { attempt }),
+        Standing::InDoubt { attempt, cause } => Err(Refused::NeedsReconciliation { request: attempt.request, cause }),
+    }
+}
+
+/// Where a recorded step stands for whoever asks for the same call again.
+enum Standing<'a> {
+    Settled {
+        settled: Settlement<'a>,
+        change: Option<ToolChange>,
+    },
+    InFlight {
+        owner: IncarnationId,
+        here: bool,
+    },
+    /// Its owner is gone, and that its effect is in doubt is yet to be recorded.
+    Lost {
+        request: RequestId,
+    },
+    /// Nothing has happened: an attempt of this number may be made.
+    Due {
+        attempt: u32,
+    },
+    InDoubt {
+        attempt: &'a Attempt,
+        cause: Cause,
+    },
+}
+
+fn standing<'a>(
+    state: &RunState,
+    step: &'a ToolStep,
+    ask: &ToolAsk,
+    owner: OwnerLife,
+) -> Result<Standing<'a>, Refused> {
     let change = same_call(step, ask)?;
+    let here = owner == OwnerLife::Here;
     match &step.cycle {
         ToolCycle::Absent => unreachable!("a recorded step has at least one request"),
-        ToolCycle::Succeeded(settled) => Ok(ToolDecision::Replay { settled: Settlement::Succeeded(settled), change }),
-        ToolCycle::Failed(settled) => Ok(ToolDecision::Replay { settled: Settlement::Failed(settled), change }),
+        ToolCycle::Succeeded(settled) => Ok(Standing::Settled { settled: Settlement::Succeeded(settled), change }),
+        ToolCycle::Failed(settled) => Ok(Standing::Settled { settled: Settlement::Failed(settled), change }),
         ToolCycle::Requested(attempt) if owner != OwnerLife::Dead => {
-            Ok(ToolDecision::InFlight { owner: attempt.owner, here: owner == OwnerLife::Here })
+            Ok(Standing::InFlight { owner: attempt.owner, here })
         }
         ToolCycle::Reconciling(_, open) if owner != OwnerLife::Dead => {
-            Ok(ToolDecision::InFlight { owner: open.owner, here: owner == OwnerLife::Here })
+            Ok(Standing::InFlight { owner: open.owner, here })
         }
-        ToolCycle::Requested(attempt) if step.effect != Effect::Read => {
-            Ok(ToolDecision::MarkUnknown { request: attempt.request })
-        }
+        ToolCycle::Requested(attempt) if step.effect != Effect::Read => Ok(Standing::Lost { request: attempt.request }),
         ToolCycle::Requested(attempt) | ToolCycle::RetryDue(attempt) => {
             accepted(change, ask)?;
             admitted(state)?;
-            Ok(ToolDecision::Retry { attempt: attempt.number + 1 })
+            Ok(Standing::Due { attempt: attempt.number + 1 })
         }
         ToolCycle::Unknown(attempt, doubt) => {
             accepted(change, ask)?;
-            Err(Refused::NeedsReconciliation { request: attempt.request, cause: doubt.cause })
+            Ok(Standing::InDoubt { attempt, cause: doubt.cause })
         }
         ToolCycle::Reconciling(attempt, _) => {
             accepted(change, ask)?;
-            Err(Refused::NeedsReconciliation { request: attempt.request, cause: Cause::OwnerLost })
+            Ok(Standing::InDoubt { attempt, cause: Cause::OwnerLost })
         }
     }
 }
@@ -237,31 +275,12 @@ pub fn decide_reconcile<'a>(
 ) -> Result<ReconcileDecision<'a>, Refused> {
     drivable(state)?;
     let step = state.tool_step(&ask.step).ok_or(Refused::NothingRecorded)?;
-    let change = same_call(step, ask)?;
-    match &step.cycle {
-        ToolCycle::Absent => unreachable!("a recorded step has at least one request"),
-        ToolCycle::Succeeded(settled) => {
-            Ok(ReconcileDecision::Replay { settled: Settlement::Succeeded(settled), change })
-        }
-        ToolCycle::Failed(settled) => Ok(ReconcileDecision::Replay { settled: Settlement::Failed(settled), change }),
-        ToolCycle::Requested(attempt) if owner != OwnerLife::Dead => {
-            Ok(ReconcileDecision::InFlight { owner: attempt.owner, here: owner == OwnerLife::Here })
-        }
-        ToolCycle::Reconciling(_, open) if owner != OwnerLife::Dead => {
-            Ok(ReconcileDecision::InFlight { owner: open.owner, here: owner == OwnerLife::Here })
-        }
-        ToolCycle::Requested(attempt) if step.effect != Effect::Read => {
-            Ok(ReconcileDecision::MarkUnknown { request: attempt.request })
-        }
-        ToolCycle::Requested(attempt) | ToolCycle::RetryDue(attempt) => {
-            accepted(change, ask)?;
-            admitted(state)?;
-            Ok(ReconcileDecision::Retry { attempt: attempt.number + 1 })
-        }
-        ToolCycle::Unknown(attempt, _) | ToolCycle::Reconciling(attempt, _) => {
-            accepted(change, ask)?;
-            find_out(state, step, attempt, means)
-        }
+    match standing(state, step, ask, owner)? {
+        Standing::Settled { settled, change } => Ok(ReconcileDecision::Replay { settled, change }),
+        Standing::InFlight { owner, here } => Ok(ReconcileDecision::InFlight { owner, here }),
+        Standing::Lost { request } => Ok(ReconcileDecision::MarkUnknown { request }),
+        Standing::Due { attempt } => Ok(ReconcileDecision::Retry { attempt }),
+        Standing::InDoubt { attempt, .. } => find_out(state, step, attempt, means),
     }
 }
 
