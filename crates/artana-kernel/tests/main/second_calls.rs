@@ -91,3 +91,37 @@ async fn a_parked_call_keeps_nobody_from_closing() {
     process.kernel.close().await.unwrap();
     assert!(parked.await.is_ok(), "its effect ran in a task of its own, which closing waited for");
 }
+
+/// The probe saw nothing too early to be believed, so the same key would be called again; while that
+/// is being announced, somebody cancels the run.
+#[tokio::test]
+async fn a_run_cancelled_after_the_probe_calls_nothing_again() {
+    let world = world();
+    let probed = || Arc::new(world.probed(tool("t").idempotent(DAY))) as Arc<dyn ToolPort>;
+    let dying = world.process_of([probed()]);
+    let run = dying.run("r").await;
+    dying.faults.plan("tool.call.before", Action::Crash);
+    tokio::spawn(async move { call(&run, "a", "t").await.map(drop) });
+    dying.faults.crashed().await;
+    world.mourn();
+
+    let (first, second) = (world.process_of([probed()]), world.process_of([probed()]));
+    let announced_late = {
+        let (faults, clock) = (first.faults.clone(), Arc::new(world.clock.clone()));
+        Action::Hook(Arc::new(move |_| {
+            let (faults, clock) = (faults.clone(), clock.clone());
+            let (next, wait) = (faults.clone(), Action::Delay(clock, Duration::from_secs(1)));
+            let resolved = Action::Hook(Arc::new(move |_| next.plan("append.before", wait.clone())));
+            faults.plan("append.before", resolved);
+        }))
+    };
+    first.faults.plan("tool.probe.after", announced_late);
+    let run = first.run("r").await;
+    let reconciling = tokio::spawn(async move { reconcile(&run, "a", "t").await.map(drop) });
+    world.settle().await;
+    let elsewhere = second.run("r").await;
+    assert_eq!(elsewhere.cancel("ann", "enough").await.unwrap(), Status::Cancelled);
+    assert!(world.pass_time(reconciling).await.unwrap().unwrap_err().needs_reconciliation());
+    assert_eq!(world.effects(), 0);
+    world.verify(&elsewhere).await;
+}
