@@ -27,6 +27,7 @@ use crate::{
     journal::{Capacity, Journal, Plan},
     lifeline::{Busy, Lifeline},
     load,
+    send::{event_after, send},
 };
 
 /// Runs whose folded state is kept although no handle of them lives.
@@ -229,20 +230,13 @@ impl Kernel {
         Ok(Run::new(journal, tenant.clone()))
     }
 
+    /// A conflict may be with our own start, whose commit went unseen.
     async fn append_first(&self, append: Append) -> Result<(), AppendError> {
         let run = append.run.clone();
         let ours = append.events.first().map(|event| event.event_id);
-        loop {
-            match self.0.store.append(append.clone()).await {
-                Ok(_) => return Ok(()),
-                Err(AppendError::Ambiguous) => self.0.clock.sleep(Duration::from_millis(5)).await,
-                Err(AppendError::Conflict { actual }) => {
-                    let first = self.0.store.read(&run, Seq::ZERO, 1).await?;
-                    let won = ours.is_some() && first.first().map(|event| event.event_id) == ours;
-                    return if won { Ok(()) } else { Err(AppendError::Conflict { actual }) };
-                }
-                Err(error) => return Err(error),
-            }
+        match send(&self.0, append).await {
+            Err(AppendError::Conflict { .. }) if event_after(&self.0, &run, Seq::ZERO).await? == ours => Ok(()),
+            known => known,
         }
     }
 

@@ -6,7 +6,6 @@
 use std::{
     collections::{BTreeSet, VecDeque},
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
 use artana_core::{
@@ -16,7 +15,7 @@ use artana_core::{
     limits::{MAX_PAGE_EVENTS, MAX_RUN_EVENTS},
     verify::{BreakKind, Chain, ChainBreak},
 };
-use artana_ports::{Append, AppendError, Authority, Cancel, StoreError};
+use artana_ports::{AppendError, Authority, Cancel};
 use tokio::sync::{Mutex as AsyncMutex, oneshot};
 
 pub(crate) use crate::assembly::{Facts, Plan};
@@ -27,17 +26,13 @@ use crate::{
     error::append_failed,
     flight::Flights,
     load,
+    send::{event_after, send},
 };
 
 /// Most entries that leave in one append; each has at most a handful of events.
 const MAX_ENTRIES: usize = 64;
 /// Events kept free at a run's end for outcomes, resolutions and the last event.
 const RESERVED_EVENTS: u64 = 10_000;
-/// The wait before a batch of unknown fate is sent again; it doubles up to [`MAX_BACKOFF`].
-const FIRST_BACKOFF: Duration = Duration::from_millis(5);
-/// The longest wait between two tries.
-pub(crate) const MAX_BACKOFF: Duration = Duration::from_secs(5);
-
 /// A run as this process knows it.
 #[derive(Debug)]
 pub(crate) struct Journal {
@@ -244,7 +239,7 @@ impl Journal {
         let Some(sealed) = self.plan(batch, incarnation) else { return Round::Done };
         let first = sealed.append.events.first().map(|event| event.event_id);
         let authority = sealed.append.authority.clone();
-        match self.send(sealed.append).await {
+        match send(&self.shared, sealed.append).await {
             Ok(()) => self.settle(batch, sealed.events),
             Err(AppendError::Conflict { actual }) => self.after_conflict(batch, actual, first, sealed.events).await,
             Err(AppendError::Lapsed | AppendError::Fenced { .. }) if outcomes_refused(batch, &authority) => {
@@ -297,22 +292,6 @@ impl Journal {
         (!batch.is_empty()).then(|| assembly.finish(authority(batch, incarnation)))
     }
 
-    /// Sends a batch until its fate is known. The same batch cannot commit twice, and once it may
-    /// have committed, a store that is away says nothing about it.
-    async fn send(&self, append: Append) -> Result<(), AppendError> {
-        let mut backoff = FIRST_BACKOFF;
-        let mut doubtful = false;
-        loop {
-            match self.shared.store.append(append.clone()).await {
-                Err(AppendError::Ambiguous) => doubtful = true,
-                Err(AppendError::Store(error)) if doubtful && passes(&error) => {}
-                known => return known.map(drop),
-            }
-            self.shared.clock.sleep(backoff).await;
-            backoff = (backoff * 2).min(MAX_BACKOFF);
-        }
-    }
-
     /// A conflict may be with our own batch, whose commit went unseen. A conflict with nothing to
     /// read is a recorded head that the chain does not lead to.
     async fn after_conflict(
@@ -323,9 +302,9 @@ impl Journal {
         events: Vec<Vec<Event>>,
     ) -> Round {
         let expected = self.with_state(RunState::head);
-        let next = match self.read_next(expected.seq).await {
+        let next = match event_after(&self.shared, &self.run, expected.seq).await {
             Ok(next) => next,
-            Err(error) => return Round::Failed(error),
+            Err(error) => return Round::Failed(error.into()),
         };
         if next.is_some() && next == first {
             return self.settle(batch, events);
@@ -339,20 +318,6 @@ impl Journal {
             }
             Ok(_) => Round::Again,
             Err(error) => Round::Failed(error),
-        }
-    }
-
-    /// Reads the id of the event after a position, for as long as the store may come back: until it
-    /// is known, a batch of ours may stand there.
-    async fn read_next(&self, after: Seq) -> Result<Option<EventId>, Error> {
-        let mut backoff = FIRST_BACKOFF;
-        loop {
-            match self.shared.store.read(&self.run, after, 1).await {
-                Ok(rows) => return Ok(rows.first().map(|row| row.event_id)),
-                Err(error) if passes(&error) => self.shared.clock.sleep(backoff).await,
-                Err(error) => return Err(error.into()),
-            }
-            backoff = (backoff * 2).min(MAX_BACKOFF);
         }
     }
 
@@ -389,11 +354,6 @@ impl Journal {
             }
         }
     }
-}
-
-/// A store that may come back by itself.
-pub(crate) fn passes(error: &StoreError) -> bool {
-    matches!(error, StoreError::Unavailable { .. } | StoreError::Busy { .. } | StoreError::Full)
 }
 
 enum Round {

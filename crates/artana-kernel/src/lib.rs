@@ -17,6 +17,7 @@ mod load;
 mod perform;
 mod reconcile;
 mod run;
+mod send;
 mod tool;
 
 pub use audit::{Level, VerifyReport, Views};

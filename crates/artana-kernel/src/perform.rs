@@ -25,7 +25,8 @@ use tracing::Instrument;
 use crate::{
     Error,
     invoke::Invocation,
-    journal::{Capacity, Facts, Journal, MAX_BACKOFF, Plan, passes},
+    journal::{Capacity, Facts, Journal, Plan},
+    send::{MAX_BACKOFF, passes},
 };
 
 /// Bytes of an append kept for payloads and for the provider's id of the effect.
@@ -45,6 +46,14 @@ pub(crate) struct Done {
     pub(crate) request: RequestId,
     pub(crate) change: Option<ToolChange>,
     pub(crate) effect_id: Option<String>,
+}
+
+impl Done {
+    /// What a call that was just made returns.
+    fn fresh(output: ToolOutput, attempts: u32, request: RequestId) -> Self {
+        let ToolOutput { result, effect_id } = output;
+        Self { result, replayed: false, attempts, request, change: None, effect_id }
+    }
 }
 
 /// How a call ended, before anything was made of it.
@@ -141,14 +150,7 @@ async fn act(invocation: &Invocation, gone: Option<IncarnationId>) -> Result<Aft
     tracing::Span::current().record("outcome", recorded);
     Ok(match kept {
         _ if retries && recorded == "attempt_failed" => After::Retry(wait),
-        Some(output) if recorded == "succeeded" => After::Done(Done {
-            result: output.result,
-            replayed: false,
-            attempts: claimed.attempt,
-            request: claimed.request,
-            change: None,
-            effect_id: output.effect_id,
-        }),
+        Some(output) if recorded == "succeeded" => After::Done(Done::fresh(output, claimed.attempt, claimed.request)),
         _ => After::Ask,
     })
 }
@@ -187,14 +189,9 @@ async fn look(invocation: &Invocation, gone: Option<IncarnationId>) -> Result<Af
     Ok(match kept {
         _ if !appended => After::Ask,
         _ if retries => After::Retry(wait),
-        Some(output) if succeeded(events.get(1).map(artana_core::Event::body)) => After::Done(Done {
-            result: output.result,
-            replayed: false,
-            attempts: attempt,
-            request,
-            change: None,
-            effect_id: output.effect_id,
-        }),
+        Some(output) if succeeded(events.get(1).map(artana_core::Event::body)) => {
+            After::Done(Done::fresh(output, attempt, request))
+        }
         _ => After::Ask,
     })
 }

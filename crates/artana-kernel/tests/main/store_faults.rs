@@ -48,6 +48,18 @@ async fn lost_replies_of_starting_and_ending_are_recorded_once() {
 }
 
 #[tokio::test]
+async fn a_store_that_is_away_after_a_lost_reply_says_nothing_about_a_start() {
+    let world = world();
+    let process = world.process();
+    let faults = process.faults.clone();
+    process.faults.plan("append.after", Action::Fail);
+    let then_away = Action::Hook(Arc::new(move |_| faults.plan("append.before", Action::Fail)));
+    process.faults.plan("append.before", then_away);
+    let run = world.pass_time(process.kernel.start_run(&tenant(), "r")).await.unwrap();
+    world.verify(&run).await;
+}
+
+#[tokio::test]
 async fn a_lost_reply_is_told_from_a_conflict_with_somebody_else() {
     let world = world();
     let (first, second) = (world.process(), world.process());
