@@ -145,12 +145,12 @@ async fn act(invocation: &Invocation, gone: Option<IncarnationId>) -> Result<Aft
     let wait = retry_wait(invocation, claimed.attempt, &ended);
     let kept = kept(&ended);
     let verdict = judge(invocation, ended, claimed.attempt, sent);
-    let retries = matches!(verdict.ending, Ending::AttemptFailed { .. });
     let recorded = record(journal, &invocation.ask.step, claimed.request, elapsed, verdict).await?;
-    tracing::Span::current().record("outcome", recorded);
+    let recorded = recorded.as_ref();
+    tracing::Span::current().record("outcome", recorded.map_or("nothing", name));
     Ok(match kept {
-        _ if retries && recorded == "attempt_failed" => After::Retry(wait),
-        Some(output) if recorded == "succeeded" => After::Done(Done::fresh(output, claimed.attempt, claimed.request)),
+        _ if matches!(recorded, Some(Body::ToolAttemptFailed(_))) => After::Retry(wait),
+        Some(output) if succeeded(recorded) => After::Done(Done::fresh(output, claimed.attempt, claimed.request)),
         _ => After::Ask,
     })
 }
@@ -408,7 +408,7 @@ async fn record(
     request: RequestId,
     elapsed: Duration,
     verdict: Verdict,
-) -> Result<&'static str, Error> {
+) -> Result<Option<Body>, Error> {
     let Verdict { ending, content } = verdict;
     let elapsed_us = micros(elapsed);
     let key = step.clone();
@@ -430,7 +430,7 @@ async fn record(
         Ok(Plan::default().event(facts.id(), Some(&key), body)?.content(content.clone()))
     };
     let events = insist(journal, Capacity::Outcome(request), step, decide).await?;
-    Ok(events.first().map_or("nothing", |event| name(event.body())))
+    Ok(events.first().map(|event| event.body().clone()))
 }
 
 fn name(body: &Body) -> &'static str {
