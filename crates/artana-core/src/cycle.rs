@@ -8,7 +8,8 @@ use std::time::Duration;
 use crate::{
     EventId, IncarnationId, RequestId, Seq, Timestamp,
     event::{
-        Body, Doubt, Outcome, ReconcileAction, Resolution, Success, ToolFailure, ToolReconcileRequested, ToolRequested,
+        Body, Doubt, Late, Outcome, ReconcileAction, Resolution, Success, ToolFailure, ToolReconcileRequested,
+        ToolRequested,
     },
 };
 
@@ -113,7 +114,10 @@ impl ToolCycle {
             Body::ToolCompleted(done) => self.completed(event.seq, done.request, &done.outcome),
             Body::ToolReconcileRequested(asked) => self.reconcile_requested(event, asked),
             Body::ToolResolved(found) => self.resolved(event.seq, found.request, found.reconcile, &found.outcome),
-            Body::LateOutcome(late) => self.late(event.seq, late.request, &late.outcome),
+            Body::LateOutcome(late) => match &late.what {
+                Late::Tool(outcome) => self.late(event.seq, late.request, outcome),
+                Late::Model(_) => None,
+            },
             _ => None,
         };
         next.ok_or(refused)

@@ -3,7 +3,7 @@
 //! A frame is a sequence of fields `tag u8 ‖ length u64 little-endian ‖ bytes` whose tags never
 //! descend. An absent field is omitted; an empty one has length 0. Nothing here decides what is hashed.
 
-/// The tags of all fields. New domains take tags from `0x20`.
+/// The tags of all fields. Domains that were added later have tags from `0x20`.
 pub mod tag {
     #![expect(missing_docs, reason = "each tag is named after the field it marks; docs/format.md has the table")]
     pub const DOMAIN: u8 = 0x00;
@@ -34,6 +34,17 @@ pub mod tag {
     pub const LEN: u8 = 0x19;
     pub const CODEC: u8 = 0x1a;
     pub const TOOL: u8 = 0x1b;
+    pub const MODEL: u8 = 0x20;
+    pub const ASKED_ROOT: u8 = 0x21;
+    pub const INPUT_ITEMS: u8 = 0x22;
+    pub const API_MODE: u8 = 0x23;
+    pub const REASONING_EFFORT: u8 = 0x24;
+    pub const VERBOSITY: u8 = 0x25;
+    pub const PREVIOUS_RESPONSE: u8 = 0x26;
+    pub const SAMPLING: u8 = 0x27;
+    pub const TOOLS: u8 = 0x28;
+    pub const OUTPUT_SCHEMA: u8 = 0x29;
+    pub const FINGERPRINT: u8 = 0x2a;
 }
 
 /// A frame under construction.

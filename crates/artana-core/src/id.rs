@@ -146,6 +146,14 @@ text_id!(
     ToolVersion, "tool version"
 );
 text_id!(
+    /// A model, as `provider/model`.
+    ModelId, "model id"
+);
+text_id!(
+    /// What an application calls an artifact, a type of summary, a checkpoint or a note's topic.
+    Name, "name"
+);
+text_id!(
     /// A capability such as `payments:charge`.
     Capability, "capability"
 );
@@ -157,6 +165,14 @@ text_id!(
     /// The key of a run's label.
     LabelKey, "label key"
 );
+
+impl ModelId {
+    /// Returns the provider, read off the id; the whole id where it names none.
+    #[must_use]
+    pub fn provider(&self) -> &str {
+        self.0.split_once('/').map_or(&self.0, |(provider, _)| provider)
+    }
+}
 
 impl StepKey {
     /// Returns the key of `name` inside this scope: `collect` and `page-3` give `collect/page-3`.

@@ -7,11 +7,14 @@
 
 #![deny(clippy::float_arithmetic)]
 
+pub mod ask;
 pub mod content;
 pub mod conversation;
+pub mod cost;
 pub mod cycle;
 pub mod decide;
 mod digest;
+pub mod drift;
 pub mod event;
 pub mod export;
 mod fold;
@@ -20,6 +23,7 @@ mod genesis;
 mod id;
 pub mod json;
 pub mod limits;
+pub mod model_cycle;
 mod money;
 mod record;
 mod tenant;
@@ -29,11 +33,11 @@ mod view;
 
 pub use content::{Content, ContentRef, ContentType};
 pub use digest::{ChainHash, Digest, Digester, HexError, KeyId, RunKey, TenantKey, effect_key};
-pub use fold::{FoldError, Projection, RunState, Step, ToolStep};
+pub use fold::{FoldError, Fork, Kept, KeptValue, ModelStep, Projection, RunState, Step, ToolStep};
 pub use frame::{Frame, tag};
 pub use genesis::{Genesis, ParentLink};
 pub use id::{
-    Actor, Capability, EventId, IdError, IncarnationId, LabelKey, RequestId, RunId, RunRef, StepKey, TenantId,
+    Actor, Capability, EventId, IdError, IncarnationId, LabelKey, ModelId, Name, RequestId, RunId, RunRef, StepKey, TenantId,
     ToolName, ToolVersion,
 };
 pub use money::{MoneyError, Usd};

@@ -15,6 +15,8 @@ pub const MAX_APPEND_BYTES: usize = 32 * 1024 * 1024;
 pub const MAX_RUN_EVENTS: u64 = 10_000_000;
 /// Deepest chain of forks: bounds what verifying a fork has to read.
 pub const MAX_FORK_DEPTH: usize = 16;
+/// Most forks of one run: a drift that is never the same twice does not fill a store by itself.
+pub const MAX_FORKS: usize = 256;
 /// Deepest JSON value, the outermost having depth 1: bounds the stack of every reader.
 pub const MAX_JSON_DEPTH: usize = 64;
 /// Most differences one comparison reports: enough for a person, bounded for a log.
@@ -35,6 +37,10 @@ pub const MAX_TTL_SECONDS: u64 = 300;
 pub const MIN_TTL_MILLIS: u64 = 100;
 /// Most attempts of one tool step: a failing provider is not hammered for ever.
 pub const MAX_ATTEMPTS: u32 = 100;
+/// Most cycles of one model step that the kernel begins by itself, for the same reason.
+pub const MAX_MODEL_RETRIES: u32 = 100;
+/// Longest text of a recorded drift, in characters: enough to recognise it, and the words stand elsewhere.
+pub const MAX_DRIFT_TEXT: usize = 1024;
 /// Longest timeout, settling time or retention of a tool, in days.
 pub const MAX_TOOL_DAYS: u64 = 3650;
 /// Most claims in one append: they lock rows that other runs want.

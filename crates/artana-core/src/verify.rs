@@ -7,7 +7,9 @@ use serde::Deserialize;
 
 use crate::{
     ContentRef, Event, Frame, Genesis, Head, KeyId, Record, RunKey, RunRef, RunState, RunView, Seq,
-    content::references, event::GenesisFields, json,
+    content::references,
+    event::{Body, GenesisFields},
+    json,
 };
 
 /// What kind of break was found.
@@ -180,6 +182,8 @@ pub enum Stored {
 pub struct Ledger {
     run: RunRef,
     chain: Option<Chain>,
+    begun: Option<(Genesis, KeyId)>,
+    parent: Option<RunState>,
     state: Option<RunState>,
     opaque: bool,
 }
@@ -188,7 +192,14 @@ impl Ledger {
     /// Starts before the first record.
     #[must_use]
     pub fn new(run: RunRef) -> Self {
-        Self { run, chain: None, state: None, opaque: false }
+        Self { run, chain: None, begun: None, parent: None, state: None, opaque: false }
+    }
+
+    /// Starts before the first record of a fork, after the events it shares with its ancestors. Without them
+    /// only the fork's own chain and vocabulary can be checked, not what its events add up to.
+    #[must_use]
+    pub fn fork(run: RunRef, parent: Option<RunState>) -> Self {
+        Self { parent, ..Self::new(run) }
     }
 
     /// Checks the next record and returns the content it refers to.
@@ -218,12 +229,29 @@ impl Ledger {
 
     fn fold(&mut self, event: &Event) -> Result<(), crate::FoldError> {
         match &mut self.state {
-            None => self.state = Some(RunState::start(&self.run, event)?),
+            None if self.opaque => {}
+            None => self.begin(event)?,
             Some(_) if self.opaque => {}
             Some(state) => state.apply(event)?,
         }
         // After a kind or flag this build does not know, rules may hold that it does not know either.
-        self.opaque = self.state.as_ref().is_some_and(|state| state.foreign().is_some());
+        self.opaque = self.state.as_ref().is_none_or(|state| state.foreign().is_some());
+        Ok(())
+    }
+
+    /// A fork without its ancestors, or after others than its own, cannot be folded. Who knows the ancestors
+    /// compares the lineage.
+    fn begin(&mut self, first: &Event) -> Result<(), crate::FoldError> {
+        let started = match first.body() {
+            Body::RunStarted(started) => Some(started),
+            _ => None,
+        };
+        self.begun = started.map(|started| (started.genesis.of(&self.run), started.tenant_key_id));
+        match RunState::start(&self.run, first, self.parent.take().as_ref()) {
+            Ok(state) => self.state = Some(state),
+            Err(crate::FoldError::Parent) => {}
+            Err(refused) => return Err(refused),
+        }
         Ok(())
     }
 
@@ -233,8 +261,8 @@ impl Ledger {
     ///
     /// `KeyMismatch` when there is none or it is another one.
     pub fn check_key(&self, key: Option<&RunKey>) -> Result<(), ChainBreak> {
-        let Some(state) = &self.state else { return Ok(()) };
-        key_matches(state.genesis().key_id, key.map(RunKey::id), "run key")
+        let Some((genesis, _)) = &self.begun else { return Ok(()) };
+        key_matches(genesis.key_id, key.map(RunKey::id), "run key")
     }
 
     /// Checks the tenant's key.
@@ -243,8 +271,8 @@ impl Ledger {
     ///
     /// `KeyMismatch` when there is none or it is another one.
     pub fn check_tenant_key(&self, id: Option<KeyId>) -> Result<(), ChainBreak> {
-        let Some(state) = &self.state else { return Ok(()) };
-        key_matches(state.started().tenant_key_id, id, "tenant key")
+        let Some((_, tenant_key)) = &self.begun else { return Ok(()) };
+        key_matches(*tenant_key, id, "tenant key")
     }
 
     /// Compares the end of the chain with the head kept beside it.
@@ -272,6 +300,18 @@ impl Ledger {
         }
         let field = differing_field(&rebuilt, stored);
         Err(ChainBreak::new(BreakKind::ViewMismatch, stored.head.seq, format!("{field} as folded"), "another value"))
+    }
+
+    /// Borrows what the run's chain hangs from, once its first event was checked.
+    #[must_use]
+    pub fn genesis(&self) -> Option<&Genesis> {
+        self.begun.as_ref().map(|(genesis, _)| genesis)
+    }
+
+    /// Gives up what was folded, for a fork to go on from; `None` where it cannot be folded.
+    #[must_use]
+    pub fn into_state(self) -> Option<RunState> {
+        self.state.filter(|_| !self.opaque)
     }
 
     /// Borrows what was folded so far.

@@ -72,6 +72,7 @@ fn request(number: u32, effect: Effect) -> Body {
         attempt: number,
         effect,
         incarnation: OWNER,
+        own_effect: false,
         settle_us: 0,
         timeout_us: 1,
         tool: tool(),
@@ -80,7 +81,7 @@ fn request(number: u32, effect: Effect) -> Body {
 }
 
 fn late(request: EventId, outcome: Outcome) -> Body {
-    LateOutcome { elapsed_us: 0, outcome, request: request.into() }.into()
+    LateOutcome { elapsed_us: 0, request: request.into(), what: Late::Tool(outcome) }.into()
 }
 
 fn completed(request: EventId, outcome: Outcome) -> Body {

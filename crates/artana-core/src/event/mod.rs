@@ -1,6 +1,9 @@
 //! The event vocabulary: one struct for each kind this build writes, one codec for all.
 //! A kind it does not know stays opaque and verifiable; nothing here interprets an event.
 
+mod fork;
+mod kept;
+mod model;
 mod run;
 mod tool;
 
@@ -8,9 +11,15 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::json;
 
+pub use fork::{ForkCause, RunForked};
+pub use kept::{ArtifactSet, Checkpoint, Note, SummaryWritten};
+pub use model::{
+    Abandoned, Answer, AskedOptions, Cost, DriftReplayed, Extends, FinishReason, ModelCategory, ModelFailure,
+    ModelOutcome, ModelRequested, ModelTerminal, Usage,
+};
 pub use run::{CancelRequested, Closing, GenesisFields, GrantGiven, RunFinished, RunOutcome, RunStarted};
 pub use tool::{
-    Cause, Doubt, Effect, FailureCategory, LateOutcome, Outcome, Reason, ReconcileAction, Rejected, Resolution,
+    Cause, Doubt, Effect, FailureCategory, Late, LateOutcome, Outcome, Reason, ReconcileAction, Rejected, Resolution,
     Resolver, Success, ToolAttemptFailed, ToolCompleted, ToolFailure, ToolReconcileRequested, ToolRequested,
     ToolResolved, ToolSignature,
 };
@@ -79,15 +88,23 @@ macro_rules! bodies {
 
 bodies! {
     "run_started" => RunStarted,
+    "run_forked" => RunForked,
     "grant_given" => GrantGiven,
     "cancel_requested" => CancelRequested,
     "run_finished" => RunFinished,
+    "model_requested" => ModelRequested,
+    "model_terminal" => ModelTerminal,
+    "drift_replayed" => DriftReplayed,
     "tool_requested" => ToolRequested,
     "tool_attempt_failed" => ToolAttemptFailed,
     "tool_completed" => ToolCompleted,
     "tool_reconcile_requested" => ToolReconcileRequested,
     "tool_resolved" => ToolResolved,
     "late_outcome" => LateOutcome,
+    "artifact_set" => ArtifactSet,
+    "summary_written" => SummaryWritten,
+    "checkpoint" => Checkpoint,
+    "note" => Note,
 }
 
 fn encode(body: &impl Serialize) -> Vec<u8> {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::ModelOutcome;
 use crate::{Actor, ContentRef, Digest, EventId, IncarnationId, RequestId, Timestamp, ToolName, ToolVersion};
 
 /// What makes two tools the same tool.
@@ -46,6 +47,9 @@ pub struct ToolRequested {
     pub effect: Effect,
     /// Whose heartbeat says whether the attempt is still being made.
     pub incarnation: IncarnationId,
+    /// Whether the caller wants this effect for the fork itself, whatever its family did under the key.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub own_effect: bool,
     /// How long after the timeout the effect may still land, in microseconds.
     pub settle_us: u64,
     /// How long the attempt may take, in microseconds.
@@ -253,8 +257,21 @@ pub enum Resolution {
 pub struct LateOutcome {
     /// How long the call took, in microseconds.
     pub elapsed_us: u64,
-    /// What came of it.
-    pub outcome: Outcome,
-    /// The attempt.
+    /// The request.
     pub request: RequestId,
+    /// What came of it.
+    #[serde(flatten)]
+    pub what: Late,
+}
+
+/// What came of a call whose cycle was closed meanwhile.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_enums, reason = "a call is a tool's or a model's")]
+pub enum Late {
+    /// Of a tool call.
+    #[serde(rename = "outcome")]
+    Tool(Outcome),
+    /// Of a model call.
+    #[serde(rename = "model")]
+    Model(ModelOutcome),
 }

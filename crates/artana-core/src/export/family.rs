@@ -61,7 +61,7 @@ struct Vault {
 
 impl Family {
     pub(super) fn new(first: RunLine) -> Self {
-        let runs = vec![Chained::new(first)];
+        let runs = vec![Chained::new(first, None)];
         Self { runs, wanted: BTreeMap::new(), erased: BTreeSet::new(), vault: Vault::default() }
     }
 
@@ -71,7 +71,9 @@ impl Family {
     }
 
     pub(super) fn run(&mut self, fork: RunLine) {
-        self.runs.push(Chained::new(fork));
+        let parent = self.runs.last().filter(|parent| parent.broken.is_none());
+        let parent = parent.and_then(|parent| parent.ledger.clone().into_state());
+        self.runs.push(Chained::new(fork, parent));
     }
 
     pub(super) fn event(&mut self, record: &Record) -> Result<(), LineError> {
@@ -233,13 +235,13 @@ impl Vault {
 }
 
 impl Chained {
-    fn new(line: RunLine) -> Self {
-        let ledger = Ledger::new(line.run.clone());
+    fn new(line: RunLine, parent: Option<RunState>) -> Self {
+        let ledger = Ledger::fork(line.run.clone(), parent);
         Self { line, ledger, head: None, events: 0, broken: None }
     }
 
     fn key_id(&self) -> Option<KeyId> {
-        self.ledger.state().map(|state| state.genesis().key_id)
+        self.ledger.genesis().map(|genesis| genesis.key_id)
     }
 
     /// Compares a run's genesis with what stands before it in the file. Says nothing after the first event.
@@ -247,7 +249,7 @@ impl Chained {
         if self.events > 0 {
             return Ok(());
         }
-        let genesis = self.ledger.state().map(RunState::genesis).expect("the first event was folded");
+        let genesis = self.ledger.genesis().expect("the first event was checked");
         let broken = |kind, expected: &str, found: &str| Err(ChainBreak::new(kind, Seq::new(1), expected, found));
         let tenants = parent.map(|parent| (parent.line.run.tenant.as_str(), self.line.run.tenant.as_str()));
         if let Some((expected, found)) = tenants.filter(|(parent, fork)| parent != fork) {
@@ -264,7 +266,7 @@ impl Chained {
     }
 
     fn fork_genesis(&self, fork: &Genesis) -> Option<Genesis> {
-        let own = self.ledger.state()?.genesis();
+        let own = self.ledger.genesis()?;
         let Head { seq, hash } = self.head?;
         let parent = Some(ParentLink { hash, run: own.run.run.clone(), seq });
         Some(Genesis { run: fork.run.clone(), root: own.root.clone(), parent, key_id: self.key_id()? })

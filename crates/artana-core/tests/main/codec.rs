@@ -65,6 +65,7 @@ fn request() -> impl Strategy<Value = ToolRequested> {
     ];
     (reference(), any::<u32>(), effect, any::<[u8; 16]>(), any::<u64>(), any::<u64>()).prop_map(
         |(args, attempt, effect, owner, settle_us, timeout_us)| ToolRequested {
+            own_effect: false,
             args,
             attempt,
             effect,

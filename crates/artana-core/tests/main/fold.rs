@@ -102,7 +102,7 @@ fn a_run_starts_once() {
     let again = given(|h| h.push(None, h.state().started().clone()));
     check(&again, Err("run_started is the first event of a run and no other"));
     let other = given(|h| h.push(None, finished(RunOutcome::Completed)));
-    assert_eq!(RunState::start(&other.run, &other.events[1]).err(), Some(FoldError::Start));
+    assert_eq!(RunState::start(&other.run, &other.events[1], None).err(), Some(FoldError::Start));
 }
 
 #[test]

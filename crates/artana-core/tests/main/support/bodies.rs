@@ -3,7 +3,7 @@
 use artana_core::{
     Actor, ContentRef, ContentType, Digest, EventId, IncarnationId, RunKey, ToolName, ToolVersion,
     event::{
-        CancelRequested, Cause, Closing, Doubt, Effect, FailureCategory, LateOutcome, Outcome, ReconcileAction,
+        CancelRequested, Cause, Closing, Doubt, Effect, FailureCategory, Late, LateOutcome, Outcome, ReconcileAction,
         Resolution, Resolver, RunFinished, RunOutcome, Success, ToolAttemptFailed, ToolCompleted, ToolFailure,
         ToolReconcileRequested, ToolRequested, ToolResolved, ToolSignature,
     },
@@ -40,6 +40,7 @@ pub(crate) fn requested(attempt: u32, effect: Effect) -> ToolRequested {
         attempt,
         effect,
         incarnation: OWNER,
+        own_effect: false,
         settle_us: 5_000_000,
         timeout_us: 30_000_000,
         tool: tool("charge", "1"),
@@ -67,7 +68,7 @@ pub(crate) fn completed(request: EventId, outcome: Outcome) -> ToolCompleted {
 }
 
 pub(crate) fn late(request: EventId, outcome: Outcome) -> LateOutcome {
-    LateOutcome { elapsed_us: 9, outcome, request: request.into() }
+    LateOutcome { elapsed_us: 9, request: request.into(), what: Late::Tool(outcome) }
 }
 
 pub(crate) fn reconcile(request: EventId) -> ToolReconcileRequested {

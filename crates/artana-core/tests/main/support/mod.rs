@@ -97,7 +97,12 @@ impl History {
 
     /// Folds all events.
     pub(crate) fn state(&self) -> RunState {
-        let mut state = RunState::start(&self.run, &self.events[0]).expect("a started run");
+        self.state_after(None)
+    }
+
+    /// Folds all events of a fork whose parent is folded up to the cut.
+    pub(crate) fn state_after(&self, parent: Option<&RunState>) -> RunState {
+        let mut state = RunState::start(&self.run, &self.events[0], parent).expect("a started run");
         for event in &self.events[1..] {
             state.apply(event).expect("a history the fold accepts");
         }

@@ -1,10 +1,16 @@
 //! One body of each kind with every optional field present, so that every key of the format is in some payload.
 
 use artana_core::{
-    Actor, Capability, ChainHash, ContentRef, EventId, KeyId, LabelKey, Limits, ParentLink, RunId, Seq, Usd,
+    Actor, Capability, ChainHash, ContentRef, Digest, EventId, KeyId, LabelKey, Limits, ModelId, Name, ParentLink,
+    RunId, Seq, Usd,
+    ask::{ApiMode, Field, ReasoningEffort, Verbosity},
+    conversation::{Message, Part, PartType, Role},
     event::{
-        Body, CancelRequested, Cause, Closing, Doubt, Effect, GenesisFields, GrantGiven, LateOutcome, Outcome, Reason,
-        Rejected, Resolution, Resolver, RunOutcome, RunStarted, Success, ToolCompleted, ToolResolved,
+        Answer, ArtifactSet, AskedOptions, Body, CancelRequested, Cause, Checkpoint, Closing, Cost, Doubt,
+        DriftReplayed, Effect, Extends, FinishReason, ForkCause, GenesisFields, GrantGiven, Late, LateOutcome,
+        ModelCategory, ModelFailure, ModelOutcome, ModelRequested, ModelTerminal, Note, Outcome, Reason, Rejected,
+        Resolution, Resolver, RunForked, RunOutcome, RunStarted, Success, SummaryWritten, ToolCompleted,
+        ToolRequested, ToolResolved, Usage,
     },
 };
 
@@ -32,6 +38,59 @@ fn success(effect_id: Option<ContentRef>) -> Success {
 
 fn doubt() -> Doubt {
     Doubt { cause: Cause::Reported, error: Some(content(ERROR)) }
+}
+
+fn message(role: Role, kind: PartType) -> Message {
+    let part = Part { call_id: Some(content(ARGS)), content: content(RESULT), name: Some(content(ERROR)), kind };
+    Message { parts: vec![part], role }
+}
+
+fn asked() -> ModelRequested {
+    ModelRequested {
+        asked_root: Digest::from_bytes([6; 32]),
+        correction: vec![message(Role::Assistant, PartType::Text)],
+        cycle: 2,
+        extends: Some(Extends { keep: 3, request: REQUEST.into() }),
+        incarnation: OWNER,
+        input_items: Some(content(ARGS)),
+        messages: vec![message(Role::Tool, PartType::ToolResult)],
+        model: ModelId::parse("provider/model").expect("fit"),
+        options: AskedOptions {
+            api_mode: ApiMode::Responses,
+            previous_response_id: Some(content(ARGS)),
+            reasoning_effort: Some(ReasoningEffort::High),
+            sampling: Some(content(ARGS)),
+            verbosity: Some(Verbosity::Low),
+        },
+        output_schema: Some(content(ARGS)),
+        timeout_us: 600_000_000,
+        tools: Some(content(ARGS)),
+        visibility: Some(content(ARGS)),
+    }
+}
+
+fn answer() -> Answer {
+    Answer {
+        cost: Some(Cost { nanos: Usd::nanos(1500), table: Digest::from_bytes([8; 32]) }),
+        finish: FinishReason::Stop,
+        items: Some(content(ARGS)),
+        message: message(Role::Assistant, PartType::ToolCall),
+        mode: ApiMode::Chat,
+        response_id: Some(content(ARGS)),
+        usage: Usage { cached: 1, input: 2, output: 3, reasoning: 4 },
+    }
+}
+
+fn no_answer() -> ModelFailure {
+    ModelFailure {
+        again: true,
+        answer: Some(answer()),
+        category: ModelCategory::InvalidOutput,
+        error: content(ERROR),
+        provider_request: Some(content(ARGS)),
+        retry_after_us: Some(30_000_000),
+        status: Some(429),
+    }
 }
 
 /// One body of each kind, in the order of `Body::KINDS`.
@@ -62,16 +121,38 @@ pub(crate) fn bodies() -> Vec<Body> {
         request: REQUEST.into(),
     };
     let request = REQUEST.into();
+    let fields = [Field::Messages, Field::ApiMode];
+    let name = || Name::parse("report").expect("fit");
+    let value = content(RESULT);
     vec![
         started.into(),
+        RunForked {
+            because: ForkCause::Drift { asked: Digest::from_bytes([7; 32]), fields: fields.into() },
+            cut: Seq::new(3),
+            fork: RunId::parse("run~01").expect("fit"),
+        }
+        .into(),
         GrantGiven { by: actor(), capabilities: capabilities.into(), limits: limits() }.into(),
         CancelRequested { closing: Closing::Cancelled, by: Some(actor()), reason: Some(content(ERROR)) }.into(),
         finished(RunOutcome::Completed).into(),
-        requested(1, Effect::Idempotent { retention_us: 86_400_000_000 }).into(),
+        asked().into(),
+        ModelTerminal { elapsed_us: 5, outcome: ModelOutcome::Failed(no_answer()), request }.into(),
+        DriftReplayed {
+            asked: Digest::from_bytes([7; 32]),
+            changes: content(ARGS),
+            fields: fields.into(),
+            request,
+        }
+        .into(),
+        ToolRequested { own_effect: true, ..requested(1, Effect::Idempotent { retention_us: 86_400_000_000 }) }.into(),
         attempt_failed(REQUEST).into(),
         ToolCompleted { elapsed_us: 1, outcome: Outcome::Succeeded(success(Some(content(ARGS)))), request }.into(),
         reconcile(REQUEST).into(),
         resolved.into(),
-        LateOutcome { elapsed_us: 2, outcome: failed(), request }.into(),
+        LateOutcome { elapsed_us: 2, request, what: Late::Tool(failed()) }.into(),
+        ArtifactSet { name: name(), schema_version: 2, value }.into(),
+        SummaryWritten { kind: name(), value }.into(),
+        Checkpoint { name: name(), value }.into(),
+        Note { topic: name(), value }.into(),
     ]
 }

@@ -1,15 +1,14 @@
 //! Decides what a tool step asks of the world: nothing, because the ledger answers, or one thing.
-//!
-//! Pure functions of the folded run, the ask, and what is known of the owner of a call under way.
 //! Never looks at a clock, never calls a port, never writes.
 
 use std::time::Duration;
 
+use super::{OwnerLife, Refused, admitted, drivable};
 use crate::{
-    ContentRef, IncarnationId, RequestId, RunState, Status, StepKey, Timestamp, ToolStep, ToolVersion,
+    ContentRef, IncarnationId, RequestId, RunState, Step, StepKey, Timestamp, ToolStep, ToolVersion,
     cycle::{Attempt, Settled, ToolCycle},
     event::{
-        Body, Cause, Doubt, Effect, LateOutcome, Outcome, Resolution, Success, ToolCompleted, ToolFailure,
+        Body, Cause, Doubt, Effect, Late, LateOutcome, Outcome, Resolution, Success, ToolCompleted, ToolFailure,
         ToolSignature,
     },
 };
@@ -27,18 +26,8 @@ pub struct ToolAsk {
     pub args: ContentRef,
     /// Recorded versions of the tool that this one can continue.
     pub accepts: Vec<ToolVersion>,
-}
-
-/// What is known of the process that owns a call under way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "an owner is here, elsewhere or gone")]
-pub enum OwnerLife {
-    /// It is this process, and the call is under way.
-    Here,
-    /// It is another process, and its heartbeat lives.
-    Alive,
-    /// It is gone, or is this process and knows nothing of the call.
-    Dead,
+    /// Whether the caller wants the effect for this fork itself, whatever its family did under the key.
+    pub own_effect: bool,
 }
 
 /// How the tool differs from the one a step was recorded with.
@@ -132,49 +121,6 @@ pub enum ReconcileDecision<'a> {
     },
 }
 
-/// Why an ask is refused. Nothing is written and nothing is executed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Refused {
-    /// The run holds a flag or kind this build does not know.
-    FormatTooNew(String),
-    /// The step was recorded with another tool.
-    AnotherTool {
-        /// The tool as recorded.
-        recorded: ToolSignature,
-    },
-    /// The step was recorded with other arguments.
-    OtherArguments {
-        /// The arguments as recorded.
-        recorded: ContentRef,
-    },
-    /// The step is unfinished and its tool has changed in a way it does not declare to accept.
-    ToolChanged(Box<ToolChange>),
-    /// The effect is in doubt.
-    NeedsReconciliation {
-        /// The attempt in doubt.
-        request: RequestId,
-        /// Why.
-        cause: Cause,
-    },
-    /// The effect is in doubt and no tool can find out: a person has to.
-    NeedsOperator {
-        /// The attempt in doubt.
-        request: RequestId,
-    },
-    /// The run starts nothing new.
-    NotRunning(Status),
-    /// There is nothing under the key to reconcile or resolve.
-    NothingRecorded,
-    /// The step is not in doubt.
-    NotInDoubt,
-    /// The owner lives: its answer may still come.
-    OwnerAlive {
-        /// Who.
-        owner: IncarnationId,
-    },
-}
-
 /// Decides a tool ask.
 ///
 /// # Errors
@@ -182,7 +128,7 @@ pub enum Refused {
 /// [`Refused`] when the ask differs from what is recorded, the effect is in doubt, or the run starts nothing new.
 pub fn decide_tool<'a>(state: &'a RunState, ask: &ToolAsk, owner: OwnerLife) -> Result<ToolDecision<'a>, Refused> {
     drivable(state)?;
-    let Some(step) = state.tool_step(&ask.step) else {
+    let Some(step) = recorded(state, ask)? else {
         return admitted(state).map(|()| ToolDecision::Execute);
     };
     match standing(state, step, ask, owner)? {
@@ -191,6 +137,22 @@ pub fn decide_tool<'a>(state: &'a RunState, ask: &ToolAsk, owner: OwnerLife) -> 
         Standing::Lost { request } => Ok(ToolDecision::MarkUnknown { request }),
         Standing::Due { attempt } => Ok(ToolDecision::Retry { attempt }),
         Standing::InDoubt { attempt, cause } => Err(Refused::NeedsReconciliation { request: attempt.request, cause }),
+    }
+}
+
+/// Returns the call recorded under the ask's key. What an ancestor settled answers here too; what it left
+/// open can only be gone on with where it began.
+fn recorded<'a>(state: &'a RunState, ask: &ToolAsk) -> Result<Option<&'a ToolStep>, Refused> {
+    let step = match state.step(&ask.step) {
+        None => return Ok(None),
+        Some(Step::Model(step)) => return Err(Refused::AnotherKind { recorded: step.asked.model.to_string() }),
+        Some(Step::Tool(step)) => step,
+    };
+    let settled = matches!(step.cycle, ToolCycle::Succeeded(_) | ToolCycle::Failed(_));
+    match state.holder(&ask.step) {
+        Some(_) if !settled && ask.own_effect => Ok(None),
+        Some(holder) if !settled => Err(Refused::BelongsToAncestor { holder: holder.clone() }),
+        _ => Ok(Some(step)),
     }
 }
 
@@ -274,7 +236,7 @@ pub fn decide_reconcile<'a>(
     means: Means,
 ) -> Result<ReconcileDecision<'a>, Refused> {
     drivable(state)?;
-    let step = state.tool_step(&ask.step).ok_or(Refused::NothingRecorded)?;
+    let step = recorded(state, ask)?.ok_or(Refused::NothingRecorded)?;
     match standing(state, step, ask, owner)? {
         Standing::Settled { settled, change } => Ok(ReconcileDecision::Replay { settled, change }),
         Standing::InFlight { owner, here } => Ok(ReconcileDecision::InFlight { owner, here }),
@@ -332,6 +294,9 @@ fn key_still_held(effect: Effect, attempt: &Attempt, now: Timestamp) -> bool {
 /// [`Refused`] when there is nothing to resolve or the owner lives.
 pub fn decide_resolve(state: &RunState, step: &StepKey, owner: OwnerLife) -> Result<(RequestId, bool), Refused> {
     drivable(state)?;
+    if let Some(holder) = state.holder(step) {
+        return Err(Refused::BelongsToAncestor { holder: holder.clone() });
+    }
     let step = state.tool_step(step).ok_or(Refused::NothingRecorded)?;
     match &step.cycle {
         ToolCycle::Unknown(attempt, _) => Ok((attempt.request, false)),
@@ -358,7 +323,7 @@ pub fn record_outcome(state: &RunState, step: &StepKey, done: ToolCompleted) -> 
     if open {
         return done.into();
     }
-    LateOutcome { elapsed_us: done.elapsed_us, outcome: done.outcome, request: done.request }.into()
+    LateOutcome { elapsed_us: done.elapsed_us, request: done.request, what: Late::Tool(done.outcome) }.into()
 }
 
 /// Returns the outcome of an attempt whose process is gone.
@@ -366,17 +331,6 @@ pub fn record_outcome(state: &RunState, step: &StepKey, done: ToolCompleted) -> 
 pub fn owner_lost(request: RequestId) -> ToolCompleted {
     let doubt = Doubt { cause: Cause::OwnerLost, error: None };
     ToolCompleted { elapsed_us: 0, outcome: Outcome::Unknown(doubt), request }
-}
-
-fn drivable(state: &RunState) -> Result<(), Refused> {
-    match state.foreign() {
-        Some(what) => Err(Refused::FormatTooNew(what.into())),
-        None => Ok(()),
-    }
-}
-
-fn admitted(state: &RunState) -> Result<(), Refused> {
-    if state.admits_effects() { Ok(()) } else { Err(Refused::NotRunning(state.status())) }
 }
 
 fn same_call(step: &ToolStep, ask: &ToolAsk) -> Result<Option<ToolChange>, Refused> {

@@ -1,0 +1,230 @@
+//! What calls use and cost: one event's share, sums of shares, and prices. Money is an integer, rounded up
+//! once per call; a call without a known price is counted as such, never as free.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Digest, Event, ModelId, RunState, ToolName, Usd,
+    event::{Answer, Body, Cost, Late, ModelOutcome, Outcome, Usage},
+    json,
+};
+
+/// What one token costs, in nano-dollars for a million of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "these are the three prices that every provider publishes")]
+pub struct Price {
+    /// For input the provider has cached.
+    pub cached: Usd,
+    /// For other input.
+    pub input: Usd,
+    /// For output, reasoning included.
+    pub output: Usd,
+}
+
+impl Price {
+    /// Returns a price for a million tokens of input and of output; cached input costs as much as other.
+    #[must_use]
+    pub const fn per_million(input: Usd, output: Usd) -> Self {
+        Self { cached: input, input, output }
+    }
+
+    /// Returns what a call cost, rounded up once to a nano-dollar; the largest amount there is if it does not fit.
+    #[must_use]
+    pub fn of(&self, usage: &Usage) -> Usd {
+        let cached = usage.cached.min(usage.input);
+        let share = |price: Usd, tokens: u64| u128::from(price.as_nanos()) * u128::from(tokens);
+        let total = share(self.cached, cached)
+            .saturating_add(share(self.input, usage.input - cached))
+            .saturating_add(share(self.output, usage.output));
+        Usd::nanos(u64::try_from(total.div_ceil(1_000_000)).unwrap_or(u64::MAX))
+    }
+}
+
+/// Prices by model, with a digest that events record.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PriceTable {
+    prices: BTreeMap<ModelId, Price>,
+    digest: Option<Digest>,
+}
+
+impl PriceTable {
+    /// Makes a table of prices.
+    #[must_use]
+    pub fn new(prices: impl IntoIterator<Item = (ModelId, Price)>) -> Self {
+        let prices: BTreeMap<ModelId, Price> = prices.into_iter().collect();
+        let value = serde_json::to_value(&prices).expect("names and integers are JSON");
+        let canonical = json::to_canonical(&value).expect("names and integers are in the profile");
+        Self { digest: (!prices.is_empty()).then(|| Digest::of_schema(&canonical)), prices }
+    }
+
+    /// Returns what a call of a model cost; `None` where the table has no price for it.
+    #[must_use]
+    pub fn cost(&self, model: &ModelId, usage: &Usage) -> Option<Cost> {
+        Some(Cost { nanos: self.prices.get(model)?.of(usage), table: self.digest? })
+    }
+}
+
+/// What one event says was used and spent, and by whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Charge {
+    /// A model's share.
+    Model(ModelId, ModelCost),
+    /// A tool's share.
+    Tool(ToolName, ToolCost),
+}
+
+/// What the calls of a model used and cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ModelCost {
+    /// Requests that were recorded.
+    pub calls: u64,
+    /// Requests that ended without an answer that can be used.
+    pub failed: u64,
+    /// Requests whose answer nobody will learn; the provider may have charged for them.
+    pub abandoned: u64,
+    /// Answers that no price was known for.
+    pub unpriced: u64,
+    /// What the others cost.
+    pub cost: Usd,
+    /// Tokens.
+    pub usage: Usage,
+    /// How long the calls took, in microseconds.
+    pub elapsed_us: u64,
+}
+
+/// What the calls of a tool used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ToolCost {
+    /// Attempts that were recorded.
+    pub calls: u64,
+    /// Attempts that are known not to have happened.
+    pub failed: u64,
+    /// Attempts that nobody knew the outcome of when they ended.
+    pub unknown: u64,
+    /// How long the calls took, in microseconds.
+    pub elapsed_us: u64,
+}
+
+/// What calls used and cost, by model and by tool.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Costs {
+    /// By model.
+    pub models: BTreeMap<ModelId, ModelCost>,
+    /// By tool.
+    pub tools: BTreeMap<ToolName, ToolCost>,
+}
+
+impl Costs {
+    /// Adds a share.
+    pub fn add(&mut self, charge: &Charge) {
+        match charge {
+            Charge::Model(model, share) => self.models.entry(model.clone()).or_default().add(share),
+            Charge::Tool(tool, share) => self.tools.entry(tool.clone()).or_default().add(share),
+        }
+    }
+
+    /// Adds another sum.
+    pub fn merge(&mut self, other: &Self) {
+        for (model, share) in &other.models {
+            self.models.entry(model.clone()).or_default().add(share);
+        }
+        for (tool, share) in &other.tools {
+            self.tools.entry(tool.clone()).or_default().add(share);
+        }
+    }
+
+    /// Returns what all models together used and cost.
+    #[must_use]
+    pub fn total(&self) -> ModelCost {
+        let mut total = ModelCost::default();
+        self.models.values().for_each(|share| total.add(share));
+        total
+    }
+
+    /// Returns whether nothing was called.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.models.is_empty() && self.tools.is_empty()
+    }
+}
+
+impl ModelCost {
+    fn add(&mut self, other: &Self) {
+        self.calls += other.calls;
+        self.failed += other.failed;
+        self.abandoned += other.abandoned;
+        self.unpriced += other.unpriced;
+        self.cost = Usd::nanos(self.cost.as_nanos().saturating_add(other.cost.as_nanos()));
+        self.usage.input = self.usage.input.saturating_add(other.usage.input);
+        self.usage.output = self.usage.output.saturating_add(other.usage.output);
+        self.usage.cached = self.usage.cached.saturating_add(other.usage.cached);
+        self.usage.reasoning = self.usage.reasoning.saturating_add(other.usage.reasoning);
+        self.elapsed_us = self.elapsed_us.saturating_add(other.elapsed_us);
+    }
+
+    fn of(outcome: &ModelOutcome, elapsed_us: u64) -> Self {
+        let none = Self { elapsed_us, ..Self::default() };
+        match outcome {
+            ModelOutcome::Completed(answer) => none.with(answer),
+            ModelOutcome::Failed(failure) => {
+                let spent = failure.answer.as_ref().map_or(none, |answer| none.with(answer));
+                Self { failed: 1, ..spent }
+            }
+            ModelOutcome::Abandoned(_) => Self { abandoned: 1, ..none },
+        }
+    }
+
+    fn with(self, answer: &Answer) -> Self {
+        let cost = answer.cost.map_or(Usd::ZERO, |cost| cost.nanos);
+        Self { cost, unpriced: u64::from(answer.cost.is_none()), usage: answer.usage, ..self }
+    }
+}
+
+impl ToolCost {
+    fn add(&mut self, other: &Self) {
+        self.calls += other.calls;
+        self.failed += other.failed;
+        self.unknown += other.unknown;
+        self.elapsed_us = self.elapsed_us.saturating_add(other.elapsed_us);
+    }
+
+    fn of(outcome: &Outcome, elapsed_us: u64) -> Self {
+        let ended = Self { elapsed_us, ..Self::default() };
+        match outcome {
+            Outcome::Succeeded(_) => ended,
+            Outcome::Failed(_) => Self { failed: 1, ..ended },
+            Outcome::Unknown(_) => Self { unknown: 1, ..ended },
+        }
+    }
+}
+
+/// Returns what an event adds to the costs of a run that is folded up to the event before it. An answer that
+/// came late was paid for like any other.
+#[must_use]
+pub fn charge(before: &RunState, event: &Event) -> Option<Charge> {
+    let key = event.step()?;
+    let model = |share| Some(Charge::Model(before.model_step(key)?.asked.model.clone(), share));
+    let tool = |share| Some(Charge::Tool(before.tool_step(key)?.tool.name.clone(), share));
+    match event.body() {
+        Body::ModelRequested(asked) => {
+            Some(Charge::Model(asked.model.clone(), ModelCost { calls: 1, ..ModelCost::default() }))
+        }
+        Body::ModelTerminal(ended) => model(ModelCost::of(&ended.outcome, ended.elapsed_us)),
+        Body::ToolRequested(asked) => {
+            Some(Charge::Tool(asked.tool.name.clone(), ToolCost { calls: 1, ..ToolCost::default() }))
+        }
+        Body::ToolAttemptFailed(_) => tool(ToolCost { failed: 1, ..ToolCost::default() }),
+        Body::ToolCompleted(ended) => tool(ToolCost::of(&ended.outcome, ended.elapsed_us)),
+        Body::LateOutcome(late) => match &late.what {
+            Late::Model(outcome) => model(ModelCost::of(outcome, late.elapsed_us)),
+            Late::Tool(outcome) => tool(ToolCost::of(outcome, late.elapsed_us)),
+        },
+        _ => None,
+    }
+}

@@ -1,0 +1,199 @@
+//! Names what differs between two asks: the field, the smallest place in it, and the differing span of a text.
+//! It compares words that others read, and judges nothing.
+
+use std::{collections::BTreeMap, collections::BTreeSet, fmt};
+
+use serde_json::{Map, Value, json};
+
+use crate::{
+    ask::Field,
+    json::{Difference, diff},
+    limits::{MAX_DIFFERENCES, MAX_DRIFT_TEXT},
+};
+
+/// How an ask differs from the recorded one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Drift {
+    /// What differs, field by field; at most [`MAX_DIFFERENCES`] places.
+    pub changes: Vec<Change>,
+}
+
+/// One place where two asks differ.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// The part of the ask.
+    pub field: Field,
+    /// The place in it, as a JSON pointer of RFC 6901; empty for the whole.
+    pub path: String,
+    /// What stood there, if anything did and it has not been erased.
+    pub before: Option<Value>,
+    /// What stands there now, if anything does.
+    pub after: Option<Value>,
+}
+
+/// The part of a text that differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span<'a> {
+    /// How many characters come before it.
+    pub at: usize,
+    /// What stood there.
+    pub before: &'a str,
+    /// What stands there now.
+    pub after: &'a str,
+}
+
+/// An ask in words, field by field as JSON. A field whose words were erased is absent.
+pub type Words = BTreeMap<Field, Value>;
+
+impl Drift {
+    /// Compares two asks in the fields that are known to differ.
+    #[must_use]
+    pub fn between(fields: &BTreeSet<Field>, before: &Words, after: &Words) -> Self {
+        let mut changes = Vec::new();
+        for field in fields {
+            changes.extend(compare(*field, before.get(field), after.get(field)));
+        }
+        changes.truncate(MAX_DIFFERENCES);
+        Self { changes }
+    }
+
+    /// Returns the drift of a single field, from the differences of its JSON.
+    #[must_use]
+    pub fn of(field: Field, differences: Vec<Difference>) -> Self {
+        Self { changes: differences.into_iter().map(|found| change(field, "", found)).collect() }
+    }
+
+    /// Returns the fields that differ.
+    #[must_use]
+    pub fn fields(&self) -> BTreeSet<Field> {
+        self.changes.iter().map(|change| change.field).collect()
+    }
+
+    /// Writes the drift as JSON, with long texts cut.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        Value::Array(self.changes.iter().map(Change::to_json).collect())
+    }
+}
+
+/// Names fields and places, never words.
+impl fmt::Display for Drift {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, change) in self.changes.iter().enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            write!(f, "{comma}{}", change.field)?;
+            if !change.path.is_empty() {
+                write!(f, " at {}", change.path)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Change {
+    /// Returns the differing part of a text that was replaced by another text.
+    #[must_use]
+    pub fn span(&self) -> Option<Span<'_>> {
+        let (Some(Value::String(before)), Some(Value::String(after))) = (&self.before, &self.after) else {
+            return None;
+        };
+        Some(Span::between(before, after))
+    }
+
+    fn to_json(&self) -> Value {
+        let mut object = Map::new();
+        object.insert("field".into(), self.field.as_str().into());
+        object.insert("path".into(), self.path.as_str().into());
+        for (name, value) in [("before", &self.before), ("after", &self.after)] {
+            if let Some(value) = value {
+                object.insert(name.into(), cut(value));
+            }
+        }
+        if let Some(span) = self.span() {
+            let (before, after) = (cut_text(span.before), cut_text(span.after));
+            object.insert("span".into(), json!({ "after": after, "at": span.at, "before": before }));
+        }
+        Value::Object(object)
+    }
+}
+
+impl<'a> Span<'a> {
+    /// Leaves out what two texts have in common at their beginning and at their end.
+    #[must_use]
+    pub fn between(before: &'a str, after: &'a str) -> Self {
+        let same = |(a, b): &(char, char)| a == b;
+        let prefix: usize = before.chars().zip(after.chars()).take_while(same).map(|(c, _)| c.len_utf8()).sum();
+        let (before_rest, after_rest) = (&before[prefix..], &after[prefix..]);
+        let backwards = before_rest.chars().rev().zip(after_rest.chars().rev());
+        let suffix: usize = backwards.take_while(same).map(|(c, _)| c.len_utf8()).sum();
+        Self {
+            at: before[..prefix].chars().count(),
+            before: &before_rest[..before_rest.len() - suffix],
+            after: &after_rest[..after_rest.len() - suffix],
+        }
+    }
+}
+
+fn compare(field: Field, before: Option<&Value>, after: Option<&Value>) -> Vec<Change> {
+    let whole = |before: Option<&Value>, after: Option<&Value>| Change {
+        field,
+        path: String::new(),
+        before: before.filter(|value| !value.is_null()).cloned(),
+        after: after.filter(|value| !value.is_null()).cloned(),
+    };
+    match (before, after) {
+        (Some(Value::Array(before)), Some(Value::Array(after))) if field == Field::Messages => {
+            messages(before, after)
+        }
+        (Some(before), Some(after)) if !before.is_null() && !after.is_null() => {
+            diff(before, after).into_iter().map(|found| change(field, "", found)).collect()
+        }
+        (before, after) => vec![whole(before, after)],
+    }
+}
+
+/// Compares what lies between the messages that both conversations begin and end with, so that one message
+/// more or less is named as such.
+fn messages(before: &[Value], after: &[Value]) -> Vec<Change> {
+    let prefix = before.iter().zip(after).take_while(|(a, b)| a == b).count();
+    let (before, after) = (&before[prefix..], &after[prefix..]);
+    let suffix = before.iter().rev().zip(after.iter().rev()).take_while(|(a, b)| a == b).count();
+    let (before, after) = (&before[..before.len() - suffix], &after[..after.len() - suffix]);
+    let mut changes = Vec::new();
+    for index in 0..before.len().max(after.len()) {
+        let place = format!("/{}", prefix + index);
+        match (before.get(index), after.get(index)) {
+            (Some(before), Some(after)) => {
+                changes.extend(diff(before, after).into_iter().map(|found| change(Field::Messages, &place, found)));
+            }
+            (before, after) => changes.push(Change {
+                field: Field::Messages,
+                path: place,
+                before: before.cloned(),
+                after: after.cloned(),
+            }),
+        }
+    }
+    changes
+}
+
+fn change(field: Field, place: &str, found: Difference) -> Change {
+    let Difference { pointer, before, after } = found;
+    Change { field, path: format!("{place}{pointer}"), before, after }
+}
+
+fn cut(value: &Value) -> Value {
+    match value {
+        Value::String(text) => cut_text(text).into(),
+        Value::Array(items) => Value::Array(items.iter().take(MAX_DIFFERENCES).map(cut).collect()),
+        Value::Object(fields) => fields.iter().take(MAX_DIFFERENCES).map(|(k, v)| (k.clone(), cut(v))).collect(),
+        other => other.clone(),
+    }
+}
+
+fn cut_text(text: &str) -> String {
+    match text.char_indices().nth(MAX_DRIFT_TEXT) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.into(),
+    }
+}

@@ -1,0 +1,60 @@
+//! The latest of what the application keeps in a run. Earlier values stay in the ledger.
+
+use std::collections::BTreeMap;
+
+use crate::{ContentRef, Event, Name, Seq, Timestamp, event::Body};
+
+/// The latest artifacts, summaries and checkpoints of a run, each by its name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Kept {
+    artifacts: BTreeMap<Name, KeptValue>,
+    summaries: BTreeMap<Name, KeptValue>,
+    checkpoints: BTreeMap<Name, KeptValue>,
+}
+
+/// One value and where it is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeptValue {
+    /// Where it is recorded.
+    pub seq: Seq,
+    /// When it was.
+    pub at: Timestamp,
+    /// The number the application gives its shape; 0 where it gives none.
+    pub schema_version: u32,
+    /// The value, in canonical JSON.
+    pub value: ContentRef,
+    /// How many values there have been.
+    pub versions: u64,
+}
+
+impl Kept {
+    /// Borrows the artifacts.
+    #[must_use]
+    pub fn artifacts(&self) -> &BTreeMap<Name, KeptValue> {
+        &self.artifacts
+    }
+
+    /// Borrows the summaries, by type.
+    #[must_use]
+    pub fn summaries(&self) -> &BTreeMap<Name, KeptValue> {
+        &self.summaries
+    }
+
+    /// Borrows the checkpoints.
+    #[must_use]
+    pub fn checkpoints(&self) -> &BTreeMap<Name, KeptValue> {
+        &self.checkpoints
+    }
+
+    pub(super) fn apply(&mut self, event: &Event) {
+        let (map, name, schema_version, value) = match event.body() {
+            Body::ArtifactSet(set) => (&mut self.artifacts, &set.name, set.schema_version, set.value),
+            Body::SummaryWritten(written) => (&mut self.summaries, &written.kind, 0, written.value),
+            Body::Checkpoint(reached) => (&mut self.checkpoints, &reached.name, 0, reached.value),
+            _ => return,
+        };
+        let versions = map.get(name).map_or(0, |before| before.versions) + 1;
+        let kept = KeptValue { seq: event.seq(), at: event.at(), schema_version, value, versions };
+        map.insert(name.clone(), kept);
+    }
+}

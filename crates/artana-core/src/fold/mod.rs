@@ -1,0 +1,366 @@
+//! The one fold: what a run's events add up to. Every view, status and decision reads it.
+//!
+//! An event is checked before anything changes, so a refused event leaves the state as it was.
+//! Steps are indexed by key, so that a step costs the same in a short run and in a long one.
+
+mod error;
+mod fork;
+mod kept;
+mod projection;
+mod step;
+mod summary;
+mod turns;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use crate::{
+    Capability, Digest, Event, Genesis, Head, IncarnationId, LabelKey, Limits, ParentLink, RunId, RunRef, RunView,
+    Seq, Status, StepKey, Timestamp,
+    cost::{Costs, charge},
+    event::{Body, Closing, Extends, RunForked, RunStarted},
+    limits::MAX_FORK_DEPTH,
+};
+use fork::Inherited;
+use summary::{Before, Summary};
+use turns::Turns;
+
+pub use error::FoldError;
+pub use kept::{Kept, KeptValue};
+pub use projection::Projection;
+pub use step::{ModelStep, Step, ToolStep};
+
+/// Behaviour flags this build understands.
+const KNOWN_FLAGS: &[&str] = &[];
+
+/// What a run's events add up to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunState {
+    genesis: Genesis,
+    started: RunStarted,
+    started_at: Timestamp,
+    now: Summary,
+    steps: BTreeMap<StepKey, Step>,
+    inherited: Option<Arc<Inherited>>,
+    turns: Turns,
+    kept: Kept,
+    forks: BTreeMap<RunId, Fork>,
+    costs: Costs,
+}
+
+/// A fork of a run, as its parent records it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fork {
+    /// The step from which it goes its own way.
+    pub step: StepKey,
+    /// Where it is recorded, and why.
+    pub recorded: (Seq, RunForked),
+}
+
+impl RunState {
+    /// Begins the fold with a run's first event. A fork goes on from `parent`, folded up to the cut.
+    ///
+    /// # Errors
+    ///
+    /// [`FoldError::Start`] when it is not `run_started` at sequence 1; [`FoldError::Parent`] when the run is
+    /// a fork of something else than `parent` as it stands.
+    pub fn start(run: &RunRef, first: &Event, parent: Option<&Self>) -> Result<Self, FoldError> {
+        let Body::RunStarted(started) = first.body() else { return Err(FoldError::Start) };
+        if first.seq() != Seq::new(1) || first.step().is_some() {
+            return Err(FoldError::Start);
+        }
+        let genesis = started.genesis.of(run);
+        if genesis.parent != parent.map(RunState::link) || parent.is_some_and(|parent| !parent.is_family(&genesis)) {
+            return Err(FoldError::Parent);
+        }
+        if parent.is_some_and(|parent| parent.depth() >= MAX_FORK_DEPTH) {
+            return Err(FoldError::Fork { why: "it has as many ancestors as a run may have" });
+        }
+        let unknown_flag = started.flags.iter().find(|flag| !KNOWN_FLAGS.contains(&flag.as_str()));
+        Ok(Self {
+            genesis,
+            started: started.clone(),
+            started_at: first.at(),
+            now: Summary::start(first, unknown_flag.map(|flag| format!("flag {flag}"))),
+            steps: BTreeMap::new(),
+            inherited: parent.map(Inherited::from),
+            turns: parent.map(|parent| parent.turns.clone()).unwrap_or_default(),
+            kept: parent.map(|parent| parent.kept.clone()).unwrap_or_default(),
+            forks: BTreeMap::new(),
+            costs: Costs::default(),
+        })
+    }
+
+    /// Returns the link by which a fork made here names this run.
+    #[must_use]
+    pub fn link(&self) -> ParentLink {
+        let Head { seq, hash } = self.now.head;
+        ParentLink { hash, run: self.genesis.run.run.clone(), seq }
+    }
+
+    fn is_family(&self, fork: &Genesis) -> bool {
+        let own = &self.genesis;
+        fork.run.tenant == own.run.tenant && fork.root == own.root && fork.key_id == own.key_id
+    }
+
+    /// Adds the next event.
+    ///
+    /// # Errors
+    ///
+    /// [`FoldError`] when it may not follow; the state is then unchanged.
+    pub fn apply(&mut self, event: &Event) -> Result<(), FoldError> {
+        let roots = self.new_roots(event)?;
+        self.new_fork(event)?;
+        let before = before(&self.steps, self.inherited.as_deref(), event);
+        let next = self.now.advance(before, event)?;
+        if let Some(charge) = charge(self, event) {
+            self.costs.add(&charge);
+        }
+        match event.body() {
+            Body::GrantGiven(grant) => {
+                self.started.capabilities.clone_from(&grant.capabilities);
+                self.started.limits = grant.limits;
+            }
+            Body::ModelRequested(asked) => {
+                self.turns.add(event.id(), asked.extends.map_or(0, |extends| extends.keep), roots);
+            }
+            Body::RunForked(forked) => {
+                let step = event.step().cloned().expect("a fork without a step was refused");
+                self.forks.insert(forked.fork.clone(), Fork { step, recorded: (event.seq(), forked.clone()) });
+            }
+            _ => self.kept.apply(event),
+        }
+        if let (Some(key), Some(next)) = (event.step(), next) {
+            self.steps.insert(key.clone(), next);
+        }
+        Ok(())
+    }
+
+    /// Checks the conversation of a model request, and returns the roots of the messages it adds.
+    fn new_roots(&self, event: &Event) -> Result<Vec<Digest>, FoldError> {
+        match (event.body(), event.step()) {
+            (Body::ModelRequested(asked), Some(step)) => self.turns.roots(step, asked),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    fn new_fork(&self, event: &Event) -> Result<(), FoldError> {
+        let Body::RunForked(forked) = event.body() else { return Ok(()) };
+        if self.forks.contains_key(&forked.fork) || forked.fork == self.genesis.run.run {
+            return Err(FoldError::Fork { why: "it is recorded already" });
+        }
+        Ok(())
+    }
+
+    /// Begins a projection, which leaves this state as it is.
+    #[must_use]
+    pub fn project(&self) -> Projection<'_> {
+        Projection::new(self)
+    }
+
+    /// Returns whether a new effect may start.
+    #[must_use]
+    pub fn admits_effects(&self) -> bool {
+        self.now.finished.is_none() && self.now.closing.is_none()
+    }
+
+    /// Returns where the run stands.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.now.status()
+    }
+
+    /// Returns the run's row in a listing.
+    #[must_use]
+    pub fn view(&self) -> RunView {
+        self.view_of(&self.now)
+    }
+
+    fn view_of(&self, now: &Summary) -> RunView {
+        RunView {
+            run: self.genesis.run.clone(),
+            root: self.genesis.root.clone(),
+            parent: self.genesis.parent.clone(),
+            status: now.status(),
+            head: now.head,
+            started_at: self.started_at,
+            updated_at: now.updated_at,
+            steps: now.steps,
+            pending: now.pending.len() as u64,
+            unknown: now.unknown,
+            last_step: now.last_step.clone(),
+            failed_step: now.failed_step.clone(),
+            labels: self.started.labels.clone(),
+            queued: None,
+        }
+    }
+
+    /// Borrows the run's name.
+    #[must_use]
+    pub fn run(&self) -> &RunRef {
+        &self.genesis.run
+    }
+
+    /// Borrows what the run's chain hangs from.
+    #[must_use]
+    pub fn genesis(&self) -> &Genesis {
+        &self.genesis
+    }
+
+    /// Borrows what the run was started with.
+    #[must_use]
+    pub fn started(&self) -> &RunStarted {
+        &self.started
+    }
+
+    /// Returns when the run was started.
+    #[must_use]
+    pub fn started_at(&self) -> Timestamp {
+        self.started_at
+    }
+
+    /// Borrows the capabilities the run has now.
+    #[must_use]
+    pub fn capabilities(&self) -> &BTreeSet<Capability> {
+        &self.started.capabilities
+    }
+
+    /// Returns the limits the run has now.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.started.limits
+    }
+
+    /// Borrows the run's labels.
+    #[must_use]
+    pub fn labels(&self) -> &BTreeMap<LabelKey, String> {
+        &self.started.labels
+    }
+
+    /// Returns the end of the chain.
+    #[must_use]
+    pub fn head(&self) -> Head {
+        self.now.head
+    }
+
+    /// Returns how the run is closing, if it is and has not ended.
+    #[must_use]
+    pub fn closing(&self) -> Option<Closing> {
+        self.now.closing.filter(|_| self.now.finished.is_none())
+    }
+
+    /// Names the first flag or event kind this build does not know; such a run may not be driven.
+    #[must_use]
+    pub fn foreign(&self) -> Option<&str> {
+        self.now.foreign.as_deref()
+    }
+
+    /// Borrows a step: the run's own, or one it shares with its ancestors.
+    #[must_use]
+    pub fn step(&self, key: &StepKey) -> Option<&Step> {
+        self.steps.get(key).or_else(|| self.shared_step(key))
+    }
+
+    /// Borrows a tool step, as [`Self::step`] does.
+    #[must_use]
+    pub fn tool_step(&self, key: &StepKey) -> Option<&ToolStep> {
+        self.step(key)?.tool()
+    }
+
+    /// Borrows a model step, as [`Self::step`] does.
+    #[must_use]
+    pub fn model_step(&self, key: &StepKey) -> Option<&ModelStep> {
+        self.step(key)?.model()
+    }
+
+    /// Lists the run's own steps by key.
+    pub fn steps(&self) -> impl Iterator<Item = (&StepKey, &Step)> {
+        self.steps.iter()
+    }
+
+    /// Lists the steps that a fork shares with its ancestors and has no events of its own for.
+    pub fn shared_steps(&self) -> impl Iterator<Item = (&StepKey, &Step)> {
+        let all = self.inherited.iter().flat_map(|inherited| inherited.all());
+        all.filter(|(key, _)| !self.steps.contains_key(*key))
+    }
+
+    /// Names the ancestor that holds a step this run has no events of its own for.
+    #[must_use]
+    pub fn holder(&self, key: &StepKey) -> Option<&RunId> {
+        if self.steps.contains_key(key) {
+            return None;
+        }
+        self.inherited.as_ref()?.holder(key)
+    }
+
+    /// Returns how many ancestors the run has.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.inherited.as_ref().map_or(0, |inherited| inherited.depth)
+    }
+
+    fn shared_step(&self, key: &StepKey) -> Option<&Step> {
+        self.inherited.as_ref()?.step(key)
+    }
+
+    /// Returns where a recorded conversation with this root ends, so that a longer one can go on from it.
+    #[must_use]
+    pub fn conversation(&self, root: &Digest) -> Option<Extends> {
+        self.turns.find(root)
+    }
+
+    /// Borrows the latest of what the application keeps in the run.
+    #[must_use]
+    pub fn kept(&self) -> &Kept {
+        &self.kept
+    }
+
+    /// Borrows the run's forks, by their ids.
+    #[must_use]
+    pub fn forks(&self) -> &BTreeMap<RunId, Fork> {
+        &self.forks
+    }
+
+    /// Borrows what the run's own calls used and cost.
+    #[must_use]
+    pub fn costs(&self) -> &Costs {
+        &self.costs
+    }
+
+    /// Returns how often an ask differed from what was recorded and was answered all the same, here or in a fork.
+    #[must_use]
+    pub fn drifts(&self) -> u64 {
+        self.now.drifts
+    }
+
+    /// Borrows the key of the step whose failure no later success has cleared.
+    #[must_use]
+    pub fn failed_step(&self) -> Option<&StepKey> {
+        self.now.failed_step.as_ref()
+    }
+
+    /// Borrows the key of the step that was last heard of.
+    #[must_use]
+    pub fn last_step(&self) -> Option<&StepKey> {
+        self.now.last_step.as_ref()
+    }
+
+    /// Lists the steps under way.
+    pub fn pending(&self) -> impl Iterator<Item = &StepKey> {
+        self.now.pending.iter()
+    }
+
+    /// Returns who is working on one of the run's own steps, if anybody is.
+    #[must_use]
+    pub fn owner(&self, key: &StepKey) -> Option<IncarnationId> {
+        self.steps.get(key)?.owner()
+    }
+}
+
+/// Returns the event's step as it stands.
+fn before<'a>(steps: &'a BTreeMap<StepKey, Step>, inherited: Option<&'a Inherited>, event: &Event) -> Before<'a> {
+    let Some(key) = event.step() else { return Before { own: None, shared: None } };
+    Before { own: steps.get(key), shared: inherited.and_then(|inherited| inherited.step(key)) }
+}

@@ -1,0 +1,67 @@
+//! Which conversations a run has recorded, so that a later one stores only what it adds. Digests only.
+
+use std::collections::BTreeMap;
+
+use super::FoldError;
+use crate::{
+    Digest, EventId, RequestId, StepKey,
+    conversation::{EMPTY_ROOT, turn_root},
+    event::{Extends, ModelRequested},
+};
+
+/// The turns of all conversations of a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Turns {
+    /// Who added the last message of the conversation with this root, and how many messages it has.
+    known: BTreeMap<Digest, Extends>,
+    added: BTreeMap<RequestId, Added>,
+}
+
+/// What one request added.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Added {
+    kept: u32,
+    roots: Box<[Digest]>,
+}
+
+impl Turns {
+    /// Returns where a conversation with this root was recorded.
+    pub(super) fn find(&self, root: &Digest) -> Option<Extends> {
+        self.known.get(root).copied()
+    }
+
+    /// Computes the roots of the messages that a request adds, and checks that they lead to the root it names.
+    pub(super) fn roots(&self, step: &StepKey, asked: &ModelRequested) -> Result<Vec<Digest>, FoldError> {
+        let base = match asked.extends {
+            None => Some(EMPTY_ROOT),
+            Some(extends) => self.base(extends),
+        };
+        let mut root = base.ok_or_else(|| FoldError::Conversation { step: step.clone() })?;
+        let mut roots = Vec::with_capacity(asked.messages.len());
+        for message in &asked.messages {
+            root = turn_root(&root, &message.digest());
+            roots.push(root);
+        }
+        if root != asked.asked_root {
+            return Err(FoldError::Conversation { step: step.clone() });
+        }
+        Ok(roots)
+    }
+
+    fn base(&self, extends: Extends) -> Option<Digest> {
+        let added = self.added.get(&extends.request)?;
+        let index = extends.keep.checked_sub(added.kept)?.checked_sub(1)?;
+        added.roots.get(index as usize).copied()
+    }
+
+    /// Remembers what a request added.
+    pub(super) fn add(&mut self, request: EventId, kept: u32, roots: Vec<Digest>) {
+        let request = RequestId::from(request);
+        for (keep, root) in (kept + 1..).zip(&roots) {
+            self.known.entry(*root).or_insert(Extends { keep, request });
+        }
+        if !roots.is_empty() {
+            self.added.insert(request, Added { kept, roots: roots.into() });
+        }
+    }
+}
