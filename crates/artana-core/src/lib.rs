@@ -33,7 +33,7 @@ mod view;
 
 pub use content::{Content, ContentRef, ContentType};
 pub use digest::{ChainHash, Digest, Digester, HexError, KeyId, RunKey, TenantKey, effect_key};
-pub use fold::{FoldError, Fork, Kept, KeptValue, ModelStep, Projection, RunState, Step, ToolStep};
+pub use fold::{FoldError, Fork, Kept, KeptValue, ModelStep, Projection, Round, RunState, Step, ToolStep};
 pub use frame::{Frame, tag};
 pub use genesis::{Genesis, ParentLink};
 pub use id::{

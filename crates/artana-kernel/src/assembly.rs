@@ -4,10 +4,10 @@
 use artana_core::{
     Content, Draft, Event, EventId, IncarnationId, Projection, RunState, Stamp, StepKey, Timestamp,
     event::Body,
-    limits::{MAX_APPEND_BYTES, MAX_PAYLOAD_BYTES},
+    limits::{MAX_APPEND_BYTES, MAX_CLAIMS, MAX_PAYLOAD_BYTES},
     seal,
 };
-use artana_ports::{Append, Authority};
+use artana_ports::{Append, Authority, Claim};
 
 use crate::{Error, builder::Shared};
 
@@ -36,6 +36,8 @@ pub(crate) struct Plan {
     pub(crate) drafts: Vec<(EventId, Draft)>,
     /// The content they refer to.
     pub(crate) content: Vec<Content>,
+    /// What must hold across runs.
+    pub(crate) claims: Vec<Claim>,
 }
 
 impl Plan {
@@ -48,6 +50,12 @@ impl Plan {
     /// Adds content.
     pub(crate) fn content(mut self, content: impl IntoIterator<Item = Content>) -> Self {
         self.content.extend(content);
+        self
+    }
+
+    /// Adds what must hold across runs for the plan to be appended.
+    pub(crate) fn claim(mut self, claim: Option<Claim>) -> Self {
+        self.claims.extend(claim);
         self
     }
 
@@ -73,15 +81,17 @@ pub(crate) struct Assembly<'a> {
     bytes: usize,
     events: Vec<Vec<Event>>,
     content: Vec<Content>,
+    claims: Vec<Claim>,
 }
 
 impl<'a> Assembly<'a> {
     pub(crate) fn new(state: &'a RunState) -> Self {
-        Self { state, projection: state.project(), bytes: 0, events: Vec::new(), content: Vec::new() }
+        Self { state, projection: state.project(), bytes: 0, events: Vec::new(), content: Vec::new(), claims: Vec::new() }
     }
 
     pub(crate) fn has_room_for(&self, plan: &Plan) -> bool {
-        self.events.is_empty() || self.bytes + plan.bytes() <= MAX_APPEND_BYTES
+        let fits = self.bytes + plan.bytes() <= MAX_APPEND_BYTES && self.claims.len() + plan.claims.len() <= MAX_CLAIMS;
+        self.events.is_empty() || fits
     }
 
     /// Seals a plan after what is there already, or leaves everything as it was.
@@ -96,6 +106,7 @@ impl<'a> Assembly<'a> {
         self.bytes += bytes;
         self.events.push(events);
         self.content.extend(plan.content);
+        self.claims.extend(plan.claims);
         Ok(())
     }
 
@@ -116,7 +127,7 @@ impl<'a> Assembly<'a> {
             authority,
             events: self.events.iter().flatten().map(|event| event.record().clone()).collect(),
             content: self.content,
-            claims: Vec::new(),
+            claims: self.claims,
             releases: Vec::new(),
             view: self.projection.view(),
             run_key: None,

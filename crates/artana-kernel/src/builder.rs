@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -10,15 +11,17 @@ use std::{
 };
 
 use artana_core::{
-    Actor, Draft, EventId, Genesis, Head, RunId, RunKey, RunRef, RunState, Seq, Stamp, Tenant, TenantId, TenantKey,
-    Timestamp, ToolName,
+    Actor, Draft, Event, EventId, Genesis, Head, ModelId, RunId, RunKey, RunRef, RunState, Seq, Stamp, Tenant,
+    TenantId, TenantKey, Timestamp, ToolName,
+    cost::PriceTable,
+    decide::ReplayPolicy,
     event::{GenesisFields, GrantGiven, RunStarted},
     limits::{MAX_TTL_SECONDS, MIN_TTL_MILLIS},
     seal,
 };
 use artana_ports::{
-    Append, AppendError, Authority, Cancel, Clock, Entropy, EventStore, Finding, OsEntropy, Page, RunQuery, StoreInfo,
-    SystemClock, ToolPort,
+    Append, AppendError, Authority, Cancel, Clock, Entropy, EventStore, Finding, ModelPort, Observer, OsEntropy, Page,
+    RunQuery, StoreInfo, SystemClock, ToolPort,
 };
 
 use crate::{
@@ -58,6 +61,10 @@ pub struct KernelBuilder {
     entropy: Arc<dyn Entropy>,
     ttl: Duration,
     tools: Vec<Arc<dyn ToolPort>>,
+    models: Models,
+    policy: ReplayPolicy,
+    prices: PriceTable,
+    observers: Vec<Arc<dyn Observer>>,
 }
 
 impl KernelBuilder {
@@ -72,6 +79,43 @@ impl KernelBuilder {
     #[must_use]
     pub fn shared_tool(mut self, tool: Arc<dyn ToolPort>) -> Self {
         self.tools.push(tool);
+        self
+    }
+
+    /// Sets the adapter that is asked for models of all providers without one of their own.
+    #[must_use]
+    pub fn model(mut self, port: impl ModelPort) -> Self {
+        self.models.any = Some(Arc::new(port));
+        self
+    }
+
+    /// Sets the adapter that is asked for the models of a provider: those named `provider/…`.
+    #[must_use]
+    pub fn provider(mut self, provider: impl Into<String>, port: impl ModelPort) -> Self {
+        self.models.of.insert(provider.into(), Arc::new(port));
+        self
+    }
+
+    /// Sets what happens when a model step is asked otherwise than recorded and the ask itself does not say;
+    /// [`ReplayPolicy::Strict`] unless told.
+    #[must_use]
+    pub fn replay(mut self, policy: ReplayPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Sets the prices by which model calls are charged. A call without a known price is recorded as unpriced,
+    /// never as free.
+    #[must_use]
+    pub fn prices(mut self, prices: PriceTable) -> Self {
+        self.prices = prices;
+        self
+    }
+
+    /// Adds somebody who sees events after their commit.
+    #[must_use]
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.observers.push(Arc::new(observer));
         self
     }
 
@@ -127,10 +171,28 @@ impl KernelBuilder {
             entropy: self.entropy,
             lifeline: Arc::new(lifeline),
             tools,
+            models: self.models,
+            policy: self.policy,
+            prices: self.prices,
+            observers: self.observers,
             journals: Mutex::default(),
             closed: AtomicBool::new(false),
             closing: Cancel::default(),
         })))
+    }
+}
+
+/// Who is asked for which models.
+#[derive(Debug, Default)]
+pub(crate) struct Models {
+    any: Option<Arc<dyn ModelPort>>,
+    of: BTreeMap<String, Arc<dyn ModelPort>>,
+}
+
+impl Models {
+    /// Returns who is asked for a model.
+    pub(crate) fn of(&self, model: &ModelId) -> Option<&Arc<dyn ModelPort>> {
+        self.of.get(model.provider()).or(self.any.as_ref())
     }
 }
 
@@ -142,6 +204,10 @@ pub(crate) struct Shared {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) lifeline: Arc<Lifeline>,
     pub(crate) tools: BTreeMap<ToolName, Arc<dyn ToolPort>>,
+    pub(crate) models: Models,
+    pub(crate) policy: ReplayPolicy,
+    pub(crate) prices: PriceTable,
+    observers: Vec<Arc<dyn Observer>>,
     journals: Mutex<HashMap<RunRef, Arc<Journal>>>,
     closed: AtomicBool,
     /// Tells waits that nothing new will start.
@@ -153,6 +219,19 @@ impl Shared {
         let mut random = [0; 10];
         self.entropy.fill(&mut random);
         EventId::v7(u64::try_from(at.as_micros() / 1000).unwrap_or(0), random)
+    }
+
+    /// Shows events of a run to whoever observes. A panic of theirs is theirs alone.
+    pub(crate) fn observed<'a>(&self, run: &RunRef, events: impl Iterator<Item = &'a Event>) {
+        if self.observers.is_empty() {
+            return;
+        }
+        let events: Vec<Event> = events.cloned().collect();
+        for observer in &self.observers {
+            if catch_unwind(AssertUnwindSafe(|| observer.committed(run, &events))).is_err() {
+                tracing::error!(%run, "an observer panicked");
+            }
+        }
     }
 
     /// Begins something that [`Kernel::close`] has to wait for, or answers that the kernel is closed.
@@ -203,6 +282,10 @@ impl Kernel {
             entropy: Arc::new(OsEntropy),
             ttl: DEFAULT_TTL,
             tools: Vec::new(),
+            models: Models::default(),
+            policy: ReplayPolicy::default(),
+            prices: PriceTable::default(),
+            observers: Vec::new(),
         }
     }
 
@@ -220,33 +303,6 @@ impl Kernel {
         let run = RunRef::new(tenant.id()?.clone(), id);
         let tenant_key = self.tenant_key(&run.tenant).await?;
         let key = RunKey::from_bytes(self.random());
-        let (state, append) = self.first_append(tenant, &run, &key, &tenant_key)?;
-        match self.append_first(append).await {
-            Ok(()) => {}
-            Err(AppendError::Conflict { .. }) => return Err(Error::RunExists { run }),
-            Err(error) => return Err(append_failed(&run, error)),
-        }
-        let journal = self.0.keep(Journal::new(Arc::clone(&self.0), state, &key));
-        Ok(Run::new(journal, tenant.clone()))
-    }
-
-    /// A conflict may be with our own start, whose commit went unseen.
-    async fn append_first(&self, append: Append) -> Result<(), AppendError> {
-        let run = append.run.clone();
-        let ours = append.events.first().map(|event| event.event_id);
-        match send(&self.0, append).await {
-            Err(AppendError::Conflict { .. }) if event_after(&self.0, &run, Seq::ZERO).await? == ours => Ok(()),
-            known => known,
-        }
-    }
-
-    fn first_append(
-        &self,
-        tenant: &Tenant,
-        run: &RunRef,
-        key: &RunKey,
-        tenant_key: &TenantKey,
-    ) -> Result<(RunState, Append), Error> {
         let genesis = Genesis::root(run.clone(), key.id());
         let started = RunStarted {
             capabilities: tenant.capabilities().clone(),
@@ -256,23 +312,71 @@ impl Kernel {
             limits: tenant.bounds(),
             tenant_key_id: tenant_key.id(),
         };
-        let at = self.0.clock.now();
-        let stamp = Stamp { id: self.0.event_id(at), at };
-        let before = Head { seq: Seq::ZERO, hash: genesis.hash() };
-        let event = seal(run, &before, Draft::new(None, started)?, stamp);
-        let state = RunState::start(run, &event)?;
+        let (state, event) = self.first_event(&genesis, started, None)?;
+        match self.append_first(&state, event, Some(key.clone())).await {
+            Ok(()) => {}
+            Err(AppendError::Conflict { .. }) => return Err(Error::RunExists { run }),
+            Err(error) => return Err(append_failed(&run, error)),
+        }
+        let journal = self.0.keep(Journal::new(Arc::clone(&self.0), state, &key));
+        Ok(Run::new(journal, tenant.clone()))
+    }
+
+    /// A conflict may be with our own start, whose commit went unseen.
+    async fn append_first(&self, state: &RunState, event: Event, key: Option<RunKey>) -> Result<(), AppendError> {
+        let run = state.run().clone();
         let append = Append {
             run: run.clone(),
             expected: None,
             authority: Authority::Outside(kernel_actor()),
-            events: vec![event.into_record()],
+            events: vec![event.record().clone()],
             content: Vec::new(),
             claims: Vec::new(),
             releases: Vec::new(),
             view: state.view(),
-            run_key: Some(key.clone()),
+            run_key: key,
         };
-        Ok((state, append))
+        let sent = match send(&self.0, append).await {
+            Err(AppendError::Conflict { .. })
+                if event_after(&self.0, &run, Seq::ZERO).await? == Some(event.id()) =>
+            {
+                Ok(())
+            }
+            known => known,
+        };
+        if sent.is_ok() {
+            self.0.observed(&run, [&event].into_iter());
+        }
+        sent
+    }
+
+    /// Starts a fork with what its parent has been given since; one that is there already is left as it is.
+    pub(crate) async fn start_fork(
+        &self,
+        parent: &RunState,
+        genesis: Genesis,
+        started: RunStarted,
+    ) -> Result<(), Error> {
+        let started = RunStarted { genesis: GenesisFields::from(&genesis), ..started };
+        let (state, event) = self.first_event(&genesis, started, Some(parent))?;
+        match self.append_first(&state, event, None).await {
+            Ok(()) | Err(AppendError::Conflict { .. }) => Ok(()),
+            Err(error) => Err(append_failed(&genesis.run, error)),
+        }
+    }
+
+    fn first_event(
+        &self,
+        genesis: &Genesis,
+        started: RunStarted,
+        parent: Option<&RunState>,
+    ) -> Result<(RunState, Event), Error> {
+        let at = self.0.clock.now();
+        let stamp = Stamp { id: self.0.event_id(at), at };
+        let before = Head { seq: Seq::ZERO, hash: genesis.hash() };
+        let event = seal(&genesis.run, &before, Draft::new(None, started)?, stamp);
+        let state = RunState::start(&genesis.run, &event, parent)?;
+        Ok((state, event))
     }
 
     /// Opens a run.
@@ -312,7 +416,7 @@ impl Kernel {
         }
     }
 
-    async fn journal(&self, run: &RunRef) -> Result<Arc<Journal>, Error> {
+    pub(crate) async fn journal(&self, run: &RunRef) -> Result<Arc<Journal>, Error> {
         if let Some(journal) = self.0.cached(run) {
             return Ok(journal);
         }

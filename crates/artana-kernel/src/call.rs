@@ -37,17 +37,26 @@ struct Asked {
     step: Result<StepKey, IdError>,
     tool: String,
     args: Result<Vec<u8>, String>,
+    own_effect: bool,
 }
 
 impl<O> ToolCall<O> {
+    /// Declares that a fork wants an effect of its own, whatever the runs it shares events with did under
+    /// this key. The provider sees another idempotency key than theirs.
+    #[must_use]
+    pub fn own_effect(mut self) -> Self {
+        self.asked.own_effect = true;
+        self
+    }
+
     pub(crate) fn typed(run: Run, step: Result<StepKey, IdError>, tool: &str, args: &impl Serialize) -> Self {
         let args = serde_json::to_value(args).map_err(|_| "they cannot be written as JSON".to_owned());
         let args = args.and_then(|args| json::to_canonical(&args).map_err(|error| error.to_string()));
-        Self { asked: Asked { run, step, tool: tool.into(), args }, output: PhantomData }
+        Self { asked: Asked { run, step, tool: tool.into(), args, own_effect: false }, output: PhantomData }
     }
 
     pub(crate) fn raw(run: Run, step: Result<StepKey, IdError>, tool: &str, args: Vec<u8>) -> Self {
-        Self { asked: Asked { run, step, tool: tool.into(), args: Ok(args) }, output: PhantomData }
+        Self { asked: Asked { run, step, tool: tool.into(), args: Ok(args), own_effect: false }, output: PhantomData }
     }
 }
 
@@ -55,13 +64,14 @@ impl Asked {
     /// A tool that is not registered may have been called elsewhere, so the ledger is asked once more.
     async fn check(self) -> Result<Invocation, Error> {
         let step = self.step?;
+        let own = self.own_effect;
         match Invocation::new(self.run.clone(), step.clone(), &self.tool, self.args.clone()) {
             Err(Error::UnknownTool { .. }) => {}
-            other => return other,
+            other => return other.map(|invocation| invocation.own_effect(own)),
         }
         self.run.journal.shared.open()?;
         self.run.journal.refresh().await?;
-        Invocation::new(self.run, step, &self.tool, self.args)
+        Invocation::new(self.run, step, &self.tool, self.args).map(|invocation| invocation.own_effect(own))
     }
 }
 

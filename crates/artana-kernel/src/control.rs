@@ -2,9 +2,9 @@
 
 use artana_core::{
     Actor, Content, ContentRef, ContentType, IdError, RequestId, RunRef, RunState, Status, StepKey,
-    decide::{OwnerLife, Refused, decide_resolve, owner_lost},
+    decide::{OwnerLife, Refused, decide_resolve, model_owner_lost, owner_lost},
     event::{
-        CancelRequested, Closing, FailureCategory, Resolution, Resolver, RunFinished, RunOutcome, Success, ToolFailure,
+        Body, CancelRequested, Closing, FailureCategory, Resolution, Resolver, RunFinished, RunOutcome, Success, ToolFailure,
         ToolResolved,
     },
     json,
@@ -178,9 +178,9 @@ fn closing_plan(
         _ => plan = plan.event(facts.id(), None, asked.clone())?.content([reason.clone()]),
     }
     for (step, request) in lost {
-        let cycle = state.tool_step(step).map(|step| &step.cycle);
-        if cycle.is_some_and(|cycle| cycle.is_pending() && cycle.request() == Some(*request)) {
-            plan = plan.event(facts.id(), Some(step), owner_lost(*request))?;
+        let recorded = state.step(step).filter(|step| step.is_pending() && step.request() == Some(*request));
+        if let Some(recorded) = recorded {
+            plan = plan.event(facts.id(), Some(step), lost_outcome(recorded, *request))?;
         }
     }
     Ok(plan)
@@ -192,7 +192,7 @@ async fn lost_calls(journal: &Journal) -> Result<Vec<(StepKey, RequestId)>, Erro
     let mut lost = Vec::new();
     for step in pending {
         let (_, life) = journal.owner_life(&step).await?;
-        let request = journal.with_state(|state| state.tool_step(&step).and_then(|step| step.cycle.request()));
+        let request = journal.with_state(|state| state.step(&step).and_then(artana_core::Step::request));
         if let (OwnerLife::Dead, Some(request)) = (life, request) {
             lost.push((step, request));
         }
@@ -201,11 +201,16 @@ async fn lost_calls(journal: &Journal) -> Result<Vec<(StepKey, RequestId)>, Erro
 }
 
 fn open_steps(state: &RunState) -> Vec<StepKey> {
-    let open = |step: &artana_core::Step| match step {
-        artana_core::Step::Tool(step) => step.cycle.is_pending() || step.cycle.is_unknown(),
-        _ => false,
-    };
+    let open = |step: &artana_core::Step| step.is_pending() || step.is_unknown();
     state.steps().filter(|(_, step)| open(step)).map(|(key, _)| key.clone()).collect()
+}
+
+/// What is recorded of a call whose process is gone: an effect is in doubt, an answer is lost.
+fn lost_outcome(step: &artana_core::Step, request: RequestId) -> Body {
+    match step {
+        artana_core::Step::Model(_) => model_owner_lost(request).into(),
+        _ => owner_lost(request).into(),
+    }
 }
 
 /// Refuses to drive what this build does not wholly understand.
@@ -230,6 +235,7 @@ pub(crate) fn refused(run: &RunRef, step: &StepKey, refused: Refused) -> Error {
         Refused::NothingRecorded => Error::NothingRecorded { run, step },
         Refused::NotInDoubt => Error::NotInDoubt { run, step },
         Refused::OwnerAlive { owner } => Error::OwnerAlive { run, step, owner },
+        Refused::BelongsToAncestor { holder } => Error::EffectBelongsToAncestor { run, step, holder: Some(holder) },
         other => Error::Internal(format!("an unmapped refusal in step {step}: {other:?}")),
     }
 }

@@ -1,15 +1,50 @@
 //! The kernel's one error: what happened, in which run and step, and what to do next.
 //! A message never holds an argument, a result, a provider's words or a secret.
 
+use std::time::Duration;
+
 use artana_core::{
-    Actor, Exceeded, FoldError, IdError, IncarnationId, RequestId, RunRef, Status, StepKey, Timestamp, ToolName,
+    Actor, Exceeded, FoldError, IdError, IncarnationId, ModelId, RequestId, RunId, RunRef, Status, StepKey, Timestamp,
+    ToolName,
+    ask::Field,
     content::BadReference,
     decide::ToolChange,
-    event::{Cause, FailureCategory, Reason, ToolSignature},
-    json::Difference,
+    drift::Drift,
+    event::{Cause, FailureCategory, ModelCategory, Reason},
     verify::ChainBreak,
 };
 use artana_ports::{AppendError, BeatError, Owner, StoreError};
+
+
+/// A model step without an answer that can be used, as it is recorded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "model {model} gave no answer to step {step} of run {run} after {cycles} cycle(s) ({}); ask again with `retry_failed`, or under a new step key",
+    category.as_str()
+)]
+#[non_exhaustive]
+pub struct ModelFailed {
+    /// The run.
+    pub run: RunRef,
+    /// The step.
+    pub step: StepKey,
+    /// The model.
+    pub model: ModelId,
+    /// What kind of failure it was.
+    pub category: ModelCategory,
+    /// The HTTP status, if there was one.
+    pub status: Option<u16>,
+    /// How long the provider asked to wait.
+    pub retry_after: Option<Duration>,
+    /// The provider's id of the request.
+    pub provider_request: Option<String>,
+    /// How many cycles were made.
+    pub cycles: u32,
+    /// The last request.
+    pub request: RequestId,
+    /// What the provider said, or what is wrong with the answer.
+    pub message: String,
+}
 
 /// Everything a kernel call can refuse or report.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -81,20 +116,50 @@ pub enum Error {
         /// The capability.
         capability: artana_core::Capability,
     },
-    /// The step was recorded with another tool or other arguments. Nothing was executed.
-    #[error(
-        "step {step} of run {run} was recorded with {}; use another step key for another call",
-        described(recorded, differences)
-    )]
+    /// The step was recorded with another ask. Nothing was executed.
+    #[error("step {step} of run {run} was recorded with another ask: {drift}; {}", way_out(drift))]
     Drift {
         /// The run.
         run: RunRef,
         /// The step.
         step: StepKey,
-        /// The tool as recorded, if that is what differs.
-        recorded: Option<Box<ToolSignature>>,
-        /// Where the arguments differ, by JSON pointer.
-        differences: Vec<Difference>,
+        /// What differs and where.
+        drift: Box<Drift>,
+    },
+    /// An ask cannot be recorded or sent. Nothing was written.
+    #[error("the ask of step {step} of run {run} is refused: {problem}")]
+    InvalidAsk {
+        /// The run.
+        run: RunRef,
+        /// The step.
+        step: StepKey,
+        /// What is wrong, without any words of it.
+        problem: String,
+    },
+    /// No adapter is registered for the model.
+    #[error("no adapter is registered for the model {model}; add one to the kernel's builder with `model` or `provider`")]
+    UnknownModel {
+        /// The model.
+        model: ModelId,
+    },
+    /// No cycle of a model step gave an answer that can be used.
+    #[error(transparent)]
+    ModelFailed(Box<ModelFailed>),
+    /// Another run of the fork family has begun this effect. Nothing was executed.
+    #[error("{}", belongs(run, step, holder.as_ref()))]
+    EffectBelongsToAncestor {
+        /// The fork.
+        run: RunRef,
+        /// The step.
+        step: StepKey,
+        /// The ancestor, where it is known which run has it.
+        holder: Option<RunId>,
+    },
+    /// The run has as many forks, or ancestors, as it may have.
+    #[error("run {run} has as many forks as it may have; ask under another step key, or in another run")]
+    TooManyForks {
+        /// The run.
+        run: RunRef,
     },
     /// The step is unfinished and its tool has changed.
     #[error("step {step} of run {run} is unfinished and was recorded with version {} of {}; declare that version {} accepts it, or resolve the step with `artana run resolve`", change.recorded.version, change.recorded.name, change.asked.version)]
@@ -298,6 +363,11 @@ impl Error {
             Self::InvalidResult { .. } => "artana::invalid_result",
             Self::CapabilityMissing { .. } => "artana::capability_missing",
             Self::Drift { .. } => "artana::drift",
+            Self::InvalidAsk { .. } => "artana::invalid_ask",
+            Self::UnknownModel { .. } => "artana::unknown_model",
+            Self::ModelFailed(_) => "artana::model_failed",
+            Self::EffectBelongsToAncestor { .. } => "artana::effect_belongs_to_ancestor",
+            Self::TooManyForks { .. } => "artana::too_many_forks",
             Self::ToolChanged { .. } => "artana::tool_changed",
             Self::InFlight { .. } => "artana::in_flight",
             Self::ReconciliationRequired { .. } => "artana::reconciliation_required",
@@ -389,12 +459,21 @@ pub(crate) fn cause_text(cause: Cause) -> &'static str {
     }
 }
 
-fn described(recorded: &Option<Box<ToolSignature>>, differences: &[Difference]) -> String {
-    if let Some(tool) = recorded {
-        return format!("the tool {}", tool.name);
+fn way_out(drift: &Drift) -> &'static str {
+    if drift.changes.iter().any(|change| matches!(change.field, Field::Tool | Field::Args | Field::Kind)) {
+        return "use another step key for another call";
     }
-    let places: Vec<_> = differences.iter().map(|d| format!("{:?}", d.pointer)).collect();
-    format!("other arguments, which differ at {}", places.join(", "))
+    if drift.changes.iter().all(|change| change.field.is_prompt()) {
+        return "ask as recorded, use another step key, or allow prompt drift or a fork for this ask";
+    }
+    "ask as recorded, use another step key, or allow a fork for this ask"
+}
+
+fn belongs(run: &RunRef, step: &StepKey, holder: Option<&RunId>) -> String {
+    let who = holder.map_or("another run of its family".into(), |holder| format!("run {holder}, which it was forked from,"));
+    format!(
+        "the effect of step {step} of run {run} is not repeated: {who} has begun it; ask there, use another step key, or declare that the fork wants an effect of its own"
+    )
 }
 
 /// Who appends what no person asked for.

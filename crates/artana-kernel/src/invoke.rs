@@ -9,8 +9,10 @@ use std::{
 use artana_core::{
     Content, ContentType, IdError, IncarnationId, RequestId, RunState, Seq, StepKey, ToolName,
     cycle::Settled,
+    ask::Field,
     decide::{OwnerLife, Refused, Settlement, ToolAsk, ToolChange, ToolDecision, decide_tool, owner_lost},
-    event::{Success, ToolFailure, ToolSignature},
+    drift::Drift,
+    event::{Effect, Success, ToolFailure, ToolSignature},
     json::{self, Difference},
 };
 use artana_ports::ToolPort;
@@ -19,6 +21,7 @@ use serde_json::Value;
 use crate::{
     Error, Run,
     journal::{Capacity, Facts, Journal, Plan},
+    model::effect_of_ancestor,
     perform::{self, Done},
 };
 
@@ -53,8 +56,14 @@ impl Invocation {
         let args = json::parse(&args.map_err(refused)?).map_err(|error| refused(error.to_string()))?;
         let canonical = json::to_canonical(&args).map_err(|error| refused(error.to_string()))?;
         let (reference, args_content) = run.journal.content(ContentType::Json, canonical);
-        let ask = ToolAsk { step, tool: signature, effect, args: reference, accepts };
+        let ask = ToolAsk { step, tool: signature, effect, args: reference, accepts, own_effect: false };
         Ok(Self { run, ask, args, args_content, port })
+    }
+
+    /// Wants the effect for this fork itself, whatever its family did under the key.
+    pub(crate) fn own_effect(mut self, own: bool) -> Self {
+        self.ask.own_effect = own;
+        self
     }
 
     pub(crate) fn journal(&self) -> &Arc<Journal> {
@@ -187,6 +196,7 @@ pub(crate) async fn call(invocation: &Invocation) -> Result<Done, Error> {
 /// `None` means that the ledger has moved and has to be asked again.
 pub(crate) async fn go(invocation: &Invocation, gone: Option<IncarnationId>) -> Result<Option<Done>, Error> {
     invocation.admit()?;
+    not_an_ancestors(invocation).await?;
     let journal = invocation.journal();
     let flight = match journal.flights.begin(&invocation.ask.step) {
         Ok(flight) => flight,
@@ -203,6 +213,22 @@ pub(crate) async fn go(invocation: &Invocation, gone: Option<IncarnationId>) -> 
         done
     });
     done.await.unwrap_or_else(|_| Err(Error::Internal("a step's task was lost".into())))
+}
+
+/// A fork does not repeat an effect that an ancestor has begun, before the cut or after it.
+async fn not_an_ancestors(invocation: &Invocation) -> Result<(), Error> {
+    let (ask, run) = (&invocation.ask, &invocation.run);
+    let own = ask.effect == Effect::Read || ask.own_effect || run.journal.genesis.parent.is_none();
+    if own || run.journal.with_state(|state| state.step(&ask.step).is_some()) {
+        return Ok(());
+    }
+    match effect_of_ancestor(run, &ask.step).await? {
+        None => Ok(()),
+        holder => {
+            let (run, step) = (run.name().clone(), ask.step.clone());
+            Err(Error::EffectBelongsToAncestor { run, step, holder })
+        }
+    }
 }
 
 /// Waits until this process's work on a step has ended.
@@ -277,15 +303,33 @@ pub(crate) async fn refusal(invocation: &Invocation, refused: Refused) -> Error 
         Refused::OtherArguments { recorded } => {
             let stored = invocation.journal().read_content(&recorded, Seq::ZERO).await;
             match stored {
-                Ok(bytes) => Error::Drift { run, step, recorded: None, differences: compare(bytes, &invocation.args) },
+                Ok(bytes) => {
+                    let drift = Drift::of(Field::Args, compare(bytes, &invocation.args));
+                    Error::Drift { run, step, drift: Box::new(drift) }
+                }
                 Err(error) => error,
             }
         }
         Refused::AnotherTool { recorded } => {
-            Error::Drift { run, step, recorded: Some(Box::new(recorded)), differences: Vec::new() }
+            let drift = another(Field::Tool, recorded.name.as_str(), invocation.ask.tool.name.as_str());
+            Error::Drift { run, step, drift: Box::new(drift) }
+        }
+        Refused::AnotherKind { recorded } => {
+            let drift = another_kind(&recorded, invocation.ask.tool.name.as_str());
+            Error::Drift { run, step, drift: Box::new(drift) }
         }
         other => crate::control::refused(&run, &step, other),
     }
+}
+
+/// A step that was a tool's is asked of a model, or the other way round.
+pub(crate) fn another_kind(recorded: &str, asked: &str) -> Drift {
+    another(Field::Kind, recorded, asked)
+}
+
+fn another(field: Field, recorded: &str, asked: &str) -> Drift {
+    let (before, after) = (Some(recorded.into()), Some(asked.into()));
+    Drift::of(field, vec![Difference { pointer: String::new(), before, after }])
 }
 
 /// Erased arguments cannot be compared; the whole then differs.

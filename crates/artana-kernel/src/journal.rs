@@ -9,10 +9,10 @@ use std::{
 };
 
 use artana_core::{
-    Content, ContentRef, ContentType, Digester, Event, EventId, Genesis, Head, IncarnationId, RequestId, RunKey,
+    Content, ContentRef, ContentType, Digester, Event, EventId, Genesis, Head, IncarnationId, RequestId, RunId, RunKey,
     RunRef, RunState, Seq, StepKey,
     decide::OwnerLife,
-    limits::{MAX_PAGE_EVENTS, MAX_RUN_EVENTS},
+    limits::{MAX_CONTENT_BATCH, MAX_PAGE_EVENTS, MAX_RUN_EVENTS},
     verify::{BreakKind, Chain, ChainBreak},
 };
 use artana_ports::{AppendError, Authority, Cancel};
@@ -99,16 +99,41 @@ impl Journal {
         (ContentRef { digest, len: bytes.len() as u64, kind }, Content { digest, bytes })
     }
 
+    /// Names bytes as content without keeping them.
+    pub(crate) fn reference(&self, kind: ContentType, bytes: &[u8]) -> ContentRef {
+        ContentRef { digest: self.digester.digest(bytes), len: bytes.len() as u64, kind }
+    }
+
+    /// Reads several pieces of content; `None` where one of them was erased.
+    pub(crate) async fn read_contents(&self, wanted: &[ContentRef]) -> Result<Option<Vec<Vec<u8>>>, Error> {
+        let mut read = Vec::with_capacity(wanted.len());
+        for batch in wanted.chunks(MAX_CONTENT_BATCH) {
+            for (wanted, found) in batch.iter().zip(load::contents(&*self.shared.store, &self.genesis, batch).await?) {
+                let Some(bytes) = found else { return Ok(None) };
+                read.push(self.checked(wanted, bytes, Seq::ZERO)?);
+            }
+        }
+        Ok(Some(read))
+    }
+
+    fn checked(&self, wanted: &ContentRef, bytes: Vec<u8>, seq: Seq) -> Result<Vec<u8>, Error> {
+        if self.digester.digest(&bytes) == wanted.digest {
+            return Ok(bytes);
+        }
+        let damage = ChainBreak::new(BreakKind::ContentMismatch, seq, wanted.digest, "other bytes");
+        Err(Error::damaged(&self.run, damage))
+    }
+
+    /// Reads one event of this run, or of an ancestor whose events it shares.
+    pub(crate) async fn event_of(&self, holder: Option<&RunId>, at: Seq) -> Result<Event, Error> {
+        let run = RunRef::new(self.run.tenant.clone(), holder.unwrap_or(&self.run.run).clone());
+        load::event(&*self.shared.store, &run, at).await
+    }
+
     /// Reads a piece of content an event refers to; `None` where it was erased.
     pub(crate) async fn read_content(&self, wanted: &ContentRef, seq: Seq) -> Result<Option<Vec<u8>>, Error> {
         let found = load::content(&*self.shared.store, &self.genesis, wanted.digest, seq).await?;
-        match found {
-            Some(bytes) if self.digester.digest(&bytes) != wanted.digest => {
-                let damage = ChainBreak::new(BreakKind::ContentMismatch, seq, wanted.digest, "other bytes");
-                Err(Error::damaged(&self.run, damage))
-            }
-            found => Ok(found),
-        }
+        found.map(|bytes| self.checked(wanted, bytes, seq)).transpose()
     }
 
     /// Reads what others appended, in a task of its own: a caller that stops polling must not keep
@@ -329,6 +354,7 @@ impl Journal {
             }
         }
         drop(state);
+        self.shared.observed(&self.run, events.iter().flatten());
         for (entry, events) in batch.drain(..).zip(events) {
             let _ = entry.reply.send(Ok(events));
         }

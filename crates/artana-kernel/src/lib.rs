@@ -14,6 +14,7 @@ mod invoke;
 mod journal;
 mod lifeline;
 mod load;
+mod model;
 mod perform;
 mod reconcile;
 mod run;
@@ -24,8 +25,12 @@ pub use audit::{Level, VerifyReport, Views};
 pub use builder::{BuildError, Kernel, KernelBuilder};
 pub use call::{ReconcileCall, ToolAnswer, ToolCall};
 pub use control::Resolve;
-pub use error::Error;
+pub use error::{Error, ModelFailed};
 pub use events::Events;
 pub use export::{Export, ExportOptions};
+pub use model::{
+    Ask, Dynamic, ModelCall, ModelOutput, ModelReply, ModelStream, RecordedCall, SingleStepModelClient, Streamed, Text,
+    Turn, Turns, Typed,
+};
 pub use run::{Run, Scope, StepHandle};
 pub use tool::{ClosureTool, ToolBuilder, TypedTool, tool};

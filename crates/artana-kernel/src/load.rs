@@ -3,7 +3,7 @@
 use std::{future::poll_fn, task::Poll};
 
 use artana_core::{
-    Digest, Event, Genesis, Head, Record, RunKey, RunRef, RunState, Seq,
+    ContentRef, Digest, Event, Genesis, Head, ParentLink, Record, RunKey, RunRef, RunState, Seq,
     limits::MAX_PAGE_EVENTS,
     verify::{BreakKind, Chain, ChainBreak, Stored, genesis_of},
 };
@@ -14,7 +14,37 @@ use crate::Error;
 /// Loads a run, or says that there is none. The recorded head is compared with the last event.
 pub(crate) async fn load(store: &dyn EventStore, run: &RunRef) -> Result<RunState, Error> {
     let head = store.head(run).await?;
-    let page = store.read(run, Seq::ZERO, MAX_PAGE_EVENTS).await?;
+    let (mut chain, mut state) = begin(store, run, head, MAX_PAGE_EVENTS).await?;
+    check_head(store, run, &mut chain, &mut state, head).await?;
+    Ok(state)
+}
+
+/// Loads a run up to a cut, as a fork sees it.
+pub(crate) async fn load_to(store: &dyn EventStore, run: &RunRef, cut: Seq) -> Result<RunState, Error> {
+    let head = store.head(run).await?;
+    let first = u32::try_from(cut.get()).unwrap_or(MAX_PAGE_EVENTS).min(MAX_PAGE_EVENTS);
+    let (mut chain, mut state) = begin(store, run, head, first).await?;
+    while state.head().seq < cut {
+        let due = cut.get() - state.head().seq.get();
+        let limit = u32::try_from(due).unwrap_or(MAX_PAGE_EVENTS).min(MAX_PAGE_EVENTS);
+        let page = store.read(run, state.head().seq, limit).await?;
+        if page.is_empty() {
+            let gone = ChainBreak::new(BreakKind::HeadMismatch, state.head().seq.next(), cut, "no event");
+            return Err(Error::damaged(run, gone));
+        }
+        extend(run, &mut chain, &mut state, page)?;
+    }
+    Ok(state)
+}
+
+/// Reads the first `limit` events of a run and folds them; of a fork, after the events it shares.
+async fn begin(
+    store: &dyn EventStore,
+    run: &RunRef,
+    head: Option<Head>,
+    limit: u32,
+) -> Result<(Chain, RunState), Error> {
+    let page = store.read(run, Seq::ZERO, limit).await?;
     let Some(first) = page.first() else {
         return Err(match head {
             None => Error::RunNotFound { run: run.clone() },
@@ -27,16 +57,45 @@ pub(crate) async fn load(store: &dyn EventStore, run: &RunRef) -> Result<RunStat
     let genesis = genesis_in(run, first)?;
     let mut chain = Chain::new(&genesis);
     chain.push(first).map_err(|found| Error::damaged(run, found))?;
+    let parent = match &genesis.parent {
+        Some(link) => Some(shared(store, &genesis, link).await?),
+        None => None,
+    };
     let full = page.len() == MAX_PAGE_EVENTS as usize;
     let mut rows = page.into_iter();
     let first = decode(run, rows.next().expect("the page has a first row"))?;
-    let mut state = RunState::start(run, &first).map_err(|e| undecodable(run, Seq::new(1), &e))?;
+    let mut state = RunState::start(run, &first, parent.as_ref()).map_err(|e| undecodable(run, Seq::new(1), &e))?;
     extend(run, &mut chain, &mut state, rows)?;
-    if full {
+    if full && limit == MAX_PAGE_EVENTS {
         read_on(store, run, &mut chain, &mut state).await?;
     }
-    check_head(store, run, &mut chain, &mut state, head).await?;
+    Ok((chain, state))
+}
+
+/// Loads the events a fork shares with its parent.
+async fn shared(store: &dyn EventStore, fork: &Genesis, link: &ParentLink) -> Result<RunState, Error> {
+    let parent = RunRef::new(fork.run.tenant.clone(), link.run.clone());
+    let state = match Box::pin(load_to(store, &parent, link.seq)).await {
+        Err(Error::RunNotFound { .. }) => {
+            let gone = ChainBreak::new(BreakKind::GenesisMismatch, Seq::new(1), format!("the parent {parent}"), "no run");
+            return Err(Error::damaged(&fork.run, gone));
+        }
+        other => other?,
+    };
+    if state.head().hash != link.hash {
+        let other = ChainBreak::new(BreakKind::GenesisMismatch, Seq::new(1), link.hash, state.head().hash);
+        return Err(Error::damaged(&fork.run, other));
+    }
     Ok(state)
+}
+
+/// Reads one event.
+pub(crate) async fn event(store: &dyn EventStore, run: &RunRef, at: Seq) -> Result<Event, Error> {
+    let rows = store.read(run, Seq::new(at.get().saturating_sub(1)), 1).await?;
+    match rows.into_iter().next().filter(|row| row.seq == at) {
+        Some(row) => decode(run, row),
+        None => Err(Error::damaged(run, ChainBreak::new(BreakKind::Gap, at, at, "no event"))),
+    }
 }
 
 /// Reads and folds what follows a chain's head. Each page is on its way while the one before is folded.
@@ -127,6 +186,19 @@ pub(crate) fn root_of(genesis: &Genesis) -> RunRef {
     RunRef::new(genesis.run.tenant.clone(), genesis.root.clone())
 }
 
+/// Reads pieces of content, in order; `None` where one was erased.
+pub(crate) async fn contents(
+    store: &dyn EventStore,
+    genesis: &Genesis,
+    wanted: &[ContentRef],
+) -> Result<Vec<Option<Vec<u8>>>, Error> {
+    let digests: Vec<Digest> = wanted.iter().map(|wanted| wanted.digest).collect();
+    let found = store.content(&root_of(genesis), &digests).await?;
+    let mut found = found.into_iter();
+    let one = |digest: &Digest| there(genesis, *digest, Seq::ZERO, found.next());
+    digests.iter().map(one).collect()
+}
+
 /// Reads one piece of content; `None` where it was erased.
 pub(crate) async fn content(
     store: &dyn EventStore,
@@ -134,7 +206,10 @@ pub(crate) async fn content(
     digest: Digest,
     seq: Seq,
 ) -> Result<Option<Vec<u8>>, Error> {
-    let found = store.content(&root_of(genesis), &[digest]).await?.into_iter().next();
+    there(genesis, digest, seq, store.content(&root_of(genesis), &[digest]).await?.into_iter().next())
+}
+
+fn there(genesis: &Genesis, digest: Digest, seq: Seq, found: Option<Stored>) -> Result<Option<Vec<u8>>, Error> {
     let broken = |kind, what: &str| Err(Error::damaged(&genesis.run, ChainBreak::new(kind, seq, digest, what)));
     match found {
         Some(Stored::Bytes(bytes)) => Ok(Some(bytes)),

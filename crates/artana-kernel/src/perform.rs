@@ -10,8 +10,8 @@ use std::{
 };
 
 use artana_core::{
-    Content, ContentRef, ContentType, IncarnationId, RequestId, RunState, StepKey,
-    decide::{OwnerLife, ToolChange, ToolDecision, decide_tool, record_outcome},
+    Content, ContentRef, ContentType, EventId, IncarnationId, RequestId, RunState, StepKey,
+    decide::{OwnerLife, ToolChange, ToolDecision, decide_tool, effect_claim, record_outcome},
     event::{
         Body, Cause, Doubt, Effect, FailureCategory, Outcome, Reason, Rejected, Success, ToolAttemptFailed,
         ToolCompleted, ToolFailure, ToolRequested,
@@ -19,7 +19,7 @@ use artana_core::{
     json::{self, JsonErrorKind},
     limits::MAX_APPEND_BYTES,
 };
-use artana_ports::{ToolContext, ToolError, ToolErrorKind, ToolOutput};
+use artana_ports::{Claim, ClaimDenied, ToolContext, ToolError, ToolErrorKind, ToolOutput};
 use tracing::Instrument;
 
 use crate::{
@@ -113,7 +113,7 @@ pub(crate) async fn perform(invocation: &Invocation, gone: Option<IncarnationId>
 }
 
 /// A run that is cancelled, or a kernel that closes, makes no further attempt, so there is nothing to wait for.
-async fn wait_or_cancel(journal: &Journal, wait: Duration) {
+pub(crate) async fn wait_or_cancel(journal: &Journal, wait: Duration) {
     let (mut cancelled, mut closing) = (journal.cancel.subscribe(), journal.shared.closing.subscribe());
     tokio::select! {
         () = journal.shared.clock.sleep(wait) => {}
@@ -212,15 +212,34 @@ async fn claim(invocation: &Invocation, gone: Option<IncarnationId>) -> Result<O
     let decide = move |state: &RunState, facts: &Facts<'_>| {
         let Some(attempt) = next_attempt(state, &task, gone) else { return Ok(Plan::default()) };
         let body = requested(&task, attempt, facts.incarnation);
-        Ok(Plan::default().event(facts.id(), Some(&task.ask.step), body)?.content([task.args_content.clone()]))
+        let id = facts.id();
+        let claim = family_claim(state, &task, id);
+        let plan = Plan::default().event(id, Some(&task.ask.step), body)?;
+        Ok(plan.claim(claim).content([task.args_content.clone()]))
     };
-    let events = journal.append(Capacity::Request, Some(step), decide).await?;
+    let events = match journal.append(Capacity::Request, Some(step.clone()), decide).await {
+        Err(Error::Denied(ClaimDenied::Unique { .. })) => {
+            return Err(Error::EffectBelongsToAncestor { run: invocation.run.name().clone(), step, holder: None });
+        }
+        events => events?,
+    };
     Ok(events.first().and_then(|event| match event.body() {
         Body::ToolRequested(asked) => {
             Some(Claimed { request: event.id().into(), attempt: asked.attempt, incarnation: asked.incarnation })
         }
         _ => None,
     }))
+}
+
+/// In a family of forks an effect belongs to the run that begins it first under its key. A run records that
+/// it is forked before the fork can begin anything, so a run without forks need not claim.
+fn family_claim(state: &RunState, invocation: &Invocation, holder: EventId) -> Option<Claim> {
+    let alone = state.genesis().parent.is_none() && state.forks().is_empty();
+    if alone || invocation.ask.own_effect || state.tool_step(&invocation.ask.step).is_some() {
+        return None;
+    }
+    let (root, ask) = (&state.genesis().root, &invocation.ask);
+    Some(Claim::Unique { key: effect_claim(root, &ask.step, &ask.tool.name), holder })
 }
 
 /// Decides on the latest state which attempt may be made now, if any. An owner other than the one
@@ -243,6 +262,7 @@ fn requested(invocation: &Invocation, attempt: u32, incarnation: IncarnationId) 
         attempt,
         effect: spec.effect,
         incarnation,
+        own_effect: invocation.ask.own_effect,
         settle_us: micros(spec.settle),
         timeout_us: micros(spec.timeout),
         tool: spec.signature.clone(),
@@ -352,14 +372,19 @@ fn passing(invocation: &Invocation, message: String, more: bool) -> Verdict {
     Verdict { ending: Ending::AttemptFailed { error, sent: true }, content: vec![content] }
 }
 
-fn text(invocation: &Invocation, message: String) -> (ContentRef, Content) {
-    let mut message = message;
-    let mut end = message.len().min(MAX_TEXT_BYTES);
-    while !message.is_char_boundary(end) {
-        end -= 1;
-    }
+fn text(invocation: &Invocation, mut message: String) -> (ContentRef, Content) {
+    let end = clipped(&message).len();
     message.truncate(end);
     invocation.journal().content(ContentType::Text, message.into_bytes())
+}
+
+/// Returns the part of a text that is kept.
+pub(crate) fn clipped(text: &str) -> &str {
+    let mut end = text.len().min(MAX_TEXT_BYTES);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 /// Records what was returned as opaque bytes, cut where they are too many; a result that cannot be

@@ -6,7 +6,7 @@ use artana_core::{
     cycle::{Attempt, ToolCycle},
     decide::{Means, OwnerLife, ReconcileDecision, Refused, decide_reconcile, may_call_again, not_landed},
     event::{
-        Body, Cause, Doubt, LateOutcome, Outcome, ReconcileAction, Resolution, Resolver, ToolReconcileRequested,
+        Body, Cause, Doubt, Late, LateOutcome, Outcome, ReconcileAction, Resolution, Resolver, ToolReconcileRequested,
         ToolResolved,
     },
 };
@@ -271,7 +271,7 @@ async fn resolve(
                 }
                 (Resolution::Succeeded(success), false) => {
                     let outcome = Outcome::Succeeded(success.clone());
-                    LateOutcome { elapsed_us: 0, outcome, request }.into()
+                    LateOutcome { elapsed_us: 0, request, what: Late::Tool(outcome) }.into()
                 }
                 _ => return Ok(Plan::default()),
             };

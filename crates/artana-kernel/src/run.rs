@@ -10,6 +10,7 @@ use crate::{
     call::{ReconcileCall, ToolCall},
     events,
     journal::Journal,
+    model::{Ask, ModelCall},
     tool::TypedTool,
 };
 
@@ -160,6 +161,16 @@ impl StepHandle {
     /// Like [`StepHandle::reconcile`], with arguments as somebody wrote them.
     pub fn reconcile_json(&self, tool: &str, args: impl Into<Vec<u8>>) -> ReconcileCall<Value> {
         ReconcileCall(self.tool_json(tool, args))
+    }
+
+    /// Asks a model, named as `provider/model`.
+    pub fn model(&self, model: impl Into<String>) -> ModelCall {
+        self.ask(Ask::new(model))
+    }
+
+    /// Asks a model what an [`Ask`] says.
+    pub fn ask(&self, ask: Ask) -> ModelCall {
+        ModelCall::new(self.run.clone(), self.key.clone(), ask)
     }
 
     /// Returns the idempotency key a tool's call has under this step: 64 hex digits.

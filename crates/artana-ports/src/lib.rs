@@ -4,6 +4,7 @@
 mod append;
 mod environment;
 mod hooks;
+mod message;
 mod model;
 mod store;
 mod tool;
@@ -13,7 +14,11 @@ pub use append::{
 };
 pub use environment::{Clock, Entropy, OsEntropy, SystemClock};
 pub use hooks::{Guard, GuardFacts, Observer, Stage, Transform, Verdict};
-pub use model::{Message, ModelAnswer, ModelError, ModelFailure, ModelPort, ModelRequest, Part, Role, Usage};
+pub use message::{Media, Message, Part, Role, Source, ToolUse};
+pub use model::{
+    Delta, Deltas, ModelAnswer, ModelContext, ModelError, ModelOptions, ModelPort, ModelRequest, Sampling,
+    ToolDefinition,
+};
 pub use store::{
     BeatError, DueQuery, EventStore, Finding, Heartbeat, Leased, Listed, Page, RunQuery, Severity, StoreError,
     StoreInfo,

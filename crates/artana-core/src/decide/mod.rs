@@ -20,7 +20,7 @@ pub use model::{
 };
 pub use tool::{
     Means, ReconcileDecision, Settlement, ToolAsk, ToolChange, ToolDecision, decide_reconcile, decide_resolve,
-    decide_tool, may_call_again, not_landed, owner_lost, record_outcome,
+    decide_tool, effect_claim, may_call_again, not_landed, owner_lost, record_outcome,
 };
 
 /// What is known of the process that owns a call under way.

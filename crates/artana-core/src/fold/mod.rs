@@ -17,8 +17,8 @@ use std::{
 };
 
 use crate::{
-    Capability, Digest, Event, Genesis, Head, IncarnationId, LabelKey, Limits, ParentLink, RunId, RunRef, RunView,
-    Seq, Status, StepKey, Timestamp,
+    Capability, Digest, Event, Genesis, Head, IncarnationId, LabelKey, Limits, ParentLink, RequestId, RunId, RunRef,
+    RunView, Seq, Status, StepKey, Timestamp,
     cost::{Costs, charge},
     event::{Body, Closing, Extends, RunForked, RunStarted},
     limits::MAX_FORK_DEPTH,
@@ -30,7 +30,7 @@ use turns::Turns;
 pub use error::FoldError;
 pub use kept::{Kept, KeptValue};
 pub use projection::Projection;
-pub use step::{ModelStep, Step, ToolStep};
+pub use step::{ModelStep, Round, Step, ToolStep};
 
 /// Behaviour flags this build understands.
 const KNOWN_FLAGS: &[&str] = &[];
@@ -124,7 +124,8 @@ impl RunState {
                 self.started.limits = grant.limits;
             }
             Body::ModelRequested(asked) => {
-                self.turns.add(event.id(), asked.extends.map_or(0, |extends| extends.keep), roots);
+                let kept = asked.extends.map_or(0, |extends| extends.keep);
+                self.turns.add(&self.genesis.run.run, event, kept, roots);
             }
             Body::RunForked(forked) => {
                 let step = event.step().cloned().expect("a fork without a step was refused");
@@ -309,6 +310,12 @@ impl RunState {
     #[must_use]
     pub fn conversation(&self, root: &Digest) -> Option<Extends> {
         self.turns.find(root)
+    }
+
+    /// Returns in which run and where a request is recorded that a later conversation goes on from.
+    #[must_use]
+    pub fn request_place(&self, request: &RequestId) -> Option<(&RunId, Seq)> {
+        self.turns.place(request)
     }
 
     /// Borrows the latest of what the application keeps in the run.

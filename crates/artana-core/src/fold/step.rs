@@ -7,7 +7,7 @@ use crate::{
     ContentRef, Digest, Event, IncarnationId, RequestId, Seq, StepKey,
     ask::Fingerprint,
     cycle::{ToolCycle, ToolEvent},
-    event::{Body, Effect, Late, ModelRequested, ToolRequested, ToolSignature},
+    event::{Body, Effect, Late, ModelCategory, ModelFailure, ModelRequested, ToolRequested, ToolSignature},
     model_cycle::{ModelCycle, ModelEvent},
 };
 
@@ -49,6 +49,35 @@ pub struct ModelStep {
     pub cycle: ModelCycle,
     /// The asks that differed from the recorded one and were answered all the same.
     pub drifts: BTreeSet<Digest>,
+    /// The cycles that failed and left another one due, since the step was last begun afresh.
+    pub round: Round,
+}
+
+/// How far a step has come with cycles that each left another one due.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Round {
+    /// How many gave an output that was not what was asked for.
+    pub invalid: u32,
+    /// How many failed in a way that may pass.
+    pub transient: u32,
+    /// The last output that was not what was asked for, which the next cycle has corrected.
+    pub correcting: Option<Box<ModelFailure>>,
+}
+
+impl Round {
+    fn after(&self, cycle: &ModelCycle) -> Self {
+        match cycle {
+            ModelCycle::RetryDue(settled) if settled.outcome.category == ModelCategory::InvalidOutput => Self {
+                invalid: self.invalid.saturating_add(1),
+                correcting: Some(Box::new(settled.outcome.clone())),
+                ..*self
+            },
+            ModelCycle::RetryDue(_) => Self { transient: self.transient.saturating_add(1), ..self.clone() },
+            ModelCycle::Absent | ModelCycle::Requested(_) | ModelCycle::Abandoned(_) => self.clone(),
+            ModelCycle::Completed(_) | ModelCycle::Failed(_) => Self::default(),
+        }
+    }
 }
 
 impl Step {
@@ -243,7 +272,9 @@ fn next_model(last: Option<&ModelStep>, key: &StepKey, event: &Event) -> Result<
         (_, Some(last)) => last.clone(),
         (_, None) => unreachable!("the cycle refuses everything but a request in an absent step"),
     };
-    Ok(Step::Model(Box::new(ModelStep { cycle, ..step })))
+    let changed = last.is_none_or(|last| last.cycle != cycle);
+    let round = if changed { step.round.after(&cycle) } else { step.round.clone() };
+    Ok(Step::Model(Box::new(ModelStep { cycle, round, ..step })))
 }
 
 fn requested(
@@ -255,10 +286,13 @@ fn requested(
     let fingerprint = Fingerprint::from(asked);
     let Some(last) = last else {
         let cycle = ModelCycle::Absent;
-        return Ok(ModelStep { first: at, asked_at: at, asked: fingerprint, cycle, drifts: BTreeSet::new() });
+        let (drifts, round) = (BTreeSet::new(), Round::default());
+        return Ok(ModelStep { first: at, asked_at: at, asked: fingerprint, cycle, drifts, round });
     };
     if last.asked.differs(&fingerprint).iter().any(|field| !field.is_prompt()) {
         return Err(FoldError::AnotherAsk { step: key.clone() });
     }
-    Ok(ModelStep { asked_at: at, asked: fingerprint, ..last.clone() })
+    // What was wrong with the answer to another prompt is nothing to correct this one by.
+    let round = if last.asked == fingerprint { last.round.clone() } else { Round::default() };
+    Ok(ModelStep { asked_at: at, asked: fingerprint, round, ..last.clone() })
 }

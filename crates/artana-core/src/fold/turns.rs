@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::FoldError;
 use crate::{
-    Digest, EventId, RequestId, StepKey,
+    Digest, Event, RequestId, RunId, Seq, StepKey,
     conversation::{EMPTY_ROOT, turn_root},
     event::{Extends, ModelRequested},
 };
@@ -22,6 +22,8 @@ pub(super) struct Turns {
 struct Added {
     kept: u32,
     roots: Box<[Digest]>,
+    run: RunId,
+    at: Seq,
 }
 
 impl Turns {
@@ -54,14 +56,19 @@ impl Turns {
         added.roots.get(index as usize).copied()
     }
 
+    /// Returns where a request that added messages is recorded.
+    pub(super) fn place(&self, request: &RequestId) -> Option<(&RunId, Seq)> {
+        self.added.get(request).map(|added| (&added.run, added.at))
+    }
+
     /// Remembers what a request added.
-    pub(super) fn add(&mut self, request: EventId, kept: u32, roots: Vec<Digest>) {
-        let request = RequestId::from(request);
+    pub(super) fn add(&mut self, run: &RunId, event: &Event, kept: u32, roots: Vec<Digest>) {
+        let request = RequestId::from(event.id());
         for (keep, root) in (kept + 1..).zip(&roots) {
             self.known.entry(*root).or_insert(Extends { keep, request });
         }
         if !roots.is_empty() {
-            self.added.insert(request, Added { kept, roots: roots.into() });
+            self.added.insert(request, Added { kept, roots: roots.into(), run: run.clone(), at: event.seq() });
         }
     }
 }

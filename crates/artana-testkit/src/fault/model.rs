@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use artana_ports::{ModelAnswer, ModelError, ModelFailure, ModelPort, ModelRequest};
+use artana_core::event::ModelCategory;
+use artana_ports::{ModelAnswer, ModelContext, ModelError, ModelPort, ModelRequest};
 use async_trait::async_trait;
 
 use super::{Faults, Order};
@@ -23,22 +24,16 @@ impl FaultModel {
 }
 
 fn failed(message: &str) -> ModelError {
-    ModelError {
-        failure: ModelFailure::Network,
-        message: message.to_owned(),
-        status: None,
-        request_id: None,
-        retry_after: None,
-    }
+    ModelError::new(ModelCategory::Network, message)
 }
 
 #[async_trait]
 impl ModelPort for FaultModel {
-    async fn ask(&self, request: &ModelRequest) -> Result<ModelAnswer, ModelError> {
+    async fn ask(&self, request: &ModelRequest, cx: &ModelContext) -> Result<ModelAnswer, ModelError> {
         if self.faults.pass("model.ask.before").await == Order::Fail {
             return Err(failed("the question did not reach the model"));
         }
-        let answer = self.inner.ask(request).await;
+        let answer = self.inner.ask(request, cx).await;
         match self.faults.pass("model.ask.after").await {
             Order::Fail => Err(failed("the reply was lost")),
             Order::GoOn | Order::Conflict => answer,

@@ -1,0 +1,256 @@
+//! Answers a model ask: from the ledger if it can, otherwise by naming the one thing to do.
+//! A decision that is neither a replay nor a first execution is taken again after reading the tail.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use artana_core::{
+    ContentType, Digest, IncarnationId, RequestId, RunState,
+    ask::Field,
+    cycle::Settled,
+    decide::{self, ForkPoint, ModelDecision, OwnerLife, Refused, decide_model},
+    drift::Drift,
+    event::{Answer, DriftReplayed, ModelFailure},
+    json,
+};
+use artana_ports::Deltas;
+
+use super::{drift, fork, perform, prepare::Prepared, reply::Told, tools, words};
+use crate::{
+    Error,
+    invoke::wait_for_flight,
+    journal::{Capacity, Facts, Plan},
+};
+
+/// What a decision comes to, without borrowing the state it was taken on.
+enum Next {
+    Completed(Box<Settled<Answer>>),
+    Failed(Box<Settled<ModelFailure>>),
+    Drifted { settled: Box<Settled<Answer>>, fields: BTreeSet<Field>, is_new: bool },
+    Fork { at: ForkPoint, fields: BTreeSet<Field> },
+    InFlight { owner: IncarnationId, here: bool },
+    Go,
+    Refused(Refused),
+}
+
+fn next(state: &RunState, prepared: &Prepared, life: OwnerLife) -> Next {
+    match decide_model(state, &prepared.ask, prepared.replay(), life) {
+        Ok(ModelDecision::Replay(decide::Told::Completed(settled))) => Next::Completed(Box::new(settled.clone())),
+        Ok(ModelDecision::Replay(decide::Told::Failed(settled))) => Next::Failed(Box::new(settled.clone())),
+        Ok(ModelDecision::ReplayDrifted { settled, fields, is_new }) => {
+            Next::Drifted { settled: Box::new(settled.clone()), fields, is_new }
+        }
+        Ok(ModelDecision::Fork { at, fields }) => Next::Fork { at, fields },
+        Ok(ModelDecision::InFlight { owner, here }) => Next::InFlight { owner, here },
+        Ok(ModelDecision::Takeover { .. } | ModelDecision::Execute { .. }) => Next::Go,
+        Err(refused) => Next::Refused(refused),
+    }
+}
+
+/// Asks a model, or answers from the ledger.
+pub(crate) async fn ask(prepared: Prepared, deltas: &Deltas) -> Result<Told, Error> {
+    let journal = Arc::clone(prepared.journal());
+    journal.shared.open()?;
+    let mut prepared = prepared;
+    let mut read = false;
+    loop {
+        prepared = with_seen_tools(prepared).await?;
+        let first = journal.with_state(|state| state.step(prepared.step()).is_none());
+        let (owner, life) = journal.owner_life(prepared.step()).await?;
+        match journal.with_state(|state| next(state, &prepared, life)) {
+            Next::Completed(settled) => return told(&prepared, *settled, None).await,
+            Next::Failed(settled) => return Err(failed(&prepared, *settled).await),
+            Next::InFlight { here: true, .. } => wait_for_flight(&journal, prepared.step()).await,
+            Next::Go if first || read => {
+                if let Some(told) = go(&prepared, owner, deltas).await? {
+                    return Ok(told);
+                }
+                // What was asked for once has been tried; what came of it is the answer.
+                prepared = prepared.tried();
+                read = false;
+            }
+            _ if !read => {
+                journal.refresh().await?;
+                read = true;
+            }
+            Next::Go => unreachable!("the guards above take every first or freshly read decision to go"),
+            Next::InFlight { owner, .. } => {
+                let (run, step) = (prepared.run.name().clone(), prepared.step().clone());
+                return Err(Error::InFlight { run, step, owner });
+            }
+            Next::Drifted { settled, fields, is_new } => return drifted(&prepared, *settled, fields, is_new).await,
+            Next::Fork { at, fields } => return in_fork(&prepared, at, fields, deltas).await,
+            Next::Refused(refused) => return Err(refusal(&prepared, refused).await),
+        }
+    }
+}
+
+/// A tool that a recorded ask had not seen makes no difference to it.
+async fn with_seen_tools(prepared: Prepared) -> Result<Prepared, Error> {
+    let Some(shown) = prepared.shown.clone().filter(|shown| shown.open) else { return Ok(prepared) };
+    let journal = Arc::clone(prepared.journal());
+    let recorded = journal.with_state(|state| {
+        let step = state.model_step(prepared.step())?;
+        Some((step.asked.tools?, state.holder(prepared.step()).cloned(), step.asked_at))
+    });
+    let Some((digest, holder, at)) = recorded else { return Ok(prepared) };
+    if prepared.ask.fingerprint.tools == Some(digest) {
+        return Ok(prepared);
+    }
+    let event = journal.event_of(holder.as_ref(), at).await?;
+    let Some(recorded) = perform::requested(&event).and_then(|asked| asked.tools) else { return Ok(prepared) };
+    Ok(match tools::recorded(&prepared.run, &recorded).await? {
+        Some(recorded) => {
+            let seen = shown.as_seen(&recorded);
+            prepared.seen(seen)
+        }
+        None => prepared,
+    })
+}
+
+/// Asks in a task of its own, so that the caller may go; or waits for the ask under way.
+/// `None` means that the ledger has moved and has to be asked again.
+async fn go(prepared: &Prepared, gone: Option<IncarnationId>, deltas: &Deltas) -> Result<Option<Told>, Error> {
+    prepared.admit()?;
+    let journal = prepared.journal();
+    let flight = match journal.flights.begin(prepared.step()) {
+        Ok(flight) => flight,
+        Err(landing) => {
+            landing.wait().await;
+            return Ok(None);
+        }
+    };
+    let busy = journal.shared.enter()?;
+    let (task, deltas) = (prepared.clone(), deltas.clone());
+    let done = tokio::spawn(async move {
+        let done = perform::perform(&task, gone, &deltas).await;
+        drop((flight, busy));
+        done
+    });
+    done.await.unwrap_or_else(|_| Err(Error::Internal("a step's task was lost".into())))
+}
+
+/// Turns a recorded answer into what the first caller got.
+async fn told(prepared: &Prepared, settled: Settled<Answer>, drift: Option<Drift>) -> Result<Told, Error> {
+    let journal = prepared.journal();
+    let erased =
+        || Error::ContentErased { run: prepared.run.name().clone(), step: prepared.step().clone() };
+    let parts = words::read_parts(journal, &settled.outcome.message.parts).await?.ok_or_else(erased)?;
+    let response_id = match &settled.outcome.response_id {
+        Some(id) => Some(journal.read_content(id, settled.at).await?.ok_or_else(erased)?),
+        None => None,
+    };
+    Ok(Told {
+        run: prepared.run.clone(),
+        answer: settled.outcome,
+        parts,
+        response_id: response_id.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
+        request: settled.request,
+        cycles: settled.attempts,
+        replayed: true,
+        drift,
+    })
+}
+
+/// Turns a recorded failure into the error the first caller got.
+async fn failed(prepared: &Prepared, settled: Settled<ModelFailure>) -> Error {
+    let journal = prepared.journal();
+    let (run, step) = (prepared.run.name().clone(), prepared.step().clone());
+    let failure = &settled.outcome;
+    let message = match journal.read_content(&failure.error, settled.at).await {
+        Ok(Some(message)) => message,
+        Ok(None) => return Error::ContentErased { run, step },
+        Err(error) => return error,
+    };
+    let provider_request = match &failure.provider_request {
+        Some(id) => match journal.read_content(id, settled.at).await {
+            Ok(id) => id,
+            Err(error) => return error,
+        },
+        None => None,
+    };
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Error::ModelFailed(Box::new(crate::error::ModelFailed {
+        run,
+        step,
+        model: prepared.ask.fingerprint.model.clone(),
+        category: failure.category,
+        status: failure.status,
+        retry_after: failure.retry_after_us.map(std::time::Duration::from_micros),
+        provider_request: provider_request.map(text),
+        cycles: settled.attempts,
+        request: settled.request,
+        message: text(message),
+    }))
+}
+
+/// Gives the recorded answer to an ask that differs, and records that once.
+async fn drifted(
+    prepared: &Prepared,
+    settled: Settled<Answer>,
+    fields: BTreeSet<Field>,
+    is_new: bool,
+) -> Result<Told, Error> {
+    let drift = drift::name(prepared, &fields).await?;
+    if is_new {
+        record_drift(prepared, &drift, fields, settled.request).await?;
+    }
+    told(prepared, settled, Some(drift)).await
+}
+
+async fn record_drift(
+    prepared: &Prepared,
+    drift: &Drift,
+    fields: BTreeSet<Field>,
+    request: RequestId,
+) -> Result<(), Error> {
+    let journal = prepared.journal();
+    let bytes = json::to_canonical(&drift.to_json()).expect("what was recorded or asked is in the profile");
+    let (changes, content) = journal.content(ContentType::Json, bytes);
+    let asked: Digest = prepared.ask.fingerprint.digest();
+    let key = prepared.step().clone();
+    tracing::warn!(run = %journal.run, step = %key, fields = %drift, "the recorded answer stands for an ask that differs");
+    let step = key.clone();
+    let decide = move |state: &RunState, facts: &Facts<'_>| {
+        if state.model_step(&key).is_some_and(|step| step.drifts.contains(&asked)) {
+            return Ok(Plan::default());
+        }
+        let replayed = DriftReplayed { asked, changes, fields: fields.clone(), request };
+        Ok(Plan::default().event(facts.id(), Some(&key), replayed)?.content([content.clone()]))
+    };
+    journal.append_detached(Capacity::Request, Some(step), decide).await.map(drop)
+}
+
+/// Executes the ask in a fork, or answers from the one that an equal ask made before.
+async fn in_fork(
+    prepared: &Prepared,
+    at: ForkPoint,
+    fields: BTreeSet<Field>,
+    deltas: &Deltas,
+) -> Result<Told, Error> {
+    let drift = drift::name(prepared, &fields).await?;
+    let run = fork::fork_of(&prepared.run, prepared.step(), at, fork::Why::Drift {
+        asked: prepared.ask.fingerprint.digest(),
+        fields,
+    })
+    .await?;
+    let told = Box::pin(ask(prepared.moved_to(run), deltas)).await?;
+    Ok(Told { drift: Some(drift), ..told })
+}
+
+async fn refusal(prepared: &Prepared, refused: Refused) -> Error {
+    let (run, step) = (prepared.run.name().clone(), prepared.step().clone());
+    match refused {
+        Refused::Drift { fields } => match drift::name(prepared, &fields).await {
+            Ok(drift) => {
+                tracing::warn!(%run, %step, fields = %drift, "an ask that differs from the recorded one was refused");
+                Error::Drift { run, step, drift: Box::new(drift) }
+            }
+            Err(error) => error,
+        },
+        Refused::AnotherKind { recorded } => {
+            let asked = prepared.ask.fingerprint.model.to_string();
+            Error::Drift { run, step, drift: Box::new(crate::invoke::another_kind(&recorded, &asked)) }
+        }
+        other => crate::control::refused(&run, &step, other),
+    }
+}

@@ -1,0 +1,121 @@
+//! Forks: the parent records one first, then the fork is started, and started again if it is missing.
+
+use std::collections::BTreeSet;
+
+use artana_core::{
+    Actor, Digest, Genesis, ParentLink, RunId, RunRef, RunState, StepKey,
+    ask::Field,
+    decide::{ForkPoint, decide_fork, fork_id},
+    event::{ForkCause, RunForked},
+    limits::{MAX_FORK_DEPTH, MAX_FORKS},
+};
+
+use crate::{
+    Error, Kernel, Run,
+    journal::{Capacity, Facts, Plan},
+    load,
+};
+
+/// Why a run is forked.
+pub(crate) enum Why {
+    /// A step was asked otherwise than recorded.
+    Drift { asked: Digest, fields: BTreeSet<Field> },
+    /// Somebody wants to go another way, in a run of this id.
+    Wanted { by: Actor, id: RunId },
+}
+
+/// Forks a run before the first event of a step, for a person.
+pub(crate) async fn fork_at(run: &Run, step: &StepKey, by: Actor, id: RunId) -> Result<Run, Error> {
+    let at = run.latest(|state| decide_fork(state, step)).await?;
+    let at = at.map_err(|refused| crate::control::refused(run.name(), step, refused))?;
+    fork_of(run, step, at, Why::Wanted { by, id }).await
+}
+
+/// Returns the fork of a run at a point, and makes it where it is missing.
+pub(crate) async fn fork_of(run: &Run, step: &StepKey, at: ForkPoint, why: Why) -> Result<Run, Error> {
+    let kernel = Kernel(std::sync::Arc::clone(&run.journal.shared));
+    let (id, because) = match why {
+        Why::Drift { asked, fields } => (fork_id(&at.parent, step, &asked), ForkCause::Drift { asked, fields }),
+        Why::Wanted { by, id } => (id, ForkCause::Wanted { by }),
+    };
+    let fork = RunRef::new(at.parent.tenant.clone(), id);
+    announce(&kernel, step, &at, &fork, because).await?;
+    let journal = match kernel.journal(&fork).await {
+        Err(Error::RunNotFound { .. }) => start(&kernel, &at, &fork).await?,
+        other => other?,
+    };
+    let parent = journal.with_state(|state| state.genesis().parent.clone());
+    let shares = |link: ParentLink| link.run == at.parent.run && link.seq == at.cut;
+    if !parent.is_some_and(shares) {
+        return Err(Error::RunExists { run: fork });
+    }
+    Ok(Run::new(journal, run.tenant.clone()))
+}
+
+/// Records the fork in its parent, which holds the cap on forks.
+async fn announce(
+    kernel: &Kernel,
+    step: &StepKey,
+    at: &ForkPoint,
+    fork: &RunRef,
+    because: ForkCause,
+) -> Result<(), Error> {
+    let parent = kernel.journal(&at.parent).await?;
+    let known = |state: &RunState| state.forks().contains_key(&fork.run);
+    if parent.with_state(known) {
+        return Ok(());
+    }
+    let (key, cut, id) = (step.clone(), at.cut, fork.run.clone());
+    let decide = move |state: &RunState, facts: &Facts<'_>| {
+        crate::control::drivable(state)?;
+        if state.forks().contains_key(&id) {
+            return Ok(Plan::default());
+        }
+        if state.forks().len() >= MAX_FORKS || state.depth() >= MAX_FORK_DEPTH {
+            return Err(Error::TooManyForks { run: state.run().clone() });
+        }
+        let forked = RunForked { because: because.clone(), cut, fork: id.clone() };
+        Plan::default().event(facts.id(), Some(&key), forked)
+    };
+    parent.append_detached(Capacity::Request, Some(step.clone()), decide).await.map(drop)
+}
+
+/// Writes a fork's first event; of many racing callers one does.
+async fn start(
+    kernel: &Kernel,
+    at: &ForkPoint,
+    fork: &RunRef,
+) -> Result<std::sync::Arc<crate::journal::Journal>, Error> {
+    let parent = load::load_to(&*kernel.0.store, &at.parent, at.cut).await?;
+    let genesis = Genesis {
+        run: fork.clone(),
+        root: parent.genesis().root.clone(),
+        parent: Some(parent.link()),
+        key_id: parent.genesis().key_id,
+    };
+    let before = kernel.journal(&at.parent).await?;
+    let started = before.with_state(|state| state.started().clone());
+    kernel.start_fork(&parent, genesis, started).await?;
+    kernel.journal(fork).await
+}
+
+/// Says where an effect of this key was begun by an ancestor, before or after the cut, if it was.
+pub(crate) async fn effect_of_ancestor(run: &Run, step: &StepKey) -> Result<Option<RunId>, Error> {
+    let kernel = Kernel(std::sync::Arc::clone(&run.journal.shared));
+    let mut link = run.journal.genesis.parent.clone();
+    while let Some(ParentLink { run: id, .. }) = link {
+        let ancestor = RunRef::new(run.name().tenant.clone(), id.clone());
+        let journal = kernel.journal(&ancestor).await?;
+        journal.refresh().await?;
+        let begun = journal.with_state(|state| {
+            let own = state.holder(step).is_none();
+            own && state.tool_step(step).is_some_and(|step| step.effect != artana_core::event::Effect::Read)
+        });
+        if begun {
+            return Ok(Some(id));
+        }
+        link = journal.genesis.parent.clone();
+    }
+    Ok(None)
+}
+

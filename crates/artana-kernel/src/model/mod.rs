@@ -1,0 +1,27 @@
+//! Model steps: asked, prepared, decided, performed, answered. All judgement is in `artana-core`.
+
+mod answer;
+mod ask;
+mod call;
+mod client;
+mod drift;
+mod fork;
+mod output;
+mod perform;
+mod prepare;
+mod recorded;
+mod reply;
+mod stream;
+mod tools;
+mod words;
+
+pub use ask::Ask;
+pub use call::ModelCall;
+pub use client::SingleStepModelClient;
+pub use output::{Dynamic, ModelOutput, Text, Turns, Typed};
+pub use recorded::RecordedCall;
+pub use reply::{ModelReply, Turn};
+pub use stream::{ModelStream, Streamed};
+
+pub(crate) use fork::{effect_of_ancestor, fork_at};
+pub(crate) use words::message_json;
