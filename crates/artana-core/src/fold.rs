@@ -102,6 +102,7 @@ struct Summary {
     steps: u64,
     pending: BTreeSet<StepKey>,
     unknown: u64,
+    drifts: u64,
     last_step: Option<StepKey>,
     failed_step: Option<StepKey>,
 }
@@ -135,6 +136,7 @@ impl RunState {
             steps: 0,
             pending: BTreeSet::new(),
             unknown: 0,
+            drifts: 0,
             last_step: None,
             failed_step: None,
         };
@@ -196,6 +198,7 @@ impl RunState {
             steps: now.steps,
             pending: now.pending.len() as u64,
             unknown: now.unknown,
+            drifts: now.drifts,
             last_step: now.last_step.clone(),
             failed_step: now.failed_step.clone(),
             labels: self.started.labels.clone(),

@@ -4,6 +4,7 @@
 mod append;
 mod environment;
 mod hooks;
+mod listing;
 mod model;
 mod store;
 mod tool;
@@ -13,11 +14,9 @@ pub use append::{
 };
 pub use environment::{Clock, Entropy, OsEntropy, SystemClock};
 pub use hooks::{Guard, GuardFacts, Observer, Stage, Transform, Verdict};
+pub use listing::{Drifted, Listed, Page, RunQuery, TimeRange};
 pub use model::{Message, ModelAnswer, ModelError, ModelFailure, ModelPort, ModelRequest, Part, Role, Usage};
-pub use store::{
-    BeatError, DueQuery, EventStore, Finding, Heartbeat, Leased, Listed, Page, RunQuery, Severity, StoreError,
-    StoreInfo,
-};
+pub use store::{BeatError, DueQuery, EventStore, Finding, Heartbeat, Leased, Severity, StoreError, StoreInfo};
 pub use tool::{
     ArgsError, Cancel, Cancellation, Probed, RetryPolicy, Risk, ToolContext, ToolError, ToolErrorKind, ToolOutput,
     ToolPort, ToolSpec,
