@@ -94,11 +94,7 @@ impl Command {
 #[derive(Debug, Subcommand)]
 pub(crate) enum RunCommand {
     /// Lists the tenant's runs.
-    List {
-        /// Only runs in this status; may be given several times.
-        #[arg(long)]
-        status: Vec<String>,
-    },
+    List(ListArgs),
     /// Shows where a run stands. Exits 3 when a step is in doubt, 1 when the run failed.
     Status {
         /// The run's id.
@@ -148,6 +144,28 @@ pub(crate) enum RunCommand {
     Cancel(CancelArgs),
     /// Writes a run as JSON Lines, for auditors.
     Export(ExportArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// Only runs in this status; may be given several times.
+    #[arg(long)]
+    pub(crate) status: Vec<String>,
+    /// Only runs with this label.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) label: Option<String>,
+    /// yes: only runs that went on although an ask differed from what was recorded; no: only the others.
+    #[arg(long, value_name = "yes|no")]
+    pub(crate) drift: Option<String>,
+    /// Only forks of this run.
+    #[arg(long, value_name = "RUN")]
+    pub(crate) parent: Option<String>,
+    /// Only runs that started at this time or later: RFC 3339, or a date, which begins at midnight UTC.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Only runs that started before this time.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -28,6 +28,7 @@ mod demo;
 mod doubt;
 mod entry;
 mod failure;
+mod filter;
 mod open;
 mod out;
 mod row;

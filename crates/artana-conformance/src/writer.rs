@@ -90,6 +90,7 @@ impl Writer {
             steps: 0,
             pending: 0,
             unknown: 0,
+            drifts: 0,
             last_step: None,
             failed_step: None,
             labels: BTreeMap::new(),

@@ -411,6 +411,7 @@ fn differing_field(a: &RunView, b: &RunView) -> &'static str {
         (a.steps != b.steps, "steps"),
         (a.pending != b.pending, "pending"),
         (a.unknown != b.unknown, "unknown"),
+        (a.drifts != b.drifts, "drifts"),
         (a.last_step != b.last_step, "last_step"),
         (a.failed_step != b.failed_step, "failed_step"),
         (a.labels != b.labels, "labels"),

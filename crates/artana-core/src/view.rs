@@ -100,6 +100,9 @@ pub struct RunView {
     pub pending: u64,
     /// How many of them are in doubt.
     pub unknown: u64,
+    /// How often an ask differed from what was recorded and the run went on: answered all the same, or
+    /// in a fork.
+    pub drifts: u64,
     /// The step of the last event that had one.
     pub last_step: Option<StepKey>,
     /// The step whose failure no later success has cleared.

@@ -4,6 +4,7 @@
 mod append;
 mod environment;
 mod hooks;
+mod listing;
 mod message;
 mod model;
 mod store;
@@ -14,15 +15,13 @@ pub use append::{
 };
 pub use environment::{Clock, Entropy, OsEntropy, SystemClock};
 pub use hooks::{Guard, GuardFacts, Observer, Stage, Transform, Verdict};
+pub use listing::{Drifted, Listed, Page, RunQuery, TimeRange};
 pub use message::{Media, Message, Part, Role, Source, ToolUse};
 pub use model::{
     Delta, Deltas, ModelAnswer, ModelContext, ModelError, ModelOptions, ModelPort, ModelRequest, Sampling,
     ToolDefinition,
 };
-pub use store::{
-    BeatError, DueQuery, EventStore, Finding, Heartbeat, Leased, Listed, Page, RunQuery, Severity, StoreError,
-    StoreInfo,
-};
+pub use store::{BeatError, DueQuery, EventStore, Finding, Heartbeat, Leased, Severity, StoreError, StoreInfo};
 pub use tool::{
     ArgsError, Cancel, Cancellation, Probed, RetryPolicy, Risk, ToolContext, ToolError, ToolErrorKind, ToolOutput,
     ToolPort, ToolSpec,

@@ -4,12 +4,11 @@
 use std::{fmt::Debug, time::Duration};
 
 use artana_core::{
-    Digest, Head, IncarnationId, LabelKey, Record, RunId, RunKey, RunRef, RunView, Seq, Status, TenantId, TenantKey,
-    Timestamp, verify::Stored,
+    Digest, Head, IncarnationId, Record, RunKey, RunRef, Seq, TenantId, TenantKey, Timestamp, verify::Stored,
 };
 use async_trait::async_trait;
 
-use crate::{Append, AppendError, Appended, Epoch};
+use crate::{Append, AppendError, Appended, Epoch, Listed, Page, RunQuery};
 
 /// Where runs live.
 ///
@@ -155,56 +154,6 @@ pub struct Heartbeat {
     pub ttl: Duration,
     /// Whether it is the first one of this incarnation.
     pub first: bool,
-}
-
-/// Which runs to list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RunQuery {
-    /// Whose runs.
-    pub tenant: TenantId,
-    /// Only runs in one of these statuses; all, if empty.
-    pub statuses: Vec<Status>,
-    /// Only runs with this label.
-    pub label: Option<(LabelKey, String)>,
-    /// Only forks of this run.
-    pub parent: Option<RunId>,
-    /// Only runs after this one, in the order of their ids' bytes.
-    pub after: Option<RunId>,
-    /// At most so many, and at most [`artana_core::limits::MAX_PAGE_RUNS`].
-    pub limit: u32,
-}
-
-impl RunQuery {
-    /// Asks for all runs of a tenant, a page at a time.
-    #[must_use]
-    pub fn all(tenant: TenantId) -> Self {
-        Self { tenant, statuses: Vec::new(), label: None, parent: None, after: None, limit: u32::MAX }
-    }
-}
-
-/// A run's row, or what can be said of a row that cannot be read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "a row can be read or not")]
-#[expect(clippy::large_enum_variant, reason = "nearly every row can be read")]
-pub enum Listed {
-    /// The row.
-    View(RunView),
-    /// The row is damaged. One broken run never hides the healthy ones.
-    Broken {
-        /// The run's id as far as it can be read.
-        run: String,
-        /// What is wrong with the row.
-        why: String,
-    },
-}
-
-/// A page of a listing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page {
-    /// The rows.
-    pub items: Vec<Listed>,
-    /// Where the next page begins; `None` after the last one.
-    pub next: Option<RunId>,
 }
 
 /// Which due runs to take.

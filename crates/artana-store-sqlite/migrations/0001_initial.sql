@@ -29,6 +29,7 @@ CREATE TABLE runs (
     steps       INTEGER NOT NULL,
     pending     INTEGER NOT NULL,
     unknown     INTEGER NOT NULL,
+    drifts      INTEGER NOT NULL,
     last_step   TEXT,
     failed_step TEXT,
     labels      TEXT NOT NULL,

@@ -19,18 +19,18 @@ use crate::{
 };
 
 const INSERT: &str = "INSERT INTO runs (tenant, run, root, parent_run, parent_seq, parent_hash, started_at, status, \
-    head_seq, head_hash, updated_at, steps, pending, unknown, last_step, failed_step, labels, queue, priority, due_at, \
-    lease_owner, lease_epoch) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, \
-    ?19, ?20, ?21, ?22)";
+    head_seq, head_hash, updated_at, steps, pending, unknown, drifts, last_step, failed_step, labels, queue, priority, \
+    due_at, lease_owner, lease_epoch) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, \
+    ?17, ?18, ?19, ?20, ?21, ?22, ?23)";
 const UPDATE: &str = "UPDATE runs SET status = ?3, head_seq = ?4, head_hash = ?5, updated_at = ?6, steps = ?7, \
-    pending = ?8, unknown = ?9, last_step = ?10, failed_step = ?11, labels = ?12, queue = ?13, priority = ?14, \
-    due_at = ?15, lease_owner = ?16, lease_epoch = ?17 WHERE tenant = ?1 AND run = ?2";
+    pending = ?8, unknown = ?9, drifts = ?10, last_step = ?11, failed_step = ?12, labels = ?13, queue = ?14, \
+    priority = ?15, due_at = ?16, lease_owner = ?17, lease_epoch = ?18 WHERE tenant = ?1 AND run = ?2";
 const HEAD: &str = "SELECT head_seq, head_hash FROM runs WHERE tenant = ?1 AND run = ?2";
 const VIEW: &str = "SELECT head_seq, head_hash, run, root, parent_run, parent_seq, parent_hash, status, started_at, \
-    updated_at, steps, pending, unknown, last_step, failed_step, labels, queue, priority, due_at FROM runs \
+    updated_at, steps, pending, unknown, drifts, last_step, failed_step, labels, queue, priority, due_at FROM runs \
     WHERE tenant = ?1 AND run = ?2";
 const LIST: &str = "SELECT head_seq, head_hash, run, root, parent_run, parent_seq, parent_hash, status, started_at, \
-    updated_at, steps, pending, unknown, last_step, failed_step, labels, queue, priority, due_at FROM runs \
+    updated_at, steps, pending, unknown, drifts, last_step, failed_step, labels, queue, priority, due_at FROM runs \
     WHERE tenant = ?1 AND run > ?2 ORDER BY run";
 
 /// Writes the row of a new run.
@@ -53,6 +53,7 @@ pub(crate) fn insert(sql: &mut Statements<'_>, view: &RunView, lease: Lease) -> 
             view.steps.cast_signed(),
             view.pending.cast_signed(),
             view.unknown.cast_signed(),
+            view.drifts.cast_signed(),
             view.last_step.as_ref().map(StepKey::as_str),
             view.failed_step.as_ref().map(StepKey::as_str),
             labels_text(&view.labels)?,
@@ -81,6 +82,7 @@ pub(crate) fn update(sql: &mut Statements<'_>, view: &RunView, lease: Lease) -> 
             view.steps.cast_signed(),
             view.pending.cast_signed(),
             view.unknown.cast_signed(),
+            view.drifts.cast_signed(),
             view.last_step.as_ref().map(StepKey::as_str),
             view.failed_step.as_ref().map(StepKey::as_str),
             labels_text(&view.labels)?,
@@ -105,7 +107,8 @@ pub(crate) fn view(sql: &mut Statements<'_>, run: &RunRef) -> Result<Option<List
 }
 
 /// Lists a tenant's runs. Broken rows come whatever the filters, and count only if a page can go on
-/// after them.
+/// after them. A row is read before it is filtered, because a condition in the statement would look at
+/// one column of a row that is broken in another, and hide it.
 pub(crate) fn list(sql: &mut Statements<'_>, query: &RunQuery) -> Result<Page, Failure> {
     let limit = query.limit.min(MAX_PAGE_RUNS) as usize;
     let after = query.after.as_ref().map_or("", RunId::as_str);
@@ -114,7 +117,7 @@ pub(crate) fn list(sql: &mut Statements<'_>, query: &RunQuery) -> Result<Page, F
     let (mut counted, mut last) = (0, None);
     while let Some(row) = rows.next()? {
         let item = listed(row, &query.tenant);
-        if !wanted(&item, query) {
+        if matches!(&item, Listed::View(view) if !query.admits(view)) {
             continue;
         }
         if counted == limit {
@@ -135,14 +138,6 @@ fn name_of(item: &Listed) -> Option<RunId> {
         Listed::View(view) => Some(view.run.run.clone()),
         Listed::Broken { run, .. } => RunId::parse(run).ok(),
     }
-}
-
-fn wanted(item: &Listed, query: &RunQuery) -> bool {
-    let Listed::View(view) = item else { return true };
-    let status = query.statuses.is_empty() || query.statuses.contains(&view.status);
-    let label = query.label.as_ref().is_none_or(|(key, value)| view.labels.get(key) == Some(value));
-    let parent = query.parent.as_ref().is_none_or(|parent| view.parent.as_ref().is_some_and(|p| p.run == *parent));
-    status && label && parent
 }
 
 fn listed(row: &Row<'_>, tenant: &TenantId) -> Listed {
@@ -172,9 +167,10 @@ fn read_view(row: &Row<'_>, tenant: &TenantId) -> Result<RunView, Failure> {
         steps: count(Column(10, "runs.steps"), row)?,
         pending: count(Column(11, "runs.pending"), row)?,
         unknown: count(Column(12, "runs.unknown"), row)?,
-        last_step: step(Column(13, "runs.last_step"), row)?,
-        failed_step: step(Column(14, "runs.failed_step"), row)?,
-        labels: read_labels(Column(15, "runs.labels").bytes(row)?)?,
+        drifts: count(Column(13, "runs.drifts"), row)?,
+        last_step: step(Column(14, "runs.last_step"), row)?,
+        failed_step: step(Column(15, "runs.failed_step"), row)?,
+        labels: read_labels(Column(16, "runs.labels").bytes(row)?)?,
         queued: queued(row)?,
     })
 }
@@ -207,9 +203,9 @@ fn parent(row: &Row<'_>) -> Result<Option<ParentLink>, Failure> {
 }
 
 fn queued(row: &Row<'_>) -> Result<Option<Queued>, Failure> {
-    let queue = Column(16, "runs.queue").maybe_text(row)?;
-    let priority = Column(17, "runs.priority").maybe_int(row)?;
-    let due_at = Column(18, "runs.due_at").maybe_int(row)?;
+    let queue = Column(17, "runs.queue").maybe_text(row)?;
+    let priority = Column(18, "runs.priority").maybe_int(row)?;
+    let due_at = Column(19, "runs.due_at").maybe_int(row)?;
     match (queue, priority, due_at) {
         (None, None, None) => Ok(None),
         (Some(queue), Some(priority), Some(due_at)) => {

@@ -1,20 +1,22 @@
 //! `run list`: the tenant's runs. A broken row is shown among the others and hides none of them.
 
-use artana_core::{RunView, Status};
-use artana_ports::{Listed, RunQuery};
+use artana_core::RunView;
+use artana_ports::Listed;
 use serde_json::Value;
 
-use super::Context;
+use super::{Context, status::labels};
 use crate::{
+    args::ListArgs,
     failure::{Exit, Failure},
+    filter,
+    out::Out,
     row::Row,
     text::time,
 };
 
-pub(super) async fn perform(cx: &mut Context, statuses: &[String]) -> Result<Exit, Failure> {
+pub(super) async fn perform(cx: &mut Context, args: &ListArgs) -> Result<Exit, Failure> {
     let tenant = cx.tenant.id().map_err(artana_kernel::Error::from)?.clone();
-    let statuses = statuses.iter().map(|text| status(text)).collect::<Result<_, _>>()?;
-    let mut query = RunQuery { statuses, ..RunQuery::all(tenant) };
+    let mut query = filter::query(tenant, args)?;
     let mut rows = Vec::new();
     let mut exit = Exit::Fine;
     loop {
@@ -23,7 +25,7 @@ pub(super) async fn perform(cx: &mut Context, statuses: &[String]) -> Result<Exi
             if matches!(listed, Listed::Broken { .. }) {
                 exit = Exit::Invalid;
             }
-            rows.push(row(listed));
+            rows.push(row(listed, &cx.out));
         }
         match page.next {
             Some(next) => query.after = Some(next),
@@ -34,35 +36,34 @@ pub(super) async fn perform(cx: &mut Context, statuses: &[String]) -> Result<Exi
     Ok(exit)
 }
 
-fn status(text: &str) -> Result<Status, Failure> {
-    Status::parse(text).ok_or_else(|| {
-        let known: Vec<_> = Status::ALL.iter().map(|status| status.as_str()).collect();
-        Failure::usage(format!("there is no such status; there are {}", known.join(", ")))
-    })
-}
-
-fn row(listed: &Listed) -> Row {
-    match listed {
-        Listed::View(view) => healthy(view),
+/// Labels are for programs: a column of them would crowd out the others.
+fn row(listed: &Listed, out: &Out) -> Row {
+    let (row, labels) = match listed {
+        Listed::View(view) => (healthy(view, out), labels(view)),
         Listed::Broken { run, why } => {
             let row = Row::default().with("run", run.as_str()).with("status", "broken");
-            let row = ["steps", "unknown", "events", "started", "updated"]
+            let row = ["steps", "unknown", "drifts", "events", "started", "updated", "last_step", "parent"]
                 .into_iter()
                 .fold(row, |row, name| row.with(name, Value::Null));
-            row.with("last_step", Value::Null).with("problem", why.as_str())
+            (row.with("problem", why.as_str()), Value::Null)
         }
-    }
+    };
+    if out.is_json() { row.with("labels", labels) } else { row }
 }
 
-fn healthy(view: &RunView) -> Row {
+fn healthy(view: &RunView, out: &Out) -> Row {
+    // Where nothing is out of the ordinary, a person's table is without the column.
+    let unusual = |count: u64| (count > 0 || !out.is_person()).then_some(count);
     Row::default()
         .with("run", view.run.run.as_str())
         .with("status", view.status.as_str())
         .with("steps", view.steps)
-        .with("unknown", view.unknown)
+        .with("unknown", unusual(view.unknown))
+        .with("drifts", unusual(view.drifts))
         .with("events", view.head.seq.get())
         .with("started", time(view.started_at))
         .with("updated", time(view.updated_at))
         .with("last_step", view.last_step.as_ref().map(|step| step.as_str()))
+        .with("parent", view.parent.as_ref().map(|parent| parent.run.as_str()))
         .with("problem", Value::Null)
 }

@@ -44,7 +44,7 @@ pub(crate) async fn perform(cx: &mut Context, command: Command) -> Result<Exit, 
 
 async fn run(cx: &mut Context, command: RunCommand) -> Result<Exit, Failure> {
     match command {
-        RunCommand::List { status } => list::perform(cx, &status).await,
+        RunCommand::List(args) => list::perform(cx, &args).await,
         RunCommand::Status { run } => status::perform(cx, &run).await,
         RunCommand::Events { run } => events::perform(cx, &run).await,
         RunCommand::Tail { run, lines, follow } => tail::perform(cx, &run, lines, tail::Follow::when(follow)).await,

@@ -33,7 +33,6 @@ pub(super) async fn perform(cx: &mut Context, id: &str) -> Result<Exit, Failure>
 }
 
 fn row(view: &RunView) -> Row {
-    let labels = view.labels.iter().map(|(key, value)| (key.as_str().to_owned(), value.as_str().into())).collect();
     Row::default()
         .with("run", view.run.run.as_str())
         .with("tenant", view.run.tenant.as_str())
@@ -41,6 +40,7 @@ fn row(view: &RunView) -> Row {
         .with("steps", view.steps)
         .with("pending", view.pending)
         .with("unknown", view.unknown)
+        .with("drifts", view.drifts)
         .with("last_step", view.last_step.as_ref().map(|step| step.as_str()))
         .with("failed_step", view.failed_step.as_ref().map(|step| step.as_str()))
         .with("started", time(view.started_at))
@@ -48,5 +48,11 @@ fn row(view: &RunView) -> Row {
         .with("events", view.head.seq.get())
         .with("head", view.head.hash.to_string())
         .with("parent", view.parent.as_ref().map(|parent| parent.run.as_str()))
-        .with("labels", if view.labels.is_empty() { Value::Null } else { Value::Object(labels) })
+        .with("labels", labels(view))
+}
+
+/// Returns a run's labels as an object; nothing, if it has none.
+pub(super) fn labels(view: &RunView) -> Value {
+    let labels = view.labels.iter().map(|(key, value)| (key.as_str().to_owned(), value.as_str().into())).collect();
+    if view.labels.is_empty() { Value::Null } else { Value::Object(labels) }
 }

@@ -5,6 +5,7 @@
 mod codes;
 mod demo;
 mod follow;
+mod listing;
 mod own_binary;
 mod pipes;
 mod support;

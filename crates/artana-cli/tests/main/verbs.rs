@@ -43,7 +43,12 @@ fn verbs_that_write() {
 #[test]
 fn help_says_what_can_be_typed() {
     let world = World::empty();
-    for (name, line) in [("help", "--help"), ("help_run", "run --help"), ("help_resolve", "run resolve --help")] {
+    for (name, line) in [
+        ("help", "--help"),
+        ("help_run", "run --help"),
+        ("help_list", "run list --help"),
+        ("help_resolve", "run resolve --help"),
+    ] {
         assert_snapshot!(name, world.told(line));
     }
 }

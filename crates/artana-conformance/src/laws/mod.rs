@@ -6,6 +6,7 @@ mod claims;
 mod concurrency;
 mod content;
 mod due;
+mod filters;
 mod follow;
 mod handles;
 mod heartbeat;
@@ -38,6 +39,7 @@ pub fn all() -> &'static [Law] {
             lease::LAWS,
             due::LAWS,
             listing::LAWS,
+            filters::LAWS,
             follow::LAWS,
             handles::LAWS,
             store::LAWS,

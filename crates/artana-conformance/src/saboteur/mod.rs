@@ -6,6 +6,7 @@ mod claims;
 mod concurrency;
 mod content;
 mod due;
+mod filters;
 mod follow;
 mod handles;
 mod heartbeat;
@@ -74,6 +75,7 @@ pub fn all() -> &'static [Sabotage] {
             lease::SABOTAGES,
             due::SABOTAGES,
             listing::SABOTAGES,
+            filters::SABOTAGES,
             follow::SABOTAGES,
             handles::SABOTAGES,
             store::SABOTAGES,

@@ -193,6 +193,7 @@ impl RunState {
             unknown: now.unknown,
             last_step: now.last_step.clone(),
             failed_step: now.failed_step.clone(),
+            drifts: now.drifts,
             labels: self.started.labels.clone(),
             queued: None,
         }

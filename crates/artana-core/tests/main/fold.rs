@@ -62,6 +62,7 @@ fn recounted(history: &History, state: &RunState) -> RunView {
         steps: steps.len() as u64,
         pending: steps.iter().filter(|step| step.cycle.is_pending()).count() as u64,
         unknown: steps.iter().filter(|step| step.cycle.is_unknown()).count() as u64,
+        drifts: 0,
         last_step: history.events.iter().filter_map(|event| event.step()).next_back().cloned(),
         failed_step: failed.cloned(),
         labels: Default::default(),

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use artana_core::{
-    ChainHash, EventId, RawText, Record, RunKey, Seq, Timestamp,
+    ChainHash, EventId, LabelKey, ParentLink, Queued, RawText, Record, RunKey, RunView, Seq, Status, Timestamp,
     event::Effect,
     verify::{BreakKind, BreakKind::*, Chain, ChainBreak, Ledger, Stored, check_content, genesis_of, verify},
 };
@@ -13,6 +13,7 @@ use crate::support::{
     bodies::*,
     named,
     random::{Dice, history},
+    step,
 };
 
 /// Verifies records as the ledger of the run of `history`, with its head.
@@ -270,10 +271,33 @@ fn a_stored_view_is_compared_field_by_field() {
     for event in &history.events {
         ledger.push(event.record()).expect("whole");
     }
-    let mut stored = state.view();
-    stored.steps += 1;
-    let found = ledger.check_view(&stored).expect_err("another number of steps");
-    assert_eq!((found.kind, found.expected.as_str()), (ViewMismatch, "steps as folded"));
+    assert_eq!(ledger.check_view(&state.view()), Ok(Some(())));
+    let link = ParentLink { hash: history.head().hash, run: history.run.run.clone(), seq: Seq::new(1) };
+    let place = Queued { queue: "q".into(), priority: 0, due_at: Timestamp::from_micros(0) };
+    type Change<'a> = (&'a str, &'a dyn Fn(&mut RunView));
+    let changed: [Change<'_>; 15] = [
+        ("run", &|view| view.run = named("t", "x")),
+        ("root", &|view| view.root = named("t", "x").run),
+        ("parent", &|view| view.parent = Some(link.clone())),
+        ("status", &|view| view.status = Status::Queued),
+        ("head", &|view| view.head.seq = view.head.seq.next()),
+        ("started_at", &|view| view.started_at = Timestamp::from_micros(0)),
+        ("updated_at", &|view| view.updated_at = Timestamp::from_micros(0)),
+        ("steps", &|view| view.steps += 1),
+        ("pending", &|view| view.pending += 1),
+        ("unknown", &|view| view.unknown += 1),
+        ("drifts", &|view| view.drifts += 1),
+        ("last_step", &|view| view.last_step = Some(step("x"))),
+        ("failed_step", &|view| view.failed_step = Some(step("x"))),
+        ("labels", &|view| drop(view.labels.insert(LabelKey::parse("x").expect("fit"), String::new()))),
+        ("queued", &|view| view.queued = Some(place.clone())),
+    ];
+    for (field, change) in changed {
+        let mut stored = state.view();
+        change(&mut stored);
+        let found = ledger.check_view(&stored).expect_err(field);
+        assert_eq!((found.kind, found.expected), (ViewMismatch, format!("{field} as folded")));
+    }
 }
 
 #[test]

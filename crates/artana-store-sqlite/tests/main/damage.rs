@@ -1,7 +1,7 @@
 //! Damaged columns: each is passed on as it is, or named; none is a panic, and none hides the others.
 
-use artana_core::{Seq, verify::Stored};
-use artana_ports::{AppendError, EventStore, Listed, RunQuery, StoreError};
+use artana_core::{LabelKey, Seq, Status, Timestamp, verify::Stored};
+use artana_ports::{AppendError, Drifted, EventStore, Listed, RunQuery, StoreError};
 use artana_store_sqlite::SqliteStore;
 
 use crate::support::{batch, digest, filled, head, place, run, tamper};
@@ -64,6 +64,7 @@ async fn a_damaged_run_is_listed_as_broken_beside_the_others() {
         "steps = -1",
         "pending = -1",
         "unknown = -9223372036854775808",
+        "drifts = -1",
         "last_step = CAST(x'ff' AS TEXT)",
         "failed_step = ''",
         "parent_run = 'a'",
@@ -92,6 +93,24 @@ async fn a_damaged_run_is_listed_as_broken_beside_the_others() {
             "{to}: {seen:?}"
         );
         assert!(matches!(store.view(&run("b")).await, Ok(Some(Listed::Broken { .. }))), "{to}");
+    }
+}
+
+#[tokio::test]
+async fn no_filter_hides_a_damaged_run() {
+    let (_folder, store) = damaged("UPDATE runs SET status = 'runninh' WHERE run = 'b'").await;
+    let filters: [fn(&mut RunQuery); 5] = [
+        |query| query.statuses = vec![Status::Failed],
+        |query| query.label = Some((LabelKey::parse("team").expect("a name"), "red".to_owned())),
+        |query| query.parent = Some(run("x").run),
+        |query| query.drift = Some(Drifted::Yes),
+        |query| query.started.until = Some(Timestamp::from_micros(0)),
+    ];
+    for (at, filter) in filters.into_iter().enumerate() {
+        let mut query = RunQuery::all(run("a").tenant);
+        filter(&mut query);
+        let page = store.runs(&query).await.expect("a page");
+        assert!(matches!(&page.items[..], [Listed::Broken { run, .. }] if run == "b"), "filter {at}: {page:?}");
     }
 }
 

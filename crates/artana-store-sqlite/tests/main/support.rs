@@ -89,6 +89,7 @@ pub(crate) fn view(run: &RunRef, head: Head) -> RunView {
         steps: head.seq.get(),
         pending: 0,
         unknown: 0,
+        drifts: 0,
         last_step: Some(StepKey::parse("step/one").expect("a name")),
         failed_step: None,
         labels: BTreeMap::from([(LabelKey::parse("team").expect("a name"), "blue \u{1f}\"x".to_owned())]),

@@ -13,17 +13,9 @@ pub(super) fn page(data: &Data, query: &RunQuery) -> Page {
     let start = query.after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
     let tenant = data.tenants.get(&query.tenant);
     let after = tenant.into_iter().flat_map(|tenant| tenant.runs.range::<RunId, _>((start, Bound::Unbounded)));
-    let mut views = after.map(|(_, run)| &run.view).filter(|view| fits(view, query));
+    let mut views = after.map(|(_, run)| &run.view).filter(|view| query.admits(view));
 
     let items: Vec<&RunView> = views.by_ref().take(limit).collect();
     let next = views.next().and_then(|_| items.last()).map(|last| last.run.run.clone());
     Page { items: items.into_iter().cloned().map(Listed::View).collect(), next }
-}
-
-fn fits(view: &RunView, query: &RunQuery) -> bool {
-    let status = query.statuses.is_empty() || query.statuses.contains(&view.status);
-    let label = query.label.as_ref().is_none_or(|(key, value)| view.labels.get(key) == Some(value));
-    let parent =
-        query.parent.as_ref().is_none_or(|parent| view.parent.as_ref().is_some_and(|link| link.run == *parent));
-    status && label && parent
 }

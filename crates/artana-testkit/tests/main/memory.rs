@@ -29,6 +29,7 @@ pub(crate) fn first_batch() -> Append {
         steps: 0,
         pending: 0,
         unknown: 0,
+        drifts: 0,
         last_step: None,
         failed_step: None,
         labels: BTreeMap::new(),
