@@ -142,9 +142,7 @@ fn compare(field: Field, before: Option<&Value>, after: Option<&Value>) -> Vec<C
         after: after.filter(|value| !value.is_null()).cloned(),
     };
     match (before, after) {
-        (Some(Value::Array(before)), Some(Value::Array(after))) if field == Field::Messages => {
-            messages(before, after)
-        }
+        (Some(Value::Array(before)), Some(Value::Array(after))) if field == Field::Messages => messages(before, after),
         (Some(before), Some(after)) if !before.is_null() && !after.is_null() => {
             diff(before, after).into_iter().map(|found| change(field, "", found)).collect()
         }

@@ -86,7 +86,14 @@ pub(crate) struct Assembly<'a> {
 
 impl<'a> Assembly<'a> {
     pub(crate) fn new(state: &'a RunState) -> Self {
-        Self { state, projection: state.project(), bytes: 0, events: Vec::new(), content: Vec::new(), claims: Vec::new() }
+        Self {
+            state,
+            projection: state.project(),
+            bytes: 0,
+            events: Vec::new(),
+            content: Vec::new(),
+            claims: Vec::new(),
+        }
     }
 
     pub(crate) fn has_room_for(&self, plan: &Plan) -> bool {

@@ -337,9 +337,7 @@ impl Kernel {
             run_key: key,
         };
         let sent = match send(&self.0, append).await {
-            Err(AppendError::Conflict { .. })
-                if event_after(&self.0, &run, Seq::ZERO).await? == Some(event.id()) =>
-            {
+            Err(AppendError::Conflict { .. }) if event_after(&self.0, &run, Seq::ZERO).await? == Some(event.id()) => {
                 Ok(())
             }
             known => known,

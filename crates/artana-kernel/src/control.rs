@@ -4,8 +4,8 @@ use artana_core::{
     Actor, Content, ContentRef, ContentType, IdError, RequestId, RunRef, RunState, Status, StepKey,
     decide::{OwnerLife, Refused, decide_resolve, model_owner_lost, owner_lost},
     event::{
-        Body, CancelRequested, Closing, FailureCategory, Resolution, Resolver, RunFinished, RunOutcome, Success, ToolFailure,
-        ToolResolved,
+        Body, CancelRequested, Closing, FailureCategory, Resolution, Resolver, RunFinished, RunOutcome, Success,
+        ToolFailure, ToolResolved,
     },
     json,
 };

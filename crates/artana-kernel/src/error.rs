@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use artana_core::{
-    Actor, Exceeded, FoldError, IdError, IncarnationId, ModelId, RequestId, RunId, RunRef, Status, StepKey, Timestamp,
-    ToolName,
+    Actor, Exceeded, FoldError, IdError, IncarnationId, ModelId, Name, RequestId, RunId, RunRef, Seq, Status, StepKey,
+    Timestamp, ToolName,
     ask::Field,
     content::BadReference,
     decide::ToolChange,
@@ -14,7 +14,6 @@ use artana_core::{
     verify::ChainBreak,
 };
 use artana_ports::{AppendError, BeatError, Owner, StoreError};
-
 
 /// A model step without an answer that can be used, as it is recorded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -137,7 +136,9 @@ pub enum Error {
         problem: String,
     },
     /// No adapter is registered for the model.
-    #[error("no adapter is registered for the model {model}; add one to the kernel's builder with `model` or `provider`")]
+    #[error(
+        "no adapter is registered for the model {model}; add one to the kernel's builder with `model` or `provider`"
+    )]
     UnknownModel {
         /// The model.
         model: ModelId,
@@ -248,6 +249,36 @@ pub enum Error {
         step: StepKey,
         /// What does not fit, without any value.
         problem: String,
+    },
+    /// What the application wants to keep cannot be recorded. Nothing was written.
+    #[error("the value of {name} in run {run} is refused: {problem}")]
+    InvalidValue {
+        /// The run.
+        run: RunRef,
+        /// What it was to be kept as.
+        name: Name,
+        /// What is wrong, without any word of it.
+        problem: String,
+    },
+    /// What the application kept cannot be read as it wants it.
+    #[error("the value of {name} in run {run}, recorded at sequence {seq}, cannot be used: {problem}")]
+    KeptValue {
+        /// The run.
+        run: RunRef,
+        /// What it is kept as.
+        name: Name,
+        /// Where it is recorded.
+        seq: Seq,
+        /// What is wrong, without any word of it.
+        problem: String,
+    },
+    /// The run has no event of this sequence.
+    #[error("run {run} has no event of sequence {seq}; `artana run tail {}` shows its last ones", run.run)]
+    NoEvent {
+        /// The run.
+        run: RunRef,
+        /// The sequence.
+        seq: Seq,
     },
     /// The run starts nothing new.
     #[error("run {run} is {status} and starts nothing new")]
@@ -375,6 +406,9 @@ impl Error {
             Self::ToolFailed { .. } => "artana::tool_failed",
             Self::ResultRejected { .. } => "artana::result_rejected",
             Self::Output { .. } => "artana::output",
+            Self::InvalidValue { .. } => "artana::invalid_value",
+            Self::KeptValue { .. } => "artana::kept_value",
+            Self::NoEvent { .. } => "artana::no_event",
             Self::NotRunning { .. } => "artana::not_running",
             Self::Unfinished { .. } => "artana::unfinished",
             Self::Ended { .. } => "artana::ended",
@@ -470,7 +504,8 @@ fn way_out(drift: &Drift) -> &'static str {
 }
 
 fn belongs(run: &RunRef, step: &StepKey, holder: Option<&RunId>) -> String {
-    let who = holder.map_or("another run of its family".into(), |holder| format!("run {holder}, which it was forked from,"));
+    let who =
+        holder.map_or("another run of its family".into(), |holder| format!("run {holder}, which it was forked from,"));
     format!(
         "the effect of step {step} of run {run} is not repeated: {who} has begun it; ask there, use another step key, or declare that the fork wants an effect of its own"
     )

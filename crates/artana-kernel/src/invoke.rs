@@ -8,8 +8,8 @@ use std::{
 
 use artana_core::{
     Content, ContentType, IdError, IncarnationId, RequestId, RunState, Seq, StepKey, ToolName,
-    cycle::Settled,
     ask::Field,
+    cycle::Settled,
     decide::{OwnerLife, Refused, Settlement, ToolAsk, ToolChange, ToolDecision, decide_tool, owner_lost},
     drift::Drift,
     event::{Effect, Success, ToolFailure, ToolSignature},

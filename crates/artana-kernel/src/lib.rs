@@ -6,13 +6,17 @@ mod audit;
 mod builder;
 mod call;
 mod control;
+mod cost;
 mod error;
 mod events;
 mod export;
 mod flight;
+mod follow;
 mod invoke;
 mod journal;
+mod kept;
 mod lifeline;
+mod lineage;
 mod load;
 mod model;
 mod perform;
@@ -25,9 +29,11 @@ pub use audit::{Level, VerifyReport, Views};
 pub use builder::{BuildError, Kernel, KernelBuilder};
 pub use call::{ReconcileCall, ToolAnswer, ToolCall};
 pub use control::Resolve;
+pub use cost::{CostQuery, CostReport};
 pub use error::{Error, ModelFailed};
 pub use events::Events;
 pub use export::{Export, ExportOptions};
+pub use follow::Follow;
 pub use model::{
     Ask, Dynamic, ModelCall, ModelOutput, ModelReply, ModelStream, RecordedCall, SingleStepModelClient, Streamed, Text,
     Turn, Turns, Typed,

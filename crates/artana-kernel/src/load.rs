@@ -37,6 +37,30 @@ pub(crate) async fn load_to(store: &dyn EventStore, run: &RunRef, cut: Seq) -> R
     Ok(state)
 }
 
+/// Reads a run from its beginning and shows each event with what stood before it.
+pub(crate) async fn visit(
+    store: &dyn EventStore,
+    run: &RunRef,
+    mut look: impl FnMut(&RunState, &Event),
+) -> Result<RunState, Error> {
+    let head = store.head(run).await?;
+    let (mut chain, mut state) = begin(store, run, head, 1).await?;
+    loop {
+        let page = store.read(run, state.head().seq, MAX_PAGE_EVENTS).await?;
+        if page.is_empty() {
+            break;
+        }
+        for row in page {
+            chain.push(&row).map_err(|found| Error::damaged(run, found))?;
+            let event = decode(run, row)?;
+            look(&state, &event);
+            state.apply(&event).map_err(|e| undecodable(run, event.seq(), &e))?;
+        }
+    }
+    check_head(store, run, &mut chain, &mut state, head).await?;
+    Ok(state)
+}
+
 /// Reads the first `limit` events of a run and folds them; of a fork, after the events it shares.
 async fn begin(
     store: &dyn EventStore,
@@ -77,7 +101,8 @@ async fn shared(store: &dyn EventStore, fork: &Genesis, link: &ParentLink) -> Re
     let parent = RunRef::new(fork.run.tenant.clone(), link.run.clone());
     let state = match Box::pin(load_to(store, &parent, link.seq)).await {
         Err(Error::RunNotFound { .. }) => {
-            let gone = ChainBreak::new(BreakKind::GenesisMismatch, Seq::new(1), format!("the parent {parent}"), "no run");
+            let gone =
+                ChainBreak::new(BreakKind::GenesisMismatch, Seq::new(1), format!("the parent {parent}"), "no run");
             return Err(Error::damaged(&fork.run, gone));
         }
         other => other?,

@@ -77,6 +77,12 @@ impl Run {
         Ok(self.journal.with_state(look))
     }
 
+    /// Returns the run's labels.
+    #[must_use]
+    pub fn labels(&self) -> std::collections::BTreeMap<artana_core::LabelKey, String> {
+        self.journal.with_state(|state| state.labels().clone())
+    }
+
     /// Reads the run's events from the first one on.
     #[must_use]
     pub fn events(&self) -> Events {

@@ -133,7 +133,9 @@ pub fn decide_model<'a>(
             ReplayPolicy::Strict => return Err(Refused::Drift { fields }),
             ReplayPolicy::AllowPromptDrift if fields.iter().all(|field| field.is_prompt()) => {}
             ReplayPolicy::AllowPromptDrift => return Err(Refused::Drift { fields }),
-            ReplayPolicy::ForkOnDrift => return Ok(ModelDecision::Fork { at: fork_point(state, ask, step.first), fields }),
+            ReplayPolicy::ForkOnDrift => {
+                return Ok(ModelDecision::Fork { at: fork_point(state, ask, step.first), fields });
+            }
         }
     }
     match &step.cycle {

@@ -46,6 +46,18 @@ impl Kept {
         &self.checkpoints
     }
 
+    /// Returns whether an event would say again what is kept already.
+    #[must_use]
+    pub fn holds(&self, body: &Body) -> bool {
+        let (now, schema_version, value) = match body {
+            Body::ArtifactSet(set) => (self.artifacts.get(&set.name), set.schema_version, set.value),
+            Body::SummaryWritten(written) => (self.summaries.get(&written.kind), 0, written.value),
+            Body::Checkpoint(reached) => (self.checkpoints.get(&reached.name), 0, reached.value),
+            _ => return false,
+        };
+        now.is_some_and(|now| now.schema_version == schema_version && now.value.digest == value.digest)
+    }
+
     pub(super) fn apply(&mut self, event: &Event) {
         let (map, name, schema_version, value) = match event.body() {
             Body::ArtifactSet(set) => (&mut self.artifacts, &set.name, set.schema_version, set.value),

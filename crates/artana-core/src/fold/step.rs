@@ -208,11 +208,7 @@ fn kin(body: &Body) -> Kin {
 
 /// Returns the step after an event; `None` where the event belongs to no step. `own` is the step as the
 /// run itself has it, `shared` as a fork's parent had it: a model step goes on from there, an effect does not.
-pub(super) fn next_step(
-    own: Option<&Step>,
-    shared: Option<&Step>,
-    event: &Event,
-) -> Result<Option<Step>, FoldError> {
+pub(super) fn next_step(own: Option<&Step>, shared: Option<&Step>, event: &Event) -> Result<Option<Step>, FoldError> {
     let kind = event.body().kind();
     let kin = kin(event.body());
     if matches!(kin, Kin::Run) {
@@ -248,9 +244,7 @@ fn next_tool(last: Option<&ToolStep>, key: &StepKey, event: &Event) -> Result<To
 fn with_cycle(last: Option<&ToolStep>, asked: Option<&ToolRequested>, cycle: ToolCycle, seq: Seq) -> ToolStep {
     let first = last.map_or(seq, |last| last.first);
     match (asked, last) {
-        (Some(asked), _) => {
-            ToolStep { first, tool: asked.tool.clone(), effect: asked.effect, args: asked.args, cycle }
-        }
+        (Some(asked), _) => ToolStep { first, tool: asked.tool.clone(), effect: asked.effect, args: asked.args, cycle },
         (None, Some(last)) => ToolStep { cycle, ..last.clone() },
         (None, None) => unreachable!("the cycle refuses everything but a request in an absent step"),
     }
@@ -277,12 +271,7 @@ fn next_model(last: Option<&ModelStep>, key: &StepKey, event: &Event) -> Result<
     Ok(Step::Model(Box::new(ModelStep { cycle, round, ..step })))
 }
 
-fn requested(
-    last: Option<&ModelStep>,
-    key: &StepKey,
-    asked: &ModelRequested,
-    at: Seq,
-) -> Result<ModelStep, FoldError> {
+fn requested(last: Option<&ModelStep>, key: &StepKey, asked: &ModelRequested, at: Seq) -> Result<ModelStep, FoldError> {
     let fingerprint = Fingerprint::from(asked);
     let Some(last) = last else {
         let cycle = ModelCycle::Absent;

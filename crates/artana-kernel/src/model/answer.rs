@@ -132,8 +132,7 @@ async fn go(prepared: &Prepared, gone: Option<IncarnationId>, deltas: &Deltas) -
 /// Turns a recorded answer into what the first caller got.
 async fn told(prepared: &Prepared, settled: Settled<Answer>, drift: Option<Drift>) -> Result<Told, Error> {
     let journal = prepared.journal();
-    let erased =
-        || Error::ContentErased { run: prepared.run.name().clone(), step: prepared.step().clone() };
+    let erased = || Error::ContentErased { run: prepared.run.name().clone(), step: prepared.step().clone() };
     let parts = words::read_parts(journal, &settled.outcome.message.parts).await?.ok_or_else(erased)?;
     let response_id = match &settled.outcome.response_id {
         Some(id) => Some(journal.read_content(id, settled.at).await?.ok_or_else(erased)?),
@@ -221,17 +220,14 @@ async fn record_drift(
 }
 
 /// Executes the ask in a fork, or answers from the one that an equal ask made before.
-async fn in_fork(
-    prepared: &Prepared,
-    at: ForkPoint,
-    fields: BTreeSet<Field>,
-    deltas: &Deltas,
-) -> Result<Told, Error> {
+async fn in_fork(prepared: &Prepared, at: ForkPoint, fields: BTreeSet<Field>, deltas: &Deltas) -> Result<Told, Error> {
     let drift = drift::name(prepared, &fields).await?;
-    let run = fork::fork_of(&prepared.run, prepared.step(), at, fork::Why::Drift {
-        asked: prepared.ask.fingerprint.digest(),
-        fields,
-    })
+    let run = fork::fork_of(
+        &prepared.run,
+        prepared.step(),
+        at,
+        fork::Why::Drift { asked: prepared.ask.fingerprint.digest(), fields },
+    )
     .await?;
     let told = Box::pin(ask(prepared.moved_to(run), deltas)).await?;
     Ok(Told { drift: Some(drift), ..told })

@@ -89,10 +89,7 @@ fn after(prepared: &Prepared, field: Field) -> Value {
 
 /// Two conversations as JSON. What both begin and end with is named by digests, so that only words that
 /// may differ are read.
-async fn messages(
-    prepared: &Prepared,
-    recorded: &ModelRequested,
-) -> Result<(Option<Value>, Option<Value>), Error> {
+async fn messages(prepared: &Prepared, recorded: &ModelRequested) -> Result<(Option<Value>, Option<Value>), Error> {
     let journal = prepared.journal();
     let before = conversation_of(journal, recorded).await?;
     let asked = &prepared.messages;

@@ -118,4 +118,3 @@ pub(crate) async fn effect_of_ancestor(run: &Run, step: &StepKey) -> Result<Opti
     }
     Ok(None)
 }
-

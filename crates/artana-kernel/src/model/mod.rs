@@ -24,4 +24,3 @@ pub use reply::{ModelReply, Turn};
 pub use stream::{ModelStream, Streamed};
 
 pub(crate) use fork::{effect_of_ancestor, fork_at};
-pub(crate) use words::message_json;

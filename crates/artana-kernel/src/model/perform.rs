@@ -13,9 +13,7 @@ use artana_core::{
     Content, ContentType, Event, IncarnationId, RequestId, RunState,
     conversation::{self, PartType, Role},
     decide::{ModelDecision, OwnerLife, decide_model, model_owner_lost, record_terminal},
-    event::{
-        Abandoned, Answer, Body, ModelCategory, ModelFailure, ModelOutcome, ModelRequested, ModelTerminal, Usage,
-    },
+    event::{Abandoned, Answer, Body, ModelCategory, ModelFailure, ModelOutcome, ModelRequested, ModelTerminal, Usage},
     limits::MAX_MODEL_RETRIES,
 };
 use artana_ports::{Deltas, Message, ModelAnswer, ModelContext, ModelError, ModelPort, Part};
@@ -179,11 +177,7 @@ async fn claim(prepared: &Prepared, gone: Option<IncarnationId>) -> Result<Optio
 
 /// Decides on the latest state which cycle may begin now, if any, and whose request it closes. An owner other
 /// than the one known to be gone means that the ledger has to be asked again.
-fn next_cycle(
-    state: &RunState,
-    prepared: &Prepared,
-    gone: Option<IncarnationId>,
-) -> Option<(u32, Option<RequestId>)> {
+fn next_cycle(state: &RunState, prepared: &Prepared, gone: Option<IncarnationId>) -> Option<(u32, Option<RequestId>)> {
     if state.owner(prepared.step()).is_some_and(|owner| Some(owner) != gone) {
         return None;
     }
@@ -340,7 +334,8 @@ fn size(part: &Part) -> usize {
 
 fn recorded(prepared: &Prepared, encoder: &mut Encoder<'_>, answer: ModelAnswer, unfit: bool) -> Answer {
     let Usage { input, output, .. } = answer.usage;
-    let usage = Usage { cached: answer.usage.cached.min(input), reasoning: answer.usage.reasoning.min(output), ..answer.usage };
+    let usage =
+        Usage { cached: answer.usage.cached.min(input), reasoning: answer.usage.reasoning.min(output), ..answer.usage };
     let parts = if unfit { Vec::new() } else { answer.parts.iter().map(|part| encoder.part(part)).collect() };
     let items = answer.items.filter(|_| !unfit).map(|items| encoder.put(ContentType::Json, items));
     Answer {

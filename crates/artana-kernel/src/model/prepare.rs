@@ -117,14 +117,17 @@ impl Prepared {
     }
 
     /// Returns the request to record, and the words it refers to.
-    pub(crate) fn request(&self, cycle: Cycle, extends: impl Fn(&Digest) -> Option<Extends>) -> (ModelRequested, Vec<Content>) {
+    pub(crate) fn request(
+        &self,
+        cycle: Cycle,
+        extends: impl Fn(&Digest) -> Option<Extends>,
+    ) -> (ModelRequested, Vec<Content>) {
         let mut encoder = Encoder::keeping(self.journal());
         let (kept, extends) = self.longest(extends);
         let messages = self.words.messages[kept..].iter().map(|message| encoder.message(message)).collect();
         let fixed = Fixed::encode(&self.words, &mut encoder).expect("what was encoded once can be encoded again");
-        let json = |encoder: &mut Encoder<'_>, map: &Map<String, Value>| {
-            encoder.put(ContentType::Json, tools::canonical(map))
-        };
+        let json =
+            |encoder: &mut Encoder<'_>, map: &Map<String, Value>| encoder.put(ContentType::Json, tools::canonical(map));
         let tools = self.signatures.as_ref().map(|signatures| json(&mut encoder, signatures));
         let visibility = self.decisions().map(|decisions| json(&mut encoder, &decisions));
         let requested = ModelRequested {

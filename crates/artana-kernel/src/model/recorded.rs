@@ -74,11 +74,8 @@ async fn words_of(journal: &Journal, step: &StepKey, asked: &ModelRequested) -> 
         Some(tools) => reader.json(&tools).await?,
         None => Value::Null,
     };
-    let name = |name: &String| ToolDefinition {
-        name: name.clone(),
-        description: String::new(),
-        args_schema: Value::Null,
-    };
+    let name =
+        |name: &String| ToolDefinition { name: name.clone(), description: String::new(), args_schema: Value::Null };
     Ok(ModelRequest {
         model: asked.model.clone(),
         messages,

@@ -94,10 +94,7 @@ impl<'a> Encoder<'a> {
 }
 
 /// Reads the words of parts; `None` where some were erased.
-pub(crate) async fn read_parts(
-    journal: &Journal,
-    parts: &[conversation::Part],
-) -> Result<Option<Vec<Part>>, Error> {
+pub(crate) async fn read_parts(journal: &Journal, parts: &[conversation::Part]) -> Result<Option<Vec<Part>>, Error> {
     let references: Vec<ContentRef> =
         parts.iter().flat_map(|part| [Some(part.content), part.call_id, part.name]).flatten().collect();
     let Some(mut words) = journal.read_contents(&references).await? else { return Ok(None) };
@@ -136,10 +133,7 @@ fn part_of(part: &conversation::Part, content: Vec<u8>, call_id: String, name: S
 }
 
 /// Reads the words of a message; `None` where some were erased.
-pub(crate) async fn read_message(
-    journal: &Journal,
-    message: &conversation::Message,
-) -> Result<Option<Message>, Error> {
+pub(crate) async fn read_message(journal: &Journal, message: &conversation::Message) -> Result<Option<Message>, Error> {
     let parts = read_parts(journal, &message.parts).await?;
     Ok(parts.map(|parts| Message { role: message.role, parts }))
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use artana_core::ask::Field;
 use artana_kernel::{Error, tool};
 use artana_ports::ToolPort;
 use serde_json::{Value, json};
@@ -10,8 +11,8 @@ use crate::world::{Process, World, call, code, reconcile, world};
 
 async fn drift(run: &artana_kernel::Run, args: &str) -> Vec<(String, Option<Value>, Option<Value>)> {
     match run.step("a").tool_json("any", args).await {
-        Err(Error::Drift { differences, recorded: None, .. }) => {
-            differences.into_iter().map(|found| (found.pointer, found.before, found.after)).collect()
+        Err(Error::Drift { drift, .. }) if drift.fields() == [Field::Args].into() => {
+            drift.changes.into_iter().map(|found| (found.path, found.before, found.after)).collect()
         }
         other => panic!("drift was expected, not {other:?}"),
     }
@@ -47,7 +48,9 @@ async fn another_tool_under_a_used_key_is_drift() {
     let run = process.run("r").await;
     call(&run, "a", "mail").await.unwrap();
     match call(&run, "a", "pay").await {
-        Err(Error::Drift { recorded: Some(recorded), .. }) => assert_eq!(recorded.name.as_str(), "mail"),
+        Err(Error::Drift { drift, .. }) => {
+            assert_eq!((drift.changes[0].field, &drift.changes[0].before), (Field::Tool, &Some(json!("mail"))));
+        }
         other => panic!("drift was expected, not {other:?}"),
     }
     assert_eq!(code(reconcile(&run, "a", "pay").await), "artana::drift");

@@ -9,12 +9,13 @@ use std::{
 };
 
 use artana_core::{
-    Digest, EventId, RequestId, Seq, StepKey, ToolName, ToolVersion,
-    event::{Effect, ToolSignature},
+    Digest, EventId, ModelId, RequestId, Seq, StepKey, ToolName, ToolVersion,
+    event::{Effect, ModelCategory, ToolSignature},
 };
 use artana_ports::{
-    AppendError, ArgsError, Clock, EventStore, ModelAnswer, ModelError, ModelFailure, ModelPort, ModelRequest, Probed,
-    RetryPolicy, Risk, StoreError, ToolContext, ToolError, ToolErrorKind, ToolOutput, ToolPort, ToolSpec,
+    AppendError, ArgsError, Clock, EventStore, ModelAnswer, ModelContext, ModelError, ModelOptions, ModelPort,
+    ModelRequest, Probed, RetryPolicy, Risk, StoreError, ToolContext, ToolError, ToolErrorKind, ToolOutput, ToolPort,
+    ToolSpec,
 };
 use artana_testkit::{
     MemoryStore, SimClock,
@@ -152,6 +153,10 @@ fn context() -> ToolContext {
     ToolContext::new(run(), step, request, Digest::of_schema(b""))
 }
 
+fn model_context() -> ModelContext {
+    ModelContext::new(run(), StepKey::parse("s").expect("fit"), RequestId::from(EventId::v7(1, [1; 10])))
+}
+
 #[tokio::test]
 async fn tools_fail_before_and_after() {
     let faults = Faults::record().at("tool.call.before", Action::Fail).at("tool.call.after", Action::Fail);
@@ -172,14 +177,8 @@ struct Busy;
 
 #[async_trait]
 impl ModelPort for Busy {
-    async fn ask(&self, _: &ModelRequest) -> Result<ModelAnswer, ModelError> {
-        Err(ModelError {
-            failure: ModelFailure::RateLimited,
-            message: String::new(),
-            status: Some(429),
-            request_id: None,
-            retry_after: None,
-        })
+    async fn ask(&self, _: &ModelRequest, _: &ModelContext) -> Result<ModelAnswer, ModelError> {
+        Err(ModelError::http(429, "busy"))
     }
 }
 
@@ -188,15 +187,16 @@ async fn models_lose_their_network() {
     let faults = Faults::record().at("model.ask.before", Action::Fail).at("model.ask.after", Action::Fail);
     let model = FaultModel::new(Arc::new(Busy), faults);
     let request = ModelRequest {
-        model: "none/busy".to_owned(),
+        model: ModelId::parse("none/busy").unwrap(),
         messages: Vec::new(),
-        options: json!({}),
+        input_items: Vec::new(),
+        options: ModelOptions::default(),
         tools: Vec::new(),
         output_schema: None,
     };
     let mut failures = Vec::new();
     for _ in 0..3 {
-        failures.push(model.ask(&request).await.unwrap_err().failure);
+        failures.push(model.ask(&request, &model_context()).await.unwrap_err().category);
     }
-    assert_eq!(failures, [ModelFailure::Network, ModelFailure::Network, ModelFailure::RateLimited]);
+    assert_eq!(failures, [ModelCategory::Network, ModelCategory::Network, ModelCategory::RateLimited]);
 }

@@ -9,8 +9,8 @@ use artana_core::{
         Answer, ArtifactSet, AskedOptions, Body, CancelRequested, Cause, Checkpoint, Closing, Cost, Doubt,
         DriftReplayed, Effect, Extends, FinishReason, ForkCause, GenesisFields, GrantGiven, Late, LateOutcome,
         ModelCategory, ModelFailure, ModelOutcome, ModelRequested, ModelTerminal, Note, Outcome, Reason, Rejected,
-        Resolution, Resolver, RunForked, RunOutcome, RunStarted, Success, SummaryWritten, ToolCompleted,
-        ToolRequested, ToolResolved, Usage,
+        Resolution, Resolver, RunForked, RunOutcome, RunStarted, Success, SummaryWritten, ToolCompleted, ToolRequested,
+        ToolResolved, Usage,
     },
 };
 
@@ -137,13 +137,8 @@ pub(crate) fn bodies() -> Vec<Body> {
         finished(RunOutcome::Completed).into(),
         asked().into(),
         ModelTerminal { elapsed_us: 5, outcome: ModelOutcome::Failed(no_answer()), request }.into(),
-        DriftReplayed {
-            asked: Digest::from_bytes([7; 32]),
-            changes: content(ARGS),
-            fields: fields.into(),
-            request,
-        }
-        .into(),
+        DriftReplayed { asked: Digest::from_bytes([7; 32]), changes: content(ARGS), fields: fields.into(), request }
+            .into(),
         ToolRequested { own_effect: true, ..requested(1, Effect::Idempotent { retention_us: 86_400_000_000 }) }.into(),
         attempt_failed(REQUEST).into(),
         ToolCompleted { elapsed_us: 1, outcome: Outcome::Succeeded(success(Some(content(ARGS)))), request }.into(),

@@ -1,0 +1,6 @@
+//! Models without a provider: scripted ones, and recorded runs played back. Nothing here talks to a network.
+
+mod sample;
+mod scripted;
+
+pub use scripted::ScriptedModel;
