@@ -11,7 +11,7 @@ use anyhow::{Result, bail};
 
 use crate::exec::{run, run_listening, works};
 use crate::table::table;
-use crate::{conformance, run_tidy};
+use crate::{conformance, docs, run_tidy};
 use counts::Counts;
 use plan::{Action, Step, Tools};
 
@@ -88,6 +88,7 @@ fn perform(step: Step) -> Row {
             return Row { name: step.name, ended: Ended::Skipped, took: Duration::ZERO, note: reason, tests };
         }
         Action::Tidy => run_tidy().map(|tidy| (tidy, String::new())),
+        Action::Pages => docs::check().map(|right| (right, String::new())),
         Action::Conformance => conformance::run(),
         Action::Command(mut command) => run(&mut command).map(|ok| (ok, String::new())),
         Action::Tests(mut command) => {

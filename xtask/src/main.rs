@@ -5,6 +5,7 @@
 mod bench;
 mod ci;
 mod conformance;
+mod docs;
 mod exec;
 mod table;
 mod tidy;
@@ -20,6 +21,7 @@ use workspace::Workspace;
 const USAGE: &str = "\
 cargo xtask ci [STEP…]        everything that must hold, or the steps named; --list names them
 cargo xtask tidy              layers, licences, bans, sources, file hygiene, links
+cargo xtask docs [--check]    writes the pages that are made from the code, or compares them
 cargo xtask conformance       the laws, adapter by adapter
 cargo xtask bench [--quick]   the benchmarks, as JSON lines";
 
@@ -41,6 +43,7 @@ fn run(arguments: &[String]) -> Result<bool> {
     match task.as_str() {
         "ci" => ci::ci(rest),
         "tidy" => run_tidy(),
+        "docs" => docs::docs(rest),
         "conformance" => Ok(conformance::run()?.0),
         "bench" => bench::bench(rest),
         other => bail!("there is no task `{other}`\n{USAGE}"),

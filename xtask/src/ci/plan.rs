@@ -9,6 +9,7 @@ use crate::exec::{cargo, works};
 /// What a step does.
 pub(super) enum Action {
     Tidy,
+    Pages,
     Conformance,
     Command(Command),
     /// A command that runs tests: they are counted, and none at all is a failure.
@@ -51,6 +52,7 @@ pub(super) fn steps(tools: Tools) -> Vec<Step> {
     vec![
         step("fmt", "every file is formatted", Action::Command(cargo(&["fmt", "--all", "--check"]))),
         step("tidy", "layers, licences, bans, sources, file hygiene, links", Action::Tidy),
+        step("pages", "docs/events.md and docs/transitions.md are what the code says", Action::Pages),
         step("clippy", "lints of all targets with default features", Action::Command(cargo(&clippy))),
         step("clippy-bare", "lints of the facade without features", Action::Command(cargo(&bare))),
         step(

@@ -1,0 +1,29 @@
+//! Writes `docs/transitions.md`: which event may follow in which state, found by running the machines.
+//!
+//! A machine is one file below this one, with sample states and events; it is added by a line in [`page`].
+
+mod history;
+mod machine;
+mod run;
+mod tool;
+
+use anyhow::Result;
+
+use super::samples::Sample;
+
+const OPENING: &str = "\
+# Transitions
+
+Which event may follow in which state. `cargo xtask docs` writes this page by running the code on sample states and events, and
+`cargo xtask ci` compares the two: don't edit it. [Event kinds](events.md) says what the events hold.
+
+";
+
+/// The page.
+///
+/// # Errors
+/// When a machine does something that its samples do not cover.
+pub(super) fn page(samples: &[Sample]) -> Result<String> {
+    let machines = [machine::section(&tool::Tool::new(samples)?, samples)?];
+    Ok(OPENING.to_owned() + &machines.join("\n") + "\n" + &run::section(samples)?)
+}

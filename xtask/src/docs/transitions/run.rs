@@ -1,0 +1,161 @@
+//! Which events a run admits in each status: every kind, tried on runs that the fold itself has led there.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Result, ensure};
+use artana_core::event::{Body, RunFinished, RunOutcome};
+use artana_core::{Draft, RunState, Status, StepKey};
+
+use super::history::{Facts, Past, pasts, sealed};
+use crate::docs::markdown::{code, either, table};
+use crate::docs::samples::{Sample, bodies};
+
+const ABOUT: &str = "\
+## Runs
+
+What may follow in a run in each status, in [fold.rs](../crates/artana-core/src/fold.rs). A column is a status, a row an event.
+*Yes* means that the event may follow in any run of that status, if the run has a step on which it can; *no*, that it may not,
+or that no run of that status has such a step. Otherwise the cell says in which runs it may.
+
+";
+
+/// An event that a run may be told; none is one of a kind that only a newer build writes.
+struct Told(Option<Body>);
+
+impl Told {
+    fn words(&self) -> String {
+        match &self.0 {
+            Some(body @ Body::RunFinished(end)) => format!("{}: {}", code(body.kind()), outcome_word(end.outcome)),
+            Some(body) => code(body.kind()),
+            None => "a kind this build does not know".to_owned(),
+        }
+    }
+
+    fn draft(&self, step: Option<StepKey>) -> Result<Draft> {
+        Ok(match &self.0 {
+            Some(body) => Draft::new(step, body.clone())?,
+            None => Draft::raw("newer", step, b"{}".to_vec())?,
+        })
+    }
+}
+
+/// The section on runs.
+///
+/// # Errors
+/// When an event can be appended to none of the sample runs, or to runs that have nothing in common.
+pub(super) fn section(samples: &[Sample]) -> Result<String> {
+    let pasts = pasts(samples)?;
+    let is = |status: Status| pasts.iter().filter(move |past| past.state.status() == status);
+    let (reached, never): (Vec<Status>, Vec<Status>) =
+        Status::ALL.into_iter().partition(|status| is(*status).next().is_some());
+    let mut rows = Vec::new();
+    for told in events(samples)? {
+        let cells = reached.iter().map(|status| cell(&is(*status).collect::<Vec<_>>(), &told));
+        let cells = cells.collect::<Result<Vec<String>>>()?;
+        let start = matches!(told.0, Some(Body::RunStarted(_)));
+        ensure!(
+            start || cells.iter().any(|cell| cell != NO),
+            "no sample run takes {}: xtask/src/docs/transitions/history.rs needs one that does",
+            told.words()
+        );
+        rows.push([told.words()].into_iter().chain(cells).collect());
+    }
+    let head: Vec<&str> = ["event"].into_iter().chain(reached.iter().map(|status| status.as_str())).collect();
+    let never: Vec<String> = never.iter().map(|status| code(status.as_str())).collect();
+    let foot = if never.is_empty() {
+        String::new()
+    } else {
+        format!("\nNo event of this build makes a run {}.\n", either(&never))
+    };
+    Ok(format!("{ABOUT}{}{foot}", table(&head, &rows)))
+}
+
+/// Every kind, and every end that a run may come to.
+fn events(samples: &[Sample]) -> Result<Vec<Told>> {
+    let mut told = Vec::new();
+    for body in bodies(samples)? {
+        match body {
+            Body::RunFinished(_) => {
+                let outcomes = [RunOutcome::Completed, RunOutcome::Failed, RunOutcome::Cancelled];
+                told.extend(outcomes.map(|outcome| Told(Some(RunFinished { outcome }.into()))));
+            }
+            other => told.push(Told(Some(other))),
+        }
+    }
+    told.push(Told(None));
+    Ok(told)
+}
+
+const NO: &str = "no";
+
+/// To which of the runs of one status an event may be appended.
+fn cell(pasts: &[&Past], told: &Told) -> Result<String> {
+    let mut admitted = Vec::new();
+    for past in pasts {
+        if admits(&past.state, told)? {
+            admitted.push(past.facts);
+        }
+    }
+    match admitted.len() {
+        0 => Ok(NO.to_owned()),
+        all if all == pasts.len() => Ok("yes".to_owned()),
+        _ => {
+            let all: Vec<Facts> = pasts.iter().map(|past| past.facts).collect();
+            common(&all, &admitted)
+        }
+    }
+}
+
+/// What sets `some` apart from `all`, in words.
+fn common(all: &[Facts], some: &[Facts]) -> Result<String> {
+    let has = |among: &[Facts], at: usize, word: &str| among.iter().any(|facts| facts[at] == word);
+    let differs = |at: &usize| all.iter().any(|facts| !has(some, *at, facts[*at]));
+    let telling: Vec<usize> = (0..some[0].len()).filter(differs).collect();
+    let alike = |facts: &&Facts| telling.iter().all(|at| has(some, *at, facts[*at]));
+    ensure!(all.iter().filter(alike).count() == some.len(), "nothing sets {some:?} apart from {all:?}");
+    let one_of = |at: usize| {
+        let words: BTreeSet<String> = some.iter().map(|facts| facts[at].to_owned()).collect();
+        either(&words.into_iter().collect::<Vec<_>>())
+    };
+    Ok(format!("where {}", telling.into_iter().map(one_of).collect::<Vec<_>>().join(" and ")))
+}
+
+/// Whether an event may be appended: to the run itself, to a new step, or to one that is there.
+fn admits(state: &RunState, told: &Told) -> Result<bool> {
+    let there = state.steps().map(|(key, _)| Some(key.clone()));
+    for step in [None, Some(StepKey::parse("new")?)].into_iter().chain(there) {
+        let event = sealed(state, told.draft(step)?);
+        if state.clone().apply(&event).is_ok() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn outcome_word(outcome: RunOutcome) -> &'static str {
+    match outcome {
+        RunOutcome::Completed => "completed",
+        RunOutcome::Failed => "failed",
+        RunOutcome::Cancelled => "cancelled",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [Facts; 4] = [["a", "c", ""], ["a", "d", ""], ["b", "c", ""], ["b", "d", ""]];
+
+    #[test]
+    fn what_sets_some_runs_apart_is_said_and_nothing_else() {
+        let words = |some: &[Facts]| common(&ALL, some).expect("in words");
+        assert_eq!(words(&ALL[..2]), "where a");
+        assert_eq!(words(&[ALL[1], ALL[3]]), "where d");
+        assert_eq!(words(&ALL[2..3]), "where b and c");
+    }
+
+    #[test]
+    fn what_has_no_words_is_an_error() {
+        assert!(common(&ALL, &[ALL[0], ALL[3]]).is_err());
+    }
+}
