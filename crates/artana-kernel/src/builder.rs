@@ -28,6 +28,7 @@ use crate::{
     lifeline::{Busy, Lifeline},
     load,
     send::{event_after, send},
+    tool::{self, IntoTool, Pending, States, ToolBundle},
 };
 
 /// Runs whose folded state is kept although no handle of them lives.
@@ -57,21 +58,37 @@ pub struct KernelBuilder {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     ttl: Duration,
-    tools: Vec<Arc<dyn ToolPort>>,
+    tools: Vec<Pending>,
+    states: States,
 }
 
 impl KernelBuilder {
-    /// Registers a tool under its name.
+    /// Registers a tool under its name: a function marked `#[tool]`, or any [`ToolPort`].
     #[must_use]
-    pub fn tool(mut self, tool: impl ToolPort) -> Self {
-        self.tools.push(Arc::new(tool));
+    pub fn tool(mut self, tool: impl IntoTool) -> Self {
+        self.tools.push(Pending::tool(tool));
+        self
+    }
+
+    /// Registers all tools of a bundle, an `impl` block marked `#[tools]`. They share the value; give
+    /// an `Arc` of it to share it with the program as well.
+    #[must_use]
+    pub fn tools(mut self, bundle: impl ToolBundle) -> Self {
+        self.tools.push(Pending::bundle(bundle));
+        self
+    }
+
+    /// Adds a value for the tools that ask for a [`State`](crate::State) of its type, registered before or after.
+    #[must_use]
+    pub fn state<T: Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.states = self.states.with(value);
         self
     }
 
     /// Registers a tool that is shared with others.
     #[must_use]
     pub fn shared_tool(mut self, tool: Arc<dyn ToolPort>) -> Self {
-        self.tools.push(tool);
+        self.tools.push(Pending::shared(tool));
         self
     }
 
@@ -108,14 +125,7 @@ impl KernelBuilder {
         if self.ttl < Duration::from_millis(MIN_TTL_MILLIS) || self.ttl > Duration::from_secs(MAX_TTL_SECONDS) {
             problems.push(format!("a time-to-live is between {MIN_TTL_MILLIS} ms and {MAX_TTL_SECONDS} s"));
         }
-        let mut tools: BTreeMap<ToolName, Arc<dyn ToolPort>> = BTreeMap::new();
-        for tool in self.tools {
-            let name = tool.spec().signature.name.clone();
-            problems.extend(crate::tool::problems(tool.spec()));
-            if tools.insert(name.clone(), tool).is_some() {
-                problems.push(format!("two tools are named {name}"));
-            }
-        }
+        let tools = registry(self.tools, &self.states, &mut problems);
         if !problems.is_empty() {
             return Err(BuildError { problems });
         }
@@ -132,6 +142,26 @@ impl KernelBuilder {
             closing: Cancel::default(),
         })))
     }
+}
+
+/// Makes ports of all tools, and tells what is wrong with them or with what they are given.
+fn registry(tools: Vec<Pending>, states: &States, problems: &mut Vec<String>) -> BTreeMap<ToolName, Arc<dyn ToolPort>> {
+    problems.extend(states.problems());
+    let mut named = BTreeMap::new();
+    for made in tools.into_iter().map(|tool| tool.make(states)) {
+        let made = made.unwrap_or_else(|error| {
+            problems.extend(error.problems);
+            Vec::new()
+        });
+        for tool in made {
+            let name = tool.spec().signature.name.clone();
+            problems.extend(tool::problems(tool.spec()));
+            if named.insert(name.clone(), tool).is_some() {
+                problems.push(format!("two tools are named {name}"));
+            }
+        }
+    }
+    named
 }
 
 /// What all runs of a process share.
@@ -203,6 +233,7 @@ impl Kernel {
             entropy: Arc::new(OsEntropy),
             ttl: DEFAULT_TTL,
             tools: Vec::new(),
+            states: States::new(),
         }
     }
 

@@ -28,4 +28,7 @@ pub use error::Error;
 pub use events::Events;
 pub use export::{Export, ExportOptions};
 pub use run::{Run, Scope, StepHandle};
-pub use tool::{ClosureTool, ToolBuilder, TypedTool, tool};
+pub use tool::{ClosureTool, IntoTool, NoArgs, State, States, ToolBuilder, ToolBundle, ToolRef, TypedTool, tool};
+
+#[doc(hidden)]
+pub use tool::generated as __private;

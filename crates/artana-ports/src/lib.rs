@@ -20,5 +20,5 @@ pub use store::{
 };
 pub use tool::{
     ArgsError, Cancel, Cancellation, Probed, RetryPolicy, Risk, ToolContext, ToolError, ToolErrorKind, ToolOutput,
-    ToolPort, ToolSpec,
+    ToolPort, ToolResult, ToolSpec,
 };
