@@ -43,6 +43,10 @@ impl Workspace {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
             let (path, kind) = (format!("{prefix}{name}"), entry.file_type()?);
+            // In a second work tree `.git` is a file.
+            if !kind.is_dir() && name == ".git" {
+                continue;
+            }
             if kind.is_dir() && !SKIPPED.contains(&name.as_str()) {
                 self.walk(&entry.path(), &format!("{path}/"))?;
                 self.folders.insert(path);

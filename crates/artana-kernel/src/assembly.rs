@@ -9,7 +9,7 @@ use artana_core::{
 };
 use artana_ports::{Append, Authority, Claim};
 
-use crate::{Error, builder::Shared};
+use crate::{Error, shared::Shared};
 
 /// What an entry decides on, besides the fold.
 pub(crate) struct Facts<'a> {

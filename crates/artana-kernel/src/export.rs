@@ -15,7 +15,7 @@ use artana_core::{
     verify::{Stored, genesis_of},
 };
 
-use crate::{Error, Kernel, builder::Shared, load::root_of};
+use crate::{Error, Kernel, load::root_of, shared::Shared};
 
 /// Pieces of content that are read from the vault at once.
 const CONTENT_PAGE: usize = 16;

@@ -22,11 +22,11 @@ pub(crate) use crate::assembly::{Facts, Plan};
 use crate::{
     Error,
     assembly::{Assembly, Sealed},
-    builder::Shared,
     error::append_failed,
     flight::Flights,
     load,
     send::{event_after, send},
+    shared::Shared,
 };
 
 /// Most entries that leave in one append; each has at most a handful of events.

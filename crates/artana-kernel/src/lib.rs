@@ -15,6 +15,7 @@ mod follow;
 mod invoke;
 mod journal;
 mod kept;
+mod kernel;
 mod lifeline;
 mod lineage;
 mod load;
@@ -23,10 +24,12 @@ mod perform;
 mod reconcile;
 mod run;
 mod send;
+mod shared;
+mod start;
 mod tool;
 
 pub use audit::{Level, VerifyReport, Views};
-pub use builder::{BuildError, Kernel, KernelBuilder};
+pub use builder::{BuildError, KernelBuilder};
 pub use call::{ReconcileCall, ToolAnswer, ToolCall};
 pub use control::Resolve;
 pub use cost::{CostQuery, CostReport};
@@ -34,9 +37,13 @@ pub use error::{Error, ModelFailed};
 pub use events::Events;
 pub use export::{Export, ExportOptions};
 pub use follow::Follow;
+pub use kernel::Kernel;
 pub use model::{
     Ask, Dynamic, ModelCall, ModelOutput, ModelReply, ModelStream, RecordedCall, SingleStepModelClient, Streamed, Text,
     Turn, Turns, Typed,
 };
 pub use run::{Run, Scope, StepHandle};
-pub use tool::{ClosureTool, ToolBuilder, TypedTool, tool};
+pub use tool::{ClosureTool, IntoTool, NoArgs, State, States, ToolBuilder, ToolBundle, ToolRef, TypedTool, tool};
+
+#[doc(hidden)]
+pub use tool::generated as __private;

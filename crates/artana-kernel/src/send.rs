@@ -5,7 +5,7 @@ use std::time::Duration;
 use artana_core::{EventId, RunRef, Seq};
 use artana_ports::{Append, AppendError, StoreError};
 
-use crate::builder::Shared;
+use crate::shared::Shared;
 
 /// The wait before something of unknown fate is tried again; it doubles up to [`MAX_BACKOFF`].
 const FIRST_BACKOFF: Duration = Duration::from_millis(5);

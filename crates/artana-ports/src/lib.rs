@@ -24,5 +24,5 @@ pub use model::{
 pub use store::{BeatError, DueQuery, EventStore, Finding, Heartbeat, Leased, Severity, StoreError, StoreInfo};
 pub use tool::{
     ArgsError, Cancel, Cancellation, Probed, RetryPolicy, Risk, ToolContext, ToolError, ToolErrorKind, ToolOutput,
-    ToolPort, ToolSpec,
+    ToolPort, ToolResult, ToolSpec,
 };

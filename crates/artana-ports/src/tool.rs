@@ -261,6 +261,9 @@ pub struct ToolError {
     pub retry_after: Option<Duration>,
 }
 
+/// What a tool's body returns.
+pub type ToolResult<T> = Result<T, ToolError>;
+
 impl ToolError {
     /// The effect is known not to have happened, and trying again may work.
     pub fn transient(why: impl fmt::Display) -> Self {

@@ -4,15 +4,13 @@
 //! unknown until somebody finds out. Reconciling asks the provider by the idempotency key, and the
 //! provider's own book, not the ledger, shows that there was one charge. No key, no network.
 
-use std::{error::Error, fmt, path::Path, time::Duration};
+use std::{error::Error, fmt, path::Path};
 
 use artana::prelude::*;
 use artana_testkit::provider::{Manner, Provider, ProviderFault};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 struct ChargeArgs {
@@ -23,6 +21,22 @@ struct ChargeArgs {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 struct Receipt {
     charge: String,
+}
+
+/// Charges a card through the payment gateway.
+#[tool(capability = "payments:charge", effect = "idempotent", retention = "24h", probe = look_up)]
+async fn charge_credit_card(args: ChargeArgs, cx: ToolContext, gateway: State<Provider>) -> ToolResult<Receipt> {
+    // The gateway says what it knows: a refusal came before the effect, a lost reply may have come after it.
+    let done = gateway.charge(cx.idempotency_key(), &json!(args)).map_err(|fault| match fault {
+        ProviderFault::Refused => ToolError::transient(fault),
+        ProviderFault::ReplyLost => ToolError::unknown(fault),
+    })?;
+    Ok(Receipt { charge: done.effect_id })
+}
+
+/// Asks the gateway what became of the key.
+async fn look_up(_: ChargeArgs, cx: ToolContext, gateway: State<Provider>) -> ToolResult<Option<Receipt>> {
+    Ok(gateway.lookup(cx.idempotency_key()).map(|found| Receipt { charge: found.effect_id }))
 }
 
 /// What the example proves.
@@ -63,29 +77,22 @@ async fn main() -> Result<(), Box<dyn Error>> {
 pub(crate) async fn run(ledger: &Path) -> Result<Proof, Box<dyn Error>> {
     let gateway = Provider::new();
     gateway.next_calls([Manner::LoseReply]);
-    let (calling, asking) = (gateway.clone(), gateway.clone());
-    let charge_credit_card = tool("charge_credit_card")
-        .description("Charges a card through the payment gateway.")
-        .capability("payments:charge")
-        .idempotent(DAY)
-        .handler(move |args: ChargeArgs, cx: ToolContext| charge(calling.clone(), args, cx))
-        .probe(move |_args, cx| look_up(asking.clone(), cx));
-
-    let kernel = Kernel::builder(SqliteStore::open(ledger).await?).tool(charge_credit_card.clone()).build()?;
+    let kernel =
+        Kernel::builder(SqliteStore::open(ledger).await?).state(gateway.clone()).tool(charge_credit_card).build()?;
     let tenant = Tenant::new("shop").capability("payments:charge");
     let run = kernel.run(&tenant, "order-7").await?;
     let args = ChargeArgs { card: "tok_visa".into(), cents: 1200 };
 
-    let first = run.step("charge_step").tool(&charge_credit_card, &args).await;
+    let first = run.step("charge_step").tool(charge_credit_card, &args).await;
     match &first {
         Err(e) if e.needs_reconciliation() => println!("Reconciliation required: {e}"),
         Err(e) => println!("Refused: {e}"),
         Ok(done) => println!("Charged: {:?}", done.output()),
     }
-    let receipt = run.step("charge_step").reconcile(&charge_credit_card, &args).await?;
+    let receipt = run.step("charge_step").reconcile(charge_credit_card, &args).await?;
     println!("Reconciled: {:?}", receipt.output());
 
-    let again = run.step("charge_step").tool(&charge_credit_card, &args).await?;
+    let again = run.step("charge_step").tool(charge_credit_card, &args).await?;
     println!("Asked again: {:?}, from the ledger: {}", again.output(), again.is_replayed());
     run.finish().await?;
 
@@ -100,17 +107,4 @@ pub(crate) async fn run(ledger: &Path) -> Result<Proof, Box<dyn Error>> {
     };
     kernel.close().await?;
     Ok(proof)
-}
-
-/// The gateway says what it knows: a refusal came before the effect, a lost reply may have come after it.
-async fn charge(gateway: Provider, args: ChargeArgs, cx: ToolContext) -> Result<Receipt, ToolError> {
-    let done = gateway.charge(cx.idempotency_key(), &json!(args)).map_err(|fault| match fault {
-        ProviderFault::Refused => ToolError::transient(fault),
-        ProviderFault::ReplyLost => ToolError::unknown(fault),
-    })?;
-    Ok(Receipt { charge: done.effect_id })
-}
-
-async fn look_up(gateway: Provider, cx: ToolContext) -> Result<Option<Receipt>, ToolError> {
-    Ok(gateway.lookup(cx.idempotency_key()).map(|found| Receipt { charge: found.effect_id }))
 }

@@ -6,7 +6,9 @@
 //! of an effect, the ledger says so, and nothing is guessed.
 //!
 //! This crate is the facade: it re-exports the crates it stands on, and holds no logic. A program
-//! needs [`Kernel`], a store, [`Tenant`] and [`tool`]; [`prelude`] has these and what goes with them.
+//! needs [`Kernel`], a store, [`Tenant`] and tools, which are made by the attribute [`macro@tool`] of a
+//! function, by [`macro@tools`] of the methods of a type, or by the function [`tool()`] of a closure.
+//! [`prelude`] has these and what goes with them.
 //! Adapters are written against [`ports`]; an exported ledger is verified with [`core::export`].
 //!
 //! # Example
@@ -41,29 +43,104 @@
 //!
 //! # Features
 //!
+//! - `macros` (default): the attributes [`macro@tool`] and [`macro@tools`].
 //! - `sqlite` (default): `SqliteStore`, one file for one machine.
 //!
 //! A feature adds names and never changes behaviour.
 
 pub use artana_core as core;
 pub use artana_kernel::{
-    BuildError, ClosureTool, Error, Events, Export, ExportOptions, Kernel, KernelBuilder, Level, ReconcileCall,
-    Resolve, Run, Scope, StepHandle, ToolAnswer, ToolBuilder, ToolCall, TypedTool, VerifyReport, Views, tool,
+    BuildError, ClosureTool, Error, Events, Export, ExportOptions, IntoTool, Kernel, KernelBuilder, Level, NoArgs,
+    ReconcileCall, Resolve, Run, Scope, State, States, StepHandle, ToolAnswer, ToolBuilder, ToolBundle, ToolCall,
+    ToolRef, TypedTool, VerifyReport, Views, tool,
 };
 pub use artana_ports as ports;
 
 #[doc(no_inline)]
 pub use artana_core::{Actor, Event, Limits, RunRef, RunView, Seq, Status, Tenant, TenantId, Timestamp, Usd};
 #[doc(no_inline)]
-pub use artana_ports::{Cancellation, Risk, RunQuery, StoreInfo, ToolContext, ToolError};
+pub use artana_ports::{Cancellation, Risk, RunQuery, StoreInfo, ToolContext, ToolError, ToolResult};
 #[cfg(feature = "sqlite")]
 pub use artana_store_sqlite::{SqliteOptions, SqliteStore, Synchronous};
+
+#[cfg(feature = "macros")]
+#[doc(hidden)]
+pub use artana_kernel::__private;
+/// # Example
+///
+/// ```
+/// use artana::prelude::*;
+/// use schemars::JsonSchema;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize, JsonSchema)]
+/// struct Order {
+///     cents: u64,
+/// }
+///
+/// struct Shop {
+///     name: String,
+/// }
+///
+/// /// Charges a card. The provider sees the same key on every attempt, and charges once for a key.
+/// #[tool(effect = "idempotent", retention = "24h", capability = "payments:charge")]
+/// async fn charge(order: Order, cx: ToolContext, shop: State<Shop>) -> ToolResult<String> {
+///     Ok(format!("{} cents to {} under {}", order.cents, shop.name, cx.idempotency_key()))
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let store = SqliteStore::open(folder.path().join("shop.db")).await?;
+/// let kernel = Kernel::builder(store).state(Shop { name: "Ada's".into() }).tool(charge).build()?;
+/// let run = kernel.run(&Tenant::new("demo").capability("payments:charge"), "order-7").await?;
+/// let receipt = run.step("charge").tool(charge, &Order { cents: 1200 }).await?;
+/// assert!(receipt.output().starts_with("1200 cents to Ada's"));
+/// # kernel.close().await?;
+/// # Ok(())
+/// # }
+/// ```
+#[cfg(feature = "macros")]
+#[doc(inline)]
+pub use artana_macros::tool;
+/// # Example
+///
+/// ```
+/// use artana::prelude::*;
+///
+/// struct Clock;
+///
+/// #[tools]
+/// impl Clock {
+///     /// Tells the hour.
+///     #[tool(timeout = "1s")]
+///     async fn hour(&self) -> ToolResult<u32> {
+///         Ok(7)
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let store = SqliteStore::open(folder.path().join("clock.db")).await?;
+/// let kernel = Kernel::builder(store).tools(Clock).build()?;
+/// let run = kernel.run(&Tenant::new("demo"), "morning").await?;
+/// assert_eq!(run.step("hour").tool(Clock::HOUR, &NoArgs).await?.output(), &7);
+/// # kernel.close().await?;
+/// # Ok(())
+/// # }
+/// ```
+#[cfg(feature = "macros")]
+#[doc(inline)]
+pub use artana_macros::tools;
 
 /// What most programs use: `use artana::prelude::*;`.
 pub mod prelude {
     #[cfg(feature = "sqlite")]
     pub use crate::SqliteStore;
-    pub use crate::{Kernel, Run, Tenant, ToolContext, ToolError, Usd, tool};
+    #[cfg(feature = "macros")]
+    pub use crate::tools;
+    pub use crate::{Kernel, NoArgs, Run, State, Tenant, ToolContext, ToolError, ToolResult, Usd, tool};
 }
 
 /// The code of the README, compiled.

@@ -56,6 +56,7 @@ fn story(genesis: &Genesis, id: impl Fn(u64) -> EventId) -> Vec<Body> {
         tenant_key_id: TenantKey::from_bytes([0x43; 32]).id(),
     };
     let requested = ToolRequested {
+        own_effect: false,
         args: content(ARGS),
         attempt: 1,
         effect: Effect::SideEffect,

@@ -3,5 +3,6 @@
 
 mod evidence;
 mod examples;
+mod macros;
 mod outcomes;
 mod readme;

@@ -89,7 +89,7 @@ fn begun(bodies: &[Body]) -> Result<RunState> {
     let started = bodies.iter().find(|body| matches!(body, Body::RunStarted(_))).context("a run has a start")?;
     let stamp = Stamp { id: NAMED, at: Timestamp::default() };
     let first = seal(&run, &head, Draft::new(None, started.clone())?, stamp);
-    Ok(RunState::start(&run, &first)?)
+    Ok(RunState::start(&run, &first, None)?)
 }
 
 /// Whether an event puts a new step under way.

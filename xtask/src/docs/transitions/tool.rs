@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use artana_core::cycle::{ToolCycle, ToolEvent};
 use artana_core::event::{
-    Body, Cause, Doubt, Effect, FailureCategory, LateOutcome, Outcome, ReconcileAction, Resolution, Success,
+    Body, Cause, Doubt, Effect, FailureCategory, Late, LateOutcome, Outcome, ReconcileAction, Resolution, Success,
     ToolAttemptFailed, ToolCompleted, ToolFailure, ToolReconcileRequested, ToolRequested, ToolResolved,
 };
 use artana_core::{EventId, Seq, Timestamp};
@@ -94,7 +94,7 @@ impl Tool {
     }
 
     fn late(&self, request: EventId, outcome: Outcome) -> Body {
-        LateOutcome { outcome, request: request.into(), ..self.late.clone() }.into()
+        LateOutcome { request: request.into(), what: Late::Tool(outcome), ..self.late.clone() }.into()
     }
 
     fn requests(&self, events: &mut Events) {

@@ -1,0 +1,107 @@
+//! The first event of a run, or of a fork. Of many racing starters exactly one writes it.
+
+use std::sync::Arc;
+
+use artana_core::{
+    Draft, Event, Genesis, Head, RunId, RunKey, RunRef, RunState, Seq, Stamp, Tenant,
+    event::{GenesisFields, RunStarted},
+    seal,
+};
+use artana_ports::{Append, AppendError, Authority};
+
+use crate::{
+    Error, Kernel, Run,
+    error::{append_failed, kernel_actor},
+    journal::Journal,
+    send::{event_after, send},
+};
+
+impl Kernel {
+    /// Starts a run under an id, or under one the kernel makes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::RunExists`] when the tenant has such a run already; of many racing starters one wins.
+    pub async fn start_run<'a>(&self, tenant: &Tenant, id: impl Into<Option<&'a str>>) -> Result<Run, Error> {
+        let _busy = self.0.enter()?;
+        let id = match id.into() {
+            Some(id) => RunId::parse(id)?,
+            None => RunId::parse(self.0.event_id(self.0.clock.now()).to_string())?,
+        };
+        let run = RunRef::new(tenant.id()?.clone(), id);
+        let tenant_key = self.tenant_key(&run.tenant).await?;
+        let key = RunKey::from_bytes(self.random());
+        let genesis = Genesis::root(run.clone(), key.id());
+        let started = RunStarted {
+            capabilities: tenant.capabilities().clone(),
+            flags: Default::default(),
+            genesis: GenesisFields::from(&genesis),
+            labels: tenant.labels().clone(),
+            limits: tenant.bounds(),
+            tenant_key_id: tenant_key.id(),
+        };
+        let (state, event) = self.first_event(&genesis, started, None)?;
+        match self.append_first(&state, event, Some(key.clone())).await {
+            Ok(()) => {}
+            Err(AppendError::Conflict { .. }) => return Err(Error::RunExists { run }),
+            Err(error) => return Err(append_failed(&run, error)),
+        }
+        let journal = self.0.keep(Journal::new(Arc::clone(&self.0), state, &key));
+        Ok(Run::new(journal, tenant.clone()))
+    }
+
+    /// A conflict may be with our own start, whose commit went unseen.
+    async fn append_first(&self, state: &RunState, event: Event, key: Option<RunKey>) -> Result<(), AppendError> {
+        let run = state.run().clone();
+        let append = Append {
+            run: run.clone(),
+            expected: None,
+            authority: Authority::Outside(kernel_actor()),
+            events: vec![event.record().clone()],
+            content: Vec::new(),
+            claims: Vec::new(),
+            releases: Vec::new(),
+            view: state.view(),
+            run_key: key,
+        };
+        let sent = match send(&self.0, append).await {
+            Err(AppendError::Conflict { .. }) if event_after(&self.0, &run, Seq::ZERO).await? == Some(event.id()) => {
+                Ok(())
+            }
+            known => known,
+        };
+        if sent.is_ok() {
+            self.0.observed(&run, [&event].into_iter());
+        }
+        sent
+    }
+
+    /// Starts a fork with what its parent has been given since; one that is there already is left as it is.
+    pub(crate) async fn start_fork(
+        &self,
+        parent: &RunState,
+        genesis: Genesis,
+        started: RunStarted,
+    ) -> Result<(), Error> {
+        let started = RunStarted { genesis: GenesisFields::from(&genesis), ..started };
+        let (state, event) = self.first_event(&genesis, started, Some(parent))?;
+        match self.append_first(&state, event, None).await {
+            Ok(()) | Err(AppendError::Conflict { .. }) => Ok(()),
+            Err(error) => Err(append_failed(&genesis.run, error)),
+        }
+    }
+
+    fn first_event(
+        &self,
+        genesis: &Genesis,
+        started: RunStarted,
+        parent: Option<&RunState>,
+    ) -> Result<(RunState, Event), Error> {
+        let at = self.0.clock.now();
+        let stamp = Stamp { id: self.0.event_id(at), at };
+        let before = Head { seq: Seq::ZERO, hash: genesis.hash() };
+        let event = seal(&genesis.run, &before, Draft::new(None, started)?, stamp);
+        let state = RunState::start(&genesis.run, &event, parent)?;
+        Ok((state, event))
+    }
+}
