@@ -37,8 +37,8 @@ pub use fold::{FoldError, Fork, Kept, KeptValue, ModelStep, Projection, RunState
 pub use frame::{Frame, tag};
 pub use genesis::{Genesis, ParentLink};
 pub use id::{
-    Actor, Capability, EventId, IdError, IncarnationId, LabelKey, ModelId, Name, RequestId, RunId, RunRef, StepKey, TenantId,
-    ToolName, ToolVersion,
+    Actor, Capability, EventId, IdError, IncarnationId, LabelKey, ModelId, Name, RequestId, RunId, RunRef, StepKey,
+    TenantId, ToolName, ToolVersion,
 };
 pub use money::{MoneyError, Usd};
 pub use record::{Draft, Event, Head, PayloadTooLarge, RawText, Record, Seq, Stamp, seal};

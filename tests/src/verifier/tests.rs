@@ -163,23 +163,6 @@ fn any_changed_byte_is_judged_alike() {
 }
 
 #[test]
-fn the_published_vectors_fit_the_page() {
-    use super::frame::{Frame, hex};
-    let vectors: serde_json::Value =
-        serde_json::from_str(include_str!("../../../docs/vectors.json")).expect("the vectors are JSON");
-    let text = |value: &serde_json::Value| value.as_str().map(String::from).expect("text");
-    let run_key: [u8; 32] = hex(&text(&vectors["run_key"])).expect("hex");
-    let id = blake3::derive_key("artana/1 run key id", &run_key);
-    assert_eq!(Some(id), hex(&text(&vectors["key_id"])));
-    let named = &vectors["idempotency_key"];
-    let mut frame = Frame::new("artana/1 effect");
-    for (tag, key) in [(0x01, "tenant"), (0x02, "run"), (0x06, "step"), (0x1b, "tool")] {
-        frame.field(tag, text(&named[key]).as_bytes());
-    }
-    assert_eq!(Some(frame.hash()), hex(&text(&named["hex"])));
-}
-
-#[test]
 fn the_committed_ledgers_are_judged_alike() {
     let whole: &[u8] = include_bytes!("../../core-only/tests/ledgers/payment.jsonl");
     let tampered: &[u8] = include_bytes!("../../core-only/tests/ledgers/tampered.jsonl");

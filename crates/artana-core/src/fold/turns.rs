@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::FoldError;
 use crate::{
     Digest, EventId, RequestId, StepKey,
-    conversation::{EMPTY_ROOT, turn_root},
+    conversation::turn_root,
     event::{Extends, ModelRequested},
 };
 
@@ -30,25 +30,8 @@ impl Turns {
         self.known.get(root).copied()
     }
 
-    /// Computes the roots of the messages that a request adds, and checks that they lead to the root it names.
-    pub(super) fn roots(&self, step: &StepKey, asked: &ModelRequested) -> Result<Vec<Digest>, FoldError> {
-        let base = match asked.extends {
-            None => Some(EMPTY_ROOT),
-            Some(extends) => self.base(extends),
-        };
-        let mut root = base.ok_or_else(|| FoldError::Conversation { step: step.clone() })?;
-        let mut roots = Vec::with_capacity(asked.messages.len());
-        for message in &asked.messages {
-            root = turn_root(&root, &message.digest());
-            roots.push(root);
-        }
-        if root != asked.asked_root {
-            return Err(FoldError::Conversation { step: step.clone() });
-        }
-        Ok(roots)
-    }
-
-    fn base(&self, extends: Extends) -> Option<Digest> {
+    /// Returns the root of what a request keeps of an earlier conversation, if that is recorded here.
+    pub(super) fn base(&self, extends: Extends) -> Option<Digest> {
         let added = self.added.get(&extends.request)?;
         let index = extends.keep.checked_sub(added.kept)?.checked_sub(1)?;
         added.roots.get(index as usize).copied()
@@ -64,4 +47,17 @@ impl Turns {
             self.added.insert(request, Added { kept, roots: roots.into() });
         }
     }
+}
+
+/// Computes the roots of the messages that a request adds after those of `base`, and checks that they lead to
+/// the root it names.
+pub(super) fn roots(base: Option<Digest>, step: &StepKey, asked: &ModelRequested) -> Result<Vec<Digest>, FoldError> {
+    let wrong = || FoldError::Conversation { step: step.clone() };
+    let mut root = base.ok_or_else(wrong)?;
+    let mut roots = Vec::with_capacity(asked.messages.len());
+    for message in &asked.messages {
+        root = turn_root(&root, &message.digest());
+        roots.push(root);
+    }
+    if root == asked.asked_root { Ok(roots) } else { Err(wrong()) }
 }

@@ -50,7 +50,14 @@ fn cancelled(history: History) -> History {
 }
 
 fn ask(effect: Effect) -> ToolAsk {
-    ToolAsk { step: step("s"), tool: tool("charge", "1"), effect, args: content(ARGS), accepts: Vec::new(), own_effect: false }
+    ToolAsk {
+        step: step("s"),
+        tool: tool("charge", "1"),
+        effect,
+        args: content(ARGS),
+        accepts: Vec::new(),
+        own_effect: false,
+    }
 }
 
 fn newer(effect: Effect) -> ToolAsk {

@@ -95,6 +95,11 @@ impl History {
         self.events.iter().map(|event| event.record().clone()).collect()
     }
 
+    /// The history as it was up to an event.
+    pub(crate) fn upto(&self, seq: usize) -> Self {
+        Self { events: self.events[..seq].to_vec(), ..self.clone() }
+    }
+
     /// Folds all events.
     pub(crate) fn state(&self) -> RunState {
         self.state_after(None)
