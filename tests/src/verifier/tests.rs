@@ -1,9 +1,9 @@
 //! The independent verifier and the product's own agree, on whole exports and on every kind of damage.
 
 use artana_core::{
-    ContentRef, ContentType, Draft, Event, EventId, Genesis, Head, ParentLink, RunId, RunKey, RunRef, Seq, Stamp,
+    ContentRef, ContentType, Draft, Event, EventId, Genesis, Head, Name, ParentLink, RunId, RunKey, RunRef, Seq, Stamp,
     StepKey, TenantId, TenantKey, Timestamp,
-    event::{Body, GenesisFields, RunStarted},
+    event::{Body, GenesisFields, Note, RunStarted},
     export::{self, ContentLine, Kept, KeyLine, Line, RunLine},
     seal,
 };
@@ -31,8 +31,8 @@ fn run(genesis: &Genesis, words: &[&str]) -> Vec<Event> {
     let notes = words.iter().map(|words| {
         let content =
             ContentRef { digest: key().digest(words.as_bytes()), len: words.len() as u64, kind: ContentType::Text };
-        let payload = format!(r#"{{"text":{}}}"#, serde_json::to_string(&content).expect("plain"));
-        Draft::raw("note", StepKey::parse("a/b").ok(), payload.into_bytes()).expect("small")
+        let note = Note { topic: Name::parse("words").expect("fit"), value: content };
+        Draft::new(StepKey::parse("a/b").ok(), Body::from(note)).expect("small")
     });
     let mut events = Vec::new();
     for draft in std::iter::once(first).chain(notes) {
