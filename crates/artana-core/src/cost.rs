@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Digest, Event, ModelId, RunState, ToolName, Usd,
-    event::{Answer, Body, Cost, Late, ModelOutcome, Outcome, Usage},
+    Digest, Event, ModelId, ModelStep, RunState, ToolName, ToolStep, Usd,
+    event::{Answer, Body, Cost, Late, LateOutcome, ModelOutcome, Outcome, Resolution, Usage},
     json,
+    model_cycle::ModelCycle,
 };
 
 /// What one token costs, in nano-dollars for a million of them.
@@ -156,16 +157,20 @@ impl Costs {
 
 impl ModelCost {
     fn add(&mut self, other: &Self) {
-        self.calls += other.calls;
-        self.failed += other.failed;
-        self.abandoned += other.abandoned;
-        self.unpriced += other.unpriced;
+        let mine = &mut self.usage;
+        let counts = [
+            (&mut self.calls, other.calls),
+            (&mut self.failed, other.failed),
+            (&mut self.abandoned, other.abandoned),
+            (&mut self.unpriced, other.unpriced),
+            (&mut mine.input, other.usage.input),
+            (&mut mine.output, other.usage.output),
+            (&mut mine.cached, other.usage.cached),
+            (&mut mine.reasoning, other.usage.reasoning),
+            (&mut self.elapsed_us, other.elapsed_us),
+        ];
+        counts.into_iter().for_each(saturate);
         self.cost = Usd::nanos(self.cost.as_nanos().saturating_add(other.cost.as_nanos()));
-        self.usage.input = self.usage.input.saturating_add(other.usage.input);
-        self.usage.output = self.usage.output.saturating_add(other.usage.output);
-        self.usage.cached = self.usage.cached.saturating_add(other.usage.cached);
-        self.usage.reasoning = self.usage.reasoning.saturating_add(other.usage.reasoning);
-        self.elapsed_us = self.elapsed_us.saturating_add(other.elapsed_us);
     }
 
     fn of(outcome: &ModelOutcome, elapsed_us: u64) -> Self {
@@ -180,6 +185,15 @@ impl ModelCost {
         }
     }
 
+    /// The request's end was counted when it was closed. What came after it is paid for; but an answer that is
+    /// recorded has been.
+    fn late(step: &ModelStep, late: &LateOutcome, outcome: &ModelOutcome) -> Self {
+        match &step.cycle {
+            ModelCycle::Completed(answered) if answered.request == late.request => Self::default(),
+            _ => Self { failed: 0, abandoned: 0, ..Self::of(outcome, late.elapsed_us) },
+        }
+    }
+
     fn with(self, answer: &Answer) -> Self {
         let cost = answer.cost.map_or(Usd::ZERO, |cost| cost.nanos);
         Self { cost, unpriced: u64::from(answer.cost.is_none()), usage: answer.usage, ..self }
@@ -188,10 +202,22 @@ impl ModelCost {
 
 impl ToolCost {
     fn add(&mut self, other: &Self) {
-        self.calls += other.calls;
-        self.failed += other.failed;
-        self.unknown += other.unknown;
-        self.elapsed_us = self.elapsed_us.saturating_add(other.elapsed_us);
+        let counts = [
+            (&mut self.calls, other.calls),
+            (&mut self.failed, other.failed),
+            (&mut self.unknown, other.unknown),
+            (&mut self.elapsed_us, other.elapsed_us),
+        ];
+        counts.into_iter().for_each(saturate);
+    }
+
+    /// The attempt's end was counted when it was closed, except that it failed where that was in doubt.
+    fn late(step: &ToolStep, late: &LateOutcome, outcome: &Outcome) -> Self {
+        let ended = Self { elapsed_us: late.elapsed_us, ..Self::default() };
+        match outcome {
+            Outcome::Failed(_) if step.cycle.is_settled_by(late.request, outcome) => Self { failed: 1, ..ended },
+            Outcome::Succeeded(_) | Outcome::Failed(_) | Outcome::Unknown(_) => ended,
+        }
     }
 
     fn of(outcome: &Outcome, elapsed_us: u64) -> Self {
@@ -202,6 +228,10 @@ impl ToolCost {
             Outcome::Unknown(_) => Self { unknown: 1, ..ended },
         }
     }
+}
+
+fn saturate((sum, more): (&mut u64, u64)) {
+    *sum = sum.saturating_add(more);
 }
 
 /// Returns what an event adds to the costs of a run that is folded up to the event before it. An answer that
@@ -221,9 +251,13 @@ pub fn charge(before: &RunState, event: &Event) -> Option<Charge> {
         }
         Body::ToolAttemptFailed(_) => tool(ToolCost { failed: 1, ..ToolCost::default() }),
         Body::ToolCompleted(ended) => tool(ToolCost::of(&ended.outcome, ended.elapsed_us)),
+        Body::ToolResolved(found) => match found.outcome {
+            Resolution::Failed(_) | Resolution::NotLanded => tool(ToolCost { failed: 1, ..ToolCost::default() }),
+            Resolution::Succeeded(_) | Resolution::Unknown(_) => None,
+        },
         Body::LateOutcome(late) => match &late.what {
-            Late::Model(outcome) => model(ModelCost::of(outcome, late.elapsed_us)),
-            Late::Tool(outcome) => tool(ToolCost::of(outcome, late.elapsed_us)),
+            Late::Model(outcome) => model(ModelCost::late(before.model_step(key)?, late, outcome)),
+            Late::Tool(outcome) => tool(ToolCost::late(before.tool_step(key)?, late, outcome)),
         },
         _ => None,
     }

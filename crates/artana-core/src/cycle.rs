@@ -198,19 +198,26 @@ impl ToolCycle {
     /// Settles a doubt about the same step; about anything else it is evidence and changes nothing.
     /// What an open attempt's own call returned is a completion, not a late outcome.
     fn late(self, at: Seq, request: RequestId, outcome: &Outcome) -> Option<Self> {
+        let settles = self.is_settled_by(request, outcome);
         match self {
             Self::Absent => None,
             Self::Requested(attempt) if attempt.request == request => None,
-            Self::Unknown(attempt, _) | Self::Reconciling(attempt, _)
-                if attempt.request == request && attempt.settled_by(outcome) =>
-            {
-                Some(attempt.ended(at, outcome))
-            }
+            Self::Unknown(attempt, _) | Self::Reconciling(attempt, _) if settles => Some(attempt.ended(at, outcome)),
             // It was believed not to have happened, and it has; that it has not is no news.
             Self::RetryDue(attempt) if attempt.request == request && matches!(outcome, Outcome::Succeeded(_)) => {
                 Some(attempt.ended(at, outcome))
             }
             unchanged => Some(unchanged),
+        }
+    }
+
+    /// Returns whether a late outcome of a request ends the doubt.
+    pub(crate) fn is_settled_by(&self, request: RequestId, late: &Outcome) -> bool {
+        match self {
+            Self::Unknown(attempt, _) | Self::Reconciling(attempt, _) => {
+                attempt.request == request && attempt.settled_by(late)
+            }
+            _ => false,
         }
     }
 
@@ -248,6 +255,12 @@ impl ToolCycle {
     #[must_use]
     pub fn is_unknown(&self) -> bool {
         matches!(self, Self::Unknown(..) | Self::Reconciling(..))
+    }
+
+    /// Returns whether it is known for good what became of the effect.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        matches!(self, Self::Succeeded(_) | Self::Failed(_))
     }
 
     /// Returns the last request, if any was made.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     ask::Field,
-    json::{Difference, diff},
+    json::{Difference, diff, to_canonical},
     limits::{MAX_DIFFERENCES, MAX_DRIFT_TEXT},
 };
 
@@ -46,14 +46,15 @@ pub struct Span<'a> {
 pub type Words = BTreeMap<Field, Value>;
 
 impl Drift {
-    /// Compares two asks in the fields that are known to differ.
+    /// Compares two asks in the fields that are known to differ. Each of them is named, as a whole where its
+    /// words are gone or show no difference.
     #[must_use]
     pub fn between(fields: &BTreeSet<Field>, before: &Words, after: &Words) -> Self {
         let mut changes = Vec::new();
-        for field in fields {
-            changes.extend(compare(*field, before.get(field), after.get(field)));
+        for (left, field) in (0..fields.len()).rev().zip(fields) {
+            let room = MAX_DIFFERENCES - changes.len() - left;
+            changes.extend(compare(*field, before.get(field), after.get(field)).into_iter().take(room));
         }
-        changes.truncate(MAX_DIFFERENCES);
         Self { changes }
     }
 
@@ -69,7 +70,8 @@ impl Drift {
         self.changes.iter().map(|change| change.field).collect()
     }
 
-    /// Writes the drift as JSON, with long texts cut.
+    /// Writes the drift as JSON. Long texts are cut, and what is long and no text is shown as its canonical
+    /// JSON, cut: the whole stays below two megabytes, whatever was asked.
     #[must_use]
     pub fn to_json(&self) -> Value {
         Value::Array(self.changes.iter().map(Change::to_json).collect())
@@ -103,7 +105,7 @@ impl Change {
     fn to_json(&self) -> Value {
         let mut object = Map::new();
         object.insert("field".into(), self.field.as_str().into());
-        object.insert("path".into(), self.path.as_str().into());
+        object.insert("path".into(), cut_text(&self.path).into());
         for (name, value) in [("before", &self.before), ("after", &self.after)] {
             if let Some(value) = value {
                 object.insert(name.into(), cut(value));
@@ -135,30 +137,31 @@ impl<'a> Span<'a> {
 }
 
 fn compare(field: Field, before: Option<&Value>, after: Option<&Value>) -> Vec<Change> {
-    let whole = |before: Option<&Value>, after: Option<&Value>| Change {
-        field,
-        path: String::new(),
-        before: before.filter(|value| !value.is_null()).cloned(),
-        after: after.filter(|value| !value.is_null()).cloned(),
-    };
-    match (before, after) {
+    let there = |value: Option<&Value>| value.filter(|value| !value.is_null()).cloned();
+    let whole = |before, after| vec![Change { field, path: String::new(), before, after }];
+    let found = match (before, after) {
         (Some(Value::Array(before)), Some(Value::Array(after))) if field == Field::Messages => messages(before, after),
         (Some(before), Some(after)) if !before.is_null() && !after.is_null() => {
             diff(before, after).into_iter().map(|found| change(field, "", found)).collect()
         }
-        (before, after) => vec![whole(before, after)],
-    }
+        (before, after) => whole(there(before), there(after)),
+    };
+    if found.is_empty() { whole(None, None) } else { found }
 }
 
 /// Compares what lies between the messages that both conversations begin and end with, so that one message
 /// more or less is named as such.
 fn messages(before: &[Value], after: &[Value]) -> Vec<Change> {
-    let prefix = before.iter().zip(after).take_while(|(a, b)| a == b).count();
+    let same = |(a, b): &(&Value, &Value)| diff(a, b).is_empty();
+    let prefix = before.iter().zip(after).take_while(same).count();
     let (before, after) = (&before[prefix..], &after[prefix..]);
-    let suffix = before.iter().rev().zip(after.iter().rev()).take_while(|(a, b)| a == b).count();
+    let suffix = before.iter().rev().zip(after.iter().rev()).take_while(same).count();
     let (before, after) = (&before[..before.len() - suffix], &after[..after.len() - suffix]);
     let mut changes = Vec::new();
     for index in 0..before.len().max(after.len()) {
+        if changes.len() >= MAX_DIFFERENCES {
+            break;
+        }
         let place = format!("/{}", prefix + index);
         match (before.get(index), after.get(index)) {
             (Some(before), Some(after)) => {
@@ -181,12 +184,14 @@ fn change(field: Field, place: &str, found: Difference) -> Change {
 }
 
 fn cut(value: &Value) -> Value {
-    match value {
-        Value::String(text) => cut_text(text).into(),
-        Value::Array(items) => Value::Array(items.iter().take(MAX_DIFFERENCES).map(cut).collect()),
-        Value::Object(fields) => fields.iter().take(MAX_DIFFERENCES).map(|(k, v)| (k.clone(), cut(v))).collect(),
-        other => other.clone(),
+    if let Value::String(text) = value {
+        return cut_text(text).into();
     }
+    // What has no canonical form is no part of an ask that can be recorded.
+    let Ok(canonical) = to_canonical(value) else { return "…".into() };
+    let whole = String::from_utf8(canonical).expect("canonical JSON is UTF-8");
+    let shown = cut_text(&whole);
+    if shown.len() == whole.len() { value.clone() } else { shown.into() }
 }
 
 fn cut_text(text: &str) -> String {

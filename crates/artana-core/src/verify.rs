@@ -310,8 +310,14 @@ impl Ledger {
 
     /// Gives up what was folded, for a fork to go on from; `None` where it cannot be folded.
     #[must_use]
-    pub fn into_state(self) -> Option<RunState> {
-        self.state.filter(|_| !self.opaque)
+    pub fn into_state(mut self) -> Option<RunState> {
+        self.take_state()
+    }
+
+    /// Like [`Self::into_state`], where nothing but the chain is asked of the ledger afterwards.
+    pub(crate) fn take_state(&mut self) -> Option<RunState> {
+        let opaque = std::mem::replace(&mut self.opaque, true);
+        self.state.take().filter(|_| !opaque)
     }
 
     /// Borrows what was folded so far.

@@ -1,12 +1,12 @@
 //! Verification of a run where it is stored: chain, vocabulary, head, keys, content, view.
 //! It looks at the store as it is, never at what this process remembers.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 
 use artana_core::{
-    ContentRef, Digest, Head, RunId, RunKey, RunRef, Seq, Tenant,
-    limits::{MAX_CONTENT_BATCH, MAX_PAGE_EVENTS},
-    verify::{BreakKind, ChainBreak, Ledger, Stored, check_content},
+    ContentRef, Digest, Head, Record, RunId, RunKey, RunRef, Seq, Tenant,
+    limits::{MAX_CONTENT_BATCH, MAX_FORK_DEPTH, MAX_PAGE_EVENTS},
+    verify::{BreakKind, ChainBreak, Ledger, Stored, check_content, genesis_of},
 };
 use artana_ports::{EventStore, Listed};
 
@@ -53,10 +53,14 @@ pub struct VerifyReport {
     pub head: Option<Head>,
     /// How many events hold.
     pub events: u64,
+    /// The runs it shares events with, root first, each up to where the next one leaves it.
+    pub ancestors: Vec<RunRef>,
     /// How many references to content were checked.
     pub content: u64,
     /// Whether derived rows were compared.
     pub views: Views,
+    /// The ancestor whose events are broken, where it is not the run itself.
+    pub broken_in: Option<RunRef>,
     /// The first break.
     pub first_break: Option<ChainBreak>,
 }
@@ -95,19 +99,24 @@ impl Kernel {
 }
 
 async fn verify(store: &dyn EventStore, run: &RunRef) -> Result<VerifyReport, Error> {
-    let mut audit = Audit { ledger: Ledger::new(run.clone()), content: 0, later: None, seen: HashSet::new() };
-    let found = audit.run(store, run).await?;
+    let mut audit = Audit::new(run.clone());
+    let found = audit.family(store, run).await?;
     let (views, first_break) = match found {
         Ok(views) => (views, None),
         Err(found) => (Views::NotChecked, Some(found)),
     };
+    // A fork whose ancestors' chains are broken was not looked at itself.
+    let looked_at = audit.ledger.genesis().is_none_or(|genesis| genesis.run == *run);
+    let head = audit.ledger.head().filter(|_| looked_at);
     Ok(VerifyReport {
         run: run.clone(),
         level: if first_break.is_some() { Level::Broken } else { Level::InternallyConsistent },
-        head: audit.ledger.head(),
-        events: audit.ledger.head().map_or(0, |head| head.seq.get()),
+        head,
+        events: head.map_or(0, |head| head.seq.get()),
+        ancestors: audit.ancestors,
         content: audit.content,
         views,
+        broken_in: audit.broken_in,
         first_break,
     })
 }
@@ -115,8 +124,11 @@ async fn verify(store: &dyn EventStore, run: &RunRef) -> Result<VerifyReport, Er
 /// A verification under way. A break in the chain goes before one in content, wherever they are.
 struct Audit {
     ledger: Ledger,
+    ancestors: Vec<RunRef>,
+    broken_in: Option<RunRef>,
     content: u64,
-    later: Option<ChainBreak>,
+    /// The first break in content, and the run whose event refers to it.
+    later: Option<(RunRef, ChainBreak)>,
     /// Digests that were checked, up to a bound; beyond it some are checked again.
     seen: HashSet<(Digest, u64)>,
 }
@@ -135,6 +147,64 @@ macro_rules! sound {
 }
 
 impl Audit {
+    fn new(run: RunRef) -> Self {
+        Self {
+            ledger: Ledger::new(run),
+            ancestors: Vec::new(),
+            broken_in: None,
+            content: 0,
+            later: None,
+            seen: HashSet::new(),
+        }
+    }
+
+    /// Verifies the events a run shares with its ancestors, from the root down, and then the run.
+    async fn family(&mut self, store: &dyn EventStore, run: &RunRef) -> Checked<Views> {
+        let lineage = lineage(store, run).await?;
+        let mut parent = None;
+        for (ancestor, cut) in lineage {
+            self.ledger = Ledger::fork(ancestor.clone(), parent.take());
+            self.ancestors.push(ancestor.clone());
+            let checked = self.shared(store, &ancestor, cut).await?;
+            if let Err(broken) = checked {
+                self.broken_in = Some(ancestor);
+                return Ok(Err(broken));
+            }
+            parent = std::mem::replace(&mut self.ledger, Ledger::new(ancestor)).into_state();
+        }
+        self.ledger = Ledger::fork(run.clone(), parent);
+        self.run(store, run).await
+    }
+
+    /// Verifies an ancestor up to its cut: chain, vocabulary, key, and the content it refers to.
+    async fn shared(&mut self, store: &dyn EventStore, run: &RunRef, cut: Seq) -> Checked<()> {
+        let mut key = None;
+        loop {
+            let after = self.ledger.head().map_or(Seq::ZERO, |head| head.seq);
+            let due = u32::try_from(cut.get().saturating_sub(after.get())).unwrap_or(MAX_PAGE_EVENTS);
+            if due == 0 {
+                break;
+            }
+            let page = store.read(run, after, due.min(MAX_PAGE_EVENTS)).await?;
+            if page.is_empty() {
+                return Ok(Err(ChainBreak::new(BreakKind::HeadMismatch, after.next(), cut, "no event")));
+            }
+            sound!(self.push_page(store, &mut key, page).await?);
+        }
+        sound!(self.ledger.check_key(key.flatten().as_ref()));
+        Ok(self.lineage())
+    }
+
+    /// A fork that cannot be folded after the ancestors that were read goes on from something else.
+    fn lineage(&self) -> Result<(), ChainBreak> {
+        let forked = self.ledger.genesis().is_some_and(|genesis| genesis.parent.is_some());
+        if forked && self.ledger.state().is_none() {
+            let expected = "a genesis after the events before it";
+            return Err(ChainBreak::new(BreakKind::GenesisMismatch, Seq::new(1), expected, "another lineage"));
+        }
+        Ok(())
+    }
+
     /// A run may move on while it is verified. Each round reads to the end and then compares with a
     /// head that was read after it; a head further on is a break only once a round has read nothing new.
     async fn run(&mut self, store: &dyn EventStore, run: &RunRef) -> Checked<Views> {
@@ -153,6 +223,7 @@ impl Audit {
                 continue;
             }
             sound!(self.ledger.finish(head.as_ref()));
+            sound!(self.lineage());
             let view = store.view(run).await?;
             if grew && moved_on(head_of(view.as_ref()), end) {
                 continue;
@@ -165,16 +236,27 @@ impl Audit {
         loop {
             let after = self.ledger.head().map_or(Seq::ZERO, |head| head.seq);
             let page = store.read(run, after, MAX_PAGE_EVENTS).await?;
-            let mut wanted = Vec::new();
-            for record in &page {
-                let found = sound!(self.ledger.push(record));
-                wanted.extend(found.into_iter().map(|reference| (record.seq, reference)));
-            }
-            self.check_page(store, key, wanted).await?;
-            if page.len() < MAX_PAGE_EVENTS as usize {
+            let full = page.len() == MAX_PAGE_EVENTS as usize;
+            sound!(self.push_page(store, key, page).await?);
+            if !full {
                 return Ok(Ok(()));
             }
         }
+    }
+
+    async fn push_page(
+        &mut self,
+        store: &dyn EventStore,
+        key: &mut Option<Option<RunKey>>,
+        page: Vec<Record>,
+    ) -> Checked<()> {
+        let mut wanted = Vec::new();
+        for record in &page {
+            let found = sound!(self.ledger.push(record));
+            wanted.extend(found.into_iter().map(|reference| (record.seq, reference)));
+        }
+        self.check_page(store, key, wanted).await?;
+        Ok(Ok(()))
     }
 
     async fn conclude(
@@ -187,7 +269,8 @@ impl Audit {
         sound!(self.ledger.check_key(key.flatten().as_ref()));
         let tenant_key = store.tenant_key(&run.tenant, None).await?;
         sound!(self.ledger.check_tenant_key(tenant_key.map(|key| key.id())));
-        if let Some(broken) = self.later.take() {
+        if let Some((holder, broken)) = self.later.take() {
+            self.broken_in = Some(holder).filter(|holder| holder != run);
             return Ok(Err(broken));
         }
         Ok(self.check_view(view))
@@ -213,8 +296,8 @@ impl Audit {
         key: &mut Option<Option<RunKey>>,
         mut wanted: Vec<(Seq, ContentRef)>,
     ) -> Result<(), Error> {
-        let Some(state) = self.ledger.state() else { return Ok(()) };
-        let (root, run) = (root_of(state.genesis()), state.run().clone());
+        let Some(genesis) = self.ledger.genesis() else { return Ok(()) };
+        let (root, run) = (root_of(genesis), genesis.run.clone());
         if key.is_none() {
             *key = Some(store.run_key(&root).await?);
         }
@@ -228,11 +311,12 @@ impl Audit {
             let digests: Vec<Digest> = batch.iter().map(|(_, reference)| reference.digest).collect();
             let stored = store.content(&root, &digests).await?;
             for ((seq, reference), stored) in batch.iter().zip(&stored) {
-                let erased = erased(store, &run, reference, stored).await?;
+                let verified: Vec<&RunRef> = self.ancestors.iter().chain([&run]).collect();
+                let erased = erased(store, &verified, reference, stored).await?;
                 let checked = check_content(*seq, reference, stored, |b| digester.digest(b), |_, _| erased);
                 self.content += 1;
                 if let Err(broken) = checked {
-                    self.later = Some(broken);
+                    self.later = Some((run.clone(), broken));
                     return Ok(());
                 }
                 if self.seen.len() < MAX_SEEN {
@@ -255,18 +339,30 @@ fn moved_on(head: Option<Head>, end: Option<Head>) -> bool {
     head.is_some_and(|head| end.is_none_or(|end| head.seq > end.seq))
 }
 
-/// Asks the event a tombstone names whether it lists the digest. Only an event of the run being
-/// verified counts, because its chain is checked along with everything else.
+/// Returns the ancestors of a run, root first, each with the last event that is shared. A first event that
+/// cannot be read has none to show; the verification of its run will say so.
+async fn lineage(store: &dyn EventStore, run: &RunRef) -> Result<VecDeque<(RunRef, Seq)>, Error> {
+    let mut lineage = VecDeque::new();
+    let mut next = run.clone();
+    while lineage.len() <= MAX_FORK_DEPTH {
+        let first = store.read(&next, Seq::ZERO, 1).await?;
+        let Some(link) = first.first().and_then(|first| genesis_of(&next, first)?.parent) else { break };
+        next = RunRef::new(run.tenant.clone(), link.run);
+        lineage.push_front((next.clone(), link.seq));
+    }
+    Ok(lineage)
+}
+
+/// Asks the event a tombstone names whether it lists the digest. Only an event of the runs being
+/// verified counts, because their chains are checked along with everything else.
 async fn erased(
     store: &dyn EventStore,
-    verified: &RunRef,
+    verified: &[&RunRef],
     reference: &ContentRef,
     stored: &Stored,
 ) -> Result<bool, Error> {
     let Stored::Erased { run, seq } = stored else { return Ok(false) };
-    if run != verified.run.as_str() {
-        return Ok(false);
-    }
+    let Some(verified) = verified.iter().find(|verified| run == verified.run.as_str()) else { return Ok(false) };
     let before = Seq::new(seq.get().saturating_sub(1));
     let rows = store.read(verified, before, 1).await?;
     let Some(row) = rows.first().filter(|row| row.seq == *seq) else { return Ok(false) };

@@ -8,6 +8,8 @@ mod strict;
 #[cfg(test)]
 mod tests;
 mod vault;
+#[cfg(test)]
+mod vectors;
 
 use serde_json::Value;
 

@@ -61,7 +61,7 @@ pub enum Told<'a> {
 /// Where a fork leaves its parent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ForkPoint {
-    /// The parent: the run that holds the step.
+    /// The parent: the run, this one or an ancestor, in which the step began.
     pub parent: RunRef,
     /// The last event that is shared: the one before the step's first.
     pub cut: Seq,
@@ -134,7 +134,7 @@ pub fn decide_model<'a>(
             ReplayPolicy::AllowPromptDrift if fields.iter().all(|field| field.is_prompt()) => {}
             ReplayPolicy::AllowPromptDrift => return Err(Refused::Drift { fields }),
             ReplayPolicy::ForkOnDrift => {
-                return Ok(ModelDecision::Fork { at: fork_point(state, ask, step.first), fields });
+                return Ok(ModelDecision::Fork { at: point(state, &ask.step).expect("a recorded step"), fields });
             }
         }
     }
@@ -149,7 +149,7 @@ pub fn decide_model<'a>(
         }
         ModelCycle::Completed(settled) if fields.is_empty() => Ok(ModelDecision::Replay(Told::Completed(settled))),
         ModelCycle::Completed(settled) => {
-            let is_new = !step.drifts.contains(&ask.fingerprint.digest());
+            let is_new = !state.has_drifted(&ask.step, &ask.fingerprint.digest());
             Ok(ModelDecision::ReplayDrifted { settled, fields, is_new })
         }
         ModelCycle::Failed(settled) if replay.retry == RetryFailed::No => {
@@ -169,19 +169,13 @@ pub fn decide_model<'a>(
 /// [`Refused::NothingRecorded`] when there is no such step.
 pub fn decide_fork(state: &RunState, step: &StepKey) -> Result<ForkPoint, Refused> {
     drivable(state)?;
-    let first = state.step(step).ok_or(Refused::NothingRecorded)?.first();
-    Ok(point(state, step, first))
-}
-
-fn fork_point(state: &RunState, ask: &ModelAsk, first: Seq) -> ForkPoint {
-    point(state, &ask.step, first)
+    point(state, step).ok_or(Refused::NothingRecorded)
 }
 
 /// Seq 1 starts the run and belongs to no step, so there is always an event before a step's first.
-fn point(state: &RunState, step: &StepKey, first: Seq) -> ForkPoint {
-    let own = state.run();
-    let holder = state.holder(step).unwrap_or(&own.run).clone();
-    ForkPoint { parent: RunRef::new(own.tenant.clone(), holder), cut: Seq::new(first.get() - 1) }
+fn point(state: &RunState, step: &StepKey) -> Option<ForkPoint> {
+    let (run, first) = state.origin(step)?;
+    Some(ForkPoint { parent: RunRef::new(state.run().tenant.clone(), run.clone()), cut: Seq::new(first.get() - 1) })
 }
 
 /// Returns the id of the fork of `parent` at a step for an ask, so that the same drift finds the same fork.
@@ -213,7 +207,8 @@ pub fn record_terminal(state: &RunState, step: &StepKey, ended: ModelTerminal) -
     if open {
         return ended.into();
     }
-    LateOutcome { elapsed_us: ended.elapsed_us, request: ended.request, what: Late::Model(ended.outcome) }.into()
+    LateOutcome { elapsed_us: ended.elapsed_us, request: ended.request, what: Late::Model(Box::new(ended.outcome)) }
+        .into()
 }
 
 /// Returns the end of a request whose process is gone.

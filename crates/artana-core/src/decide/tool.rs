@@ -150,7 +150,7 @@ fn recorded<'a>(state: &'a RunState, ask: &ToolAsk) -> Result<Option<&'a ToolSte
         Some(Step::Model(step)) => return Err(Refused::AnotherKind { recorded: step.asked.model.to_string() }),
         Some(Step::Tool(step)) => step,
     };
-    let settled = matches!(step.cycle, ToolCycle::Succeeded(_) | ToolCycle::Failed(_));
+    let settled = step.cycle.is_settled();
     match state.holder(&ask.step) {
         Some(_) if !settled && ask.own_effect => Ok(None),
         Some(holder) if !settled => Err(Refused::BelongsToAncestor { holder: holder.clone() }),
@@ -296,11 +296,11 @@ fn key_still_held(effect: Effect, attempt: &Attempt, now: Timestamp) -> bool {
 /// [`Refused`] when there is nothing to resolve or the owner lives.
 pub fn decide_resolve(state: &RunState, step: &StepKey, owner: OwnerLife) -> Result<(RequestId, bool), Refused> {
     drivable(state)?;
-    if let Some(holder) = state.holder(step) {
+    let found = state.tool_step(step).ok_or(Refused::NothingRecorded)?;
+    if let Some(holder) = state.holder(step).filter(|_| found.cycle.is_unknown()) {
         return Err(Refused::BelongsToAncestor { holder: holder.clone() });
     }
-    let step = state.tool_step(step).ok_or(Refused::NothingRecorded)?;
-    match &step.cycle {
+    match &found.cycle {
         ToolCycle::Unknown(attempt, _) => Ok((attempt.request, false)),
         ToolCycle::Requested(Attempt { owner: who, .. }) if owner != OwnerLife::Dead => {
             Err(Refused::OwnerAlive { owner: *who })

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::ModelOutcome;
 use crate::{Actor, ContentRef, Digest, EventId, IncarnationId, RequestId, Timestamp, ToolName, ToolVersion};
@@ -254,24 +254,61 @@ pub enum Resolution {
 
 /// An outcome that arrived after its cycle was closed. It settles a doubt; otherwise it is evidence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "LateWire", into = "LateWire")]
 pub struct LateOutcome {
     /// How long the call took, in microseconds.
     pub elapsed_us: u64,
     /// The request.
     pub request: RequestId,
     /// What came of it.
-    #[serde(flatten)]
     pub what: Late,
 }
 
 /// What came of a call whose cycle was closed meanwhile.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a call is a tool's or a model's")]
 pub enum Late {
     /// Of a tool call.
-    #[serde(rename = "outcome")]
     Tool(Outcome),
     /// Of a model call.
-    #[serde(rename = "model")]
-    Model(ModelOutcome),
+    Model(Box<ModelOutcome>),
+}
+
+/// The payload of a late outcome: exactly one of `model` and `outcome` stands in it.
+#[derive(Serialize, Deserialize)]
+struct LateWire {
+    elapsed_us: u64,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    model: Option<Box<ModelOutcome>>,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    outcome: Option<Outcome>,
+    request: RequestId,
+}
+
+impl From<LateOutcome> for LateWire {
+    fn from(late: LateOutcome) -> Self {
+        let (model, outcome) = match late.what {
+            Late::Tool(outcome) => (None, Some(outcome)),
+            Late::Model(outcome) => (Some(outcome), None),
+        };
+        Self { elapsed_us: late.elapsed_us, model, outcome, request: late.request }
+    }
+}
+
+impl TryFrom<LateWire> for LateOutcome {
+    type Error = &'static str;
+
+    fn try_from(wire: LateWire) -> Result<Self, Self::Error> {
+        let what = match (wire.outcome, wire.model) {
+            (Some(outcome), None) => Late::Tool(outcome),
+            (None, Some(outcome)) => Late::Model(outcome),
+            (Some(_), Some(_)) | (None, None) => return Err("a late outcome is a tool's or a model's"),
+        };
+        Ok(Self { elapsed_us: wire.elapsed_us, request: wire.request, what })
+    }
+}
+
+/// A key that may be absent, but whose value is never null.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }

@@ -56,6 +56,12 @@ pub enum FoldError {
         /// The step.
         step: StepKey,
     },
+    /// A fork repeats a call that it shares with an ancestor, and does not say that it wants the effect for itself.
+    #[error("step {step} is shared with an ancestor, which alone goes on with it")]
+    Shared {
+        /// The step.
+        step: StepKey,
+    },
     /// A later cycle asks another model, shows other tools or wants another output than the first.
     #[error("a cycle of step {step} differs from the first in its model, its tools or its output")]
     AnotherAsk {

@@ -2,15 +2,15 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{RunState, Step};
+use super::{RunState, Step, ToolStep};
 use crate::{
-    RunId, StepKey,
+    RunId, Seq, StepKey,
     cycle::ToolCycle,
     event::{Cause, Doubt, Effect},
     model_cycle::ModelCycle,
 };
 
-/// The steps a fork shares with its ancestors, each with the run that holds it.
+/// The steps a fork shares with its ancestors.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Inherited {
     /// How many ancestors there are.
@@ -21,7 +21,10 @@ pub(super) struct Inherited {
 /// A step of an ancestor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Shared {
+    /// The run that holds it, where all positions in it are.
     run: RunId,
+    /// Where the step began: its holder may have gone on with a step of its own ancestors.
+    origin: (RunId, Seq),
     step: Step,
 }
 
@@ -33,7 +36,13 @@ impl Inherited {
         let mut steps = parent.inherited.as_deref().cloned().unwrap_or_default().steps;
         for (key, step) in &parent.steps {
             match shared(step) {
-                Some(step) => drop(steps.insert(key.clone(), Shared { run: parent.run().run.clone(), step })),
+                Some(step) => {
+                    let (run, at) = parent.origin(key).expect("a step of the parent's own");
+                    let shared = Shared { run: parent.run().run.clone(), origin: (run.clone(), at), step };
+                    steps.insert(key.clone(), shared);
+                }
+                // An ancestor's own effect under the key stands, whatever a look of the parent's came to.
+                None if step.tool().is_some() => {}
                 None => drop(steps.remove(key)),
             }
         }
@@ -46,6 +55,10 @@ impl Inherited {
 
     pub(super) fn holder(&self, key: &StepKey) -> Option<&RunId> {
         self.steps.get(key).map(|shared| &shared.run)
+    }
+
+    pub(super) fn origin(&self, key: &StepKey) -> Option<(&RunId, Seq)> {
+        self.steps.get(key).map(|shared| (&shared.origin.0, shared.origin.1))
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = (&StepKey, &Step)> {
@@ -62,7 +75,8 @@ fn shared(step: &Step) -> Option<Step> {
         ToolCycle::Requested(_) | ToolCycle::RetryDue(_) if tool.effect == Effect::Read => None,
         ToolCycle::Requested(attempt) => {
             let doubt = Doubt { cause: Cause::OwnerLost, error: None };
-            Some(Step::Tool(super::ToolStep { cycle: ToolCycle::Unknown(*attempt, doubt), ..tool.clone() }))
+            let cycle = ToolCycle::Unknown(*attempt, doubt);
+            Some(Step::Tool(Box::new(ToolStep { cycle, ..(**tool).clone() })))
         }
         _ => Some(step.clone()),
     }

@@ -7,6 +7,7 @@ mod error;
 mod fork;
 mod kept;
 mod projection;
+mod register;
 mod step;
 mod summary;
 mod turns;
@@ -17,15 +18,16 @@ use std::{
 };
 
 use crate::{
-    Capability, Digest, Event, Genesis, Head, IncarnationId, LabelKey, Limits, ParentLink, RequestId, RunId, RunRef,
-    RunView, Seq, Status, StepKey, Timestamp,
+    Capability, Digest, Event, Genesis, Head, IncarnationId, LabelKey, Limits, ModelId, ParentLink, RequestId, RunId,
+    RunRef, RunView, Seq, Status, StepKey, Timestamp,
     cost::{Costs, charge},
     event::{Body, Closing, Extends, RunForked, RunStarted},
     limits::MAX_FORK_DEPTH,
 };
 use fork::Inherited;
-use summary::{Before, Summary};
-use turns::Turns;
+use register::Register;
+use step::Before;
+use summary::Summary;
 
 pub use error::FoldError;
 pub use kept::{Kept, KeptValue};
@@ -44,9 +46,8 @@ pub struct RunState {
     now: Summary,
     steps: BTreeMap<StepKey, Step>,
     inherited: Option<Arc<Inherited>>,
-    turns: Turns,
+    register: Register,
     kept: Kept,
-    forks: BTreeMap<RunId, Fork>,
     costs: Costs,
 }
 
@@ -86,9 +87,8 @@ impl RunState {
             now: Summary::start(first, unknown_flag.map(|flag| format!("flag {flag}"))),
             steps: BTreeMap::new(),
             inherited: parent.map(Inherited::from),
-            turns: parent.map(|parent| parent.turns.clone()).unwrap_or_default(),
+            register: parent.map(|parent| parent.register.shared()).unwrap_or_default(),
             kept: parent.map(|parent| parent.kept.clone()).unwrap_or_default(),
-            forks: BTreeMap::new(),
             costs: Costs::default(),
         })
     }
@@ -111,48 +111,42 @@ impl RunState {
     ///
     /// [`FoldError`] when it may not follow; the state is then unchanged.
     pub fn apply(&mut self, event: &Event) -> Result<(), FoldError> {
-        let roots = self.new_roots(event)?;
-        self.new_fork(event)?;
-        let before = before(&self.steps, self.inherited.as_deref(), event);
-        let next = self.now.advance(before, event)?;
-        if let Some(charge) = charge(self, event) {
+        let before = self.before(event);
+        let next = self.now.check(before, event)?;
+        let roots = self.register.check(None, event)?;
+        let charge = charge(self, event);
+        // Everything is checked: from here on nothing is refused.
+        let own = event.step().and_then(|key| self.steps.get(key));
+        self.now.advance(event, own, next.as_ref());
+        self.register.add(event, roots);
+        self.kept.apply(event);
+        if let Some(charge) = charge {
             self.costs.add(&charge);
         }
-        match event.body() {
-            Body::GrantGiven(grant) => {
-                self.started.capabilities.clone_from(&grant.capabilities);
-                self.started.limits = grant.limits;
-            }
-            Body::ModelRequested(asked) => {
-                let kept = asked.extends.map_or(0, |extends| extends.keep);
-                self.turns.add(&self.genesis.run.run, event, kept, roots);
-            }
-            Body::RunForked(forked) => {
-                let step = event.step().cloned().expect("a fork without a step was refused");
-                self.forks.insert(forked.fork.clone(), Fork { step, recorded: (event.seq(), forked.clone()) });
-            }
-            _ => self.kept.apply(event),
+        if let Body::GrantGiven(grant) = event.body() {
+            self.started.capabilities.clone_from(&grant.capabilities);
+            self.started.limits = grant.limits;
         }
-        if let (Some(key), Some(next)) = (event.step(), next) {
+        if let (Some(key), Some(mut next)) = (event.step(), next) {
+            if let Step::Model(step) = &mut next {
+                self.share_name(&mut step.asked.model);
+            }
             self.steps.insert(key.clone(), next);
         }
         Ok(())
     }
 
-    /// Checks the conversation of a model request, and returns the roots of the messages it adds.
-    fn new_roots(&self, event: &Event) -> Result<Vec<Digest>, FoldError> {
-        match (event.body(), event.step()) {
-            (Body::ModelRequested(asked), Some(step)) => self.turns.roots(step, asked),
-            _ => Ok(Vec::new()),
+    /// Every event holds the model's name anew; a long run keeps it once.
+    fn share_name(&self, model: &mut ModelId) {
+        if let Some((known, _)) = self.costs.models.get_key_value(model) {
+            model.clone_from(known);
         }
     }
 
-    fn new_fork(&self, event: &Event) -> Result<(), FoldError> {
-        let Body::RunForked(forked) = event.body() else { return Ok(()) };
-        if self.forks.contains_key(&forked.fork) || forked.fork == self.genesis.run.run {
-            return Err(FoldError::Fork { why: "it is recorded already" });
-        }
-        Ok(())
+    /// Returns the event's step as it stands.
+    fn before(&self, event: &Event) -> Before<'_> {
+        let Some(key) = event.step() else { return Before { own: None, shared: None } };
+        Before { own: self.steps.get(key), shared: self.shared_step(key) }
     }
 
     /// Begins a projection, which leaves this state as it is.
@@ -297,6 +291,18 @@ impl RunState {
         self.inherited.as_ref()?.holder(key)
     }
 
+    /// Returns where a step began: the run, this one or an ancestor, and the position of the step's first event
+    /// there. A fork may have gone on with a step that began in an ancestor.
+    #[must_use]
+    pub fn origin(&self, key: &StepKey) -> Option<(&RunId, Seq)> {
+        let shared = self.inherited.as_ref().and_then(|inherited| inherited.origin(key));
+        match self.steps.get(key) {
+            Some(Step::Model(step)) => Some(shared.unwrap_or((&self.genesis.run.run, step.first))),
+            Some(Step::Tool(step)) => Some((&self.genesis.run.run, step.first)),
+            None => shared,
+        }
+    }
+
     /// Returns how many ancestors the run has.
     #[must_use]
     pub fn depth(&self) -> usize {
@@ -310,13 +316,14 @@ impl RunState {
     /// Returns where a recorded conversation with this root ends, so that a longer one can go on from it.
     #[must_use]
     pub fn conversation(&self, root: &Digest) -> Option<Extends> {
-        self.turns.find(root)
+        self.register.turns.find(root)
     }
 
     /// Returns in which run and where a request is recorded that a later conversation goes on from.
     #[must_use]
-    pub fn request_place(&self, request: &RequestId) -> Option<(&RunId, Seq)> {
-        self.turns.place(request)
+    pub fn request_place(&self, request: &RequestId) -> Option<(RunId, Seq)> {
+        let (run, at) = self.register.turns.place(request)?;
+        Some((RunId::parse(run).ok()?, at))
     }
 
     /// Borrows the latest of what the application keeps in the run.
@@ -328,7 +335,7 @@ impl RunState {
     /// Borrows the run's forks, by their ids.
     #[must_use]
     pub fn forks(&self) -> &BTreeMap<RunId, Fork> {
-        &self.forks
+        &self.register.forks
     }
 
     /// Borrows what the run's own calls used and cost.
@@ -341,6 +348,12 @@ impl RunState {
     #[must_use]
     pub fn drifts(&self) -> u64 {
         self.now.drifts
+    }
+
+    /// Returns whether it is recorded that a step was answered although it was asked like this.
+    #[must_use]
+    pub fn has_drifted(&self, step: &StepKey, asked: &Digest) -> bool {
+        self.register.has_drifted(step, asked)
     }
 
     /// Borrows the key of the step whose failure no later success has cleared.
@@ -365,10 +378,4 @@ impl RunState {
     pub fn owner(&self, key: &StepKey) -> Option<IncarnationId> {
         self.steps.get(key)?.owner()
     }
-}
-
-/// Returns the event's step as it stands.
-fn before<'a>(steps: &'a BTreeMap<StepKey, Step>, inherited: Option<&'a Inherited>, event: &Event) -> Before<'a> {
-    let Some(key) = event.step() else { return Before { own: None, shared: None } };
-    Before { own: steps.get(key), shared: inherited.and_then(|inherited| inherited.step(key)) }
 }

@@ -1,30 +1,22 @@
 //! A state with events added that may never be committed: what a batch would leave behind.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::{
-    FoldError, RunState, Step,
-    summary::{Before, Summary},
-};
-use crate::{
-    Event, Head, RunId, RunView, StepKey,
-    event::{Body, RunFinished},
-};
+use super::{FoldError, RunState, Step, register::Register, step::Before, summary::Summary};
+use crate::{Event, Head, RunView, StepKey, event::RunFinished};
 
 /// A state with events added that may never be committed: what a batch would leave behind.
-///
-/// A conversation goes on from a committed one only, never from one of the same batch.
 #[derive(Debug, Clone)]
 pub struct Projection<'a> {
     state: &'a RunState,
     now: Summary,
     changed: BTreeMap<StepKey, Step>,
-    forks: BTreeSet<RunId>,
+    register: Register,
 }
 
 impl<'a> Projection<'a> {
     pub(super) fn new(state: &'a RunState) -> Self {
-        Self { state, now: state.now.clone(), changed: BTreeMap::new(), forks: BTreeSet::new() }
+        Self { state, now: state.now.clone(), changed: BTreeMap::new(), register: Register::default() }
     }
 
     /// Adds the next event.
@@ -33,21 +25,15 @@ impl<'a> Projection<'a> {
     ///
     /// [`FoldError`] when it may not follow; the projection is then unchanged.
     pub fn apply(&mut self, event: &Event) -> Result<(), FoldError> {
-        self.state.new_roots(event)?;
-        self.state.new_fork(event)?;
-        if let Body::RunForked(forked) = event.body()
-            && self.forks.contains(&forked.fork)
-        {
-            return Err(FoldError::Fork { why: "it is recorded already" });
-        }
-        let committed = super::before(&self.state.steps, self.state.inherited.as_deref(), event);
+        let committed = self.state.before(event);
         let changed = event.step().and_then(|key| self.changed.get(key));
-        let next = self.now.advance(Before { own: changed.or(committed.own), ..committed }, event)?;
+        let before = Before { own: changed.or(committed.own), ..committed };
+        let next = self.now.check(before, event)?;
+        let roots = self.register.check(Some(&self.state.register), event)?;
+        self.now.advance(event, before.own, next.as_ref());
+        self.register.add(event, roots);
         if let (Some(key), Some(next)) = (event.step(), next) {
             self.changed.insert(key.clone(), next);
-        }
-        if let Body::RunForked(forked) = event.body() {
-            self.forks.insert(forked.fork.clone());
         }
         Ok(())
     }

@@ -1,10 +1,8 @@
 //! One step of a run, and what an event makes of it. Knows no other step and no run.
 
-use std::collections::BTreeSet;
-
 use super::FoldError;
 use crate::{
-    ContentRef, Digest, Event, IncarnationId, RequestId, Seq, StepKey,
+    ContentRef, Event, IncarnationId, RequestId, Seq, StepKey,
     ask::Fingerprint,
     cycle::{ToolCycle, ToolEvent},
     event::{Body, Effect, Late, ModelCategory, ModelFailure, ModelRequested, ToolRequested, ToolSignature},
@@ -16,7 +14,7 @@ use crate::{
 #[non_exhaustive]
 pub enum Step {
     /// A tool call.
-    Tool(ToolStep),
+    Tool(Box<ToolStep>),
     /// A model call.
     Model(Box<ModelStep>),
 }
@@ -24,7 +22,7 @@ pub enum Step {
 /// A tool call: what was asked and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToolStep {
-    /// Where its first event is recorded.
+    /// Where its first event is recorded, in the run that holds it.
     pub first: Seq,
     /// The tool of the last attempt.
     pub tool: ToolSignature,
@@ -39,7 +37,8 @@ pub struct ToolStep {
 /// A model call: what was asked and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelStep {
-    /// Where its first event is recorded.
+    /// Where its first event is recorded, in the run that holds it. A fork that goes on with a step of its
+    /// ancestors holds it from its own first request on.
     pub first: Seq,
     /// Where the last cycle's request is recorded.
     pub asked_at: Seq,
@@ -47,10 +46,8 @@ pub struct ModelStep {
     pub asked: Fingerprint,
     /// Where the cycle stands.
     pub cycle: ModelCycle,
-    /// The asks that differed from the recorded one and were answered all the same.
-    pub drifts: BTreeSet<Digest>,
-    /// The cycles that failed and left another one due, since the step was last begun afresh.
-    pub round: Round,
+    /// The cycles that each left another one due, since the step was last begun afresh.
+    pub round: Option<Box<Round>>,
 }
 
 /// How far a step has come with cycles that each left another one due.
@@ -62,21 +59,25 @@ pub struct Round {
     /// How many failed in a way that may pass.
     pub transient: u32,
     /// The last output that was not what was asked for, which the next cycle has corrected.
-    pub correcting: Option<Box<ModelFailure>>,
+    pub correcting: Option<ModelFailure>,
 }
 
 impl Round {
-    fn after(&self, cycle: &ModelCycle) -> Self {
+    /// Returns the round after a cycle has come to where it stands now.
+    fn after(last: Option<&Self>, cycle: &ModelCycle) -> Option<Box<Self>> {
+        let mut round = last.cloned().unwrap_or_default();
         match cycle {
-            ModelCycle::RetryDue(settled) if settled.outcome.category == ModelCategory::InvalidOutput => Self {
-                invalid: self.invalid.saturating_add(1),
-                correcting: Some(Box::new(settled.outcome.clone())),
-                ..*self
-            },
-            ModelCycle::RetryDue(_) => Self { transient: self.transient.saturating_add(1), ..self.clone() },
-            ModelCycle::Absent | ModelCycle::Requested(_) | ModelCycle::Abandoned(_) => self.clone(),
-            ModelCycle::Completed(_) | ModelCycle::Failed(_) => Self::default(),
+            ModelCycle::RetryDue(settled) if settled.outcome.category == ModelCategory::InvalidOutput => {
+                round.invalid = round.invalid.saturating_add(1);
+                round.correcting = Some(settled.outcome.clone());
+            }
+            ModelCycle::RetryDue(_) => round.transient = round.transient.saturating_add(1),
+            ModelCycle::Absent | ModelCycle::Requested(_) | ModelCycle::Abandoned(_) => {
+                last?;
+            }
+            ModelCycle::Completed(_) | ModelCycle::Failed(_) => return None,
         }
+        Some(Box::new(round))
     }
 }
 
@@ -206,23 +207,45 @@ fn kin(body: &Body) -> Kin {
     }
 }
 
-/// Returns the step after an event; `None` where the event belongs to no step. `own` is the step as the
-/// run itself has it, `shared` as a fork's parent had it: a model step goes on from there, an effect does not.
-pub(super) fn next_step(own: Option<&Step>, shared: Option<&Step>, event: &Event) -> Result<Option<Step>, FoldError> {
+/// A step as it stands before an event: as the run itself has it, and as a fork's parent had it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Before<'a> {
+    pub(super) own: Option<&'a Step>,
+    pub(super) shared: Option<&'a Step>,
+}
+
+/// Checks what an event makes of its step, and returns the step after it; `None` where every step of the run
+/// stays as it is. A fork goes on with a model step from where its parent had it, but not with an effect.
+pub(super) fn next_step(before: Before<'_>, event: &Event) -> Result<Option<Step>, FoldError> {
     let kind = event.body().kind();
     let kin = kin(event.body());
     if matches!(kin, Kin::Run) {
         return Ok(None);
     }
     let Some(key) = event.step() else { return Err(FoldError::NoStep { kind }) };
-    let another_kind = || FoldError::AnotherKind { step: key.clone(), kind };
-    match (kin, own) {
-        (Kin::Tool, Some(Step::Model(_))) | (Kin::Model, Some(Step::Tool(_))) => Err(another_kind()),
-        (Kin::Tool, own) => next_tool(own.and_then(Step::tool), key, event).map(Step::Tool).map(Some),
-        (_, Some(own)) => next_model(own.model(), key, event).map(Some),
-        (_, None) if shared.is_some_and(|shared| shared.tool().is_some()) => Err(another_kind()),
-        (_, None) => next_model(shared.and_then(Step::model), key, event).map(Some),
+    match (kin, before.own.or(before.shared)) {
+        (Kin::Tool, Some(Step::Model(_))) | (Kin::Model, Some(Step::Tool(_))) => {
+            Err(FoldError::AnotherKind { step: key.clone(), kind })
+        }
+        (Kin::Tool, _) => {
+            let own = before.own.and_then(Step::tool);
+            may_repeat(own, before.shared.and_then(Step::tool), key, event)?;
+            next_tool(own, key, event).map(|next| Some(Step::Tool(Box::new(next))))
+        }
+        (_, _) => next_model(before, key, event).map(|next| next.map(|next| Step::Model(Box::new(next)))),
     }
+}
+
+/// What an ancestor settled is answered there, and what it left open is repeated only by a fork that says it
+/// wants the effect for itself.
+fn may_repeat(
+    own: Option<&ToolStep>,
+    shared: Option<&ToolStep>,
+    key: &StepKey,
+    event: &Event,
+) -> Result<(), FoldError> {
+    let (None, Some(shared), Body::ToolRequested(asked)) = (own, shared, event.body()) else { return Ok(()) };
+    if asked.own_effect && !shared.cycle.is_settled() { Ok(()) } else { Err(FoldError::Shared { step: key.clone() }) }
 }
 
 fn next_tool(last: Option<&ToolStep>, key: &StepKey, event: &Event) -> Result<ToolStep, FoldError> {
@@ -250,38 +273,35 @@ fn with_cycle(last: Option<&ToolStep>, asked: Option<&ToolRequested>, cycle: Too
     }
 }
 
-fn next_model(last: Option<&ModelStep>, key: &StepKey, event: &Event) -> Result<Step, FoldError> {
+/// Evidence that came late, and a drift that was answered all the same, leave the step as it is.
+fn next_model(before: Before<'_>, key: &StepKey, event: &Event) -> Result<Option<ModelStep>, FoldError> {
+    let last = before.own.or(before.shared).and_then(Step::model);
     let cycle = last.map_or(ModelCycle::Absent, |step| step.cycle.clone());
     let seen = ModelEvent { id: event.id(), seq: event.seq(), body: event.body() };
     let cycle = cycle.next(seen).map_err(|source| FoldError::Step { step: key.clone(), source })?;
-    let step = match (event.body(), last) {
-        (Body::ModelRequested(asked), last) => requested(last, key, asked, event.seq())?,
-        (Body::DriftReplayed(drift), Some(last)) => {
-            let mut step = last.clone();
-            if !step.drifts.insert(drift.asked) {
-                return Err(FoldError::DriftAgain { step: key.clone() });
-            }
-            step
+    match (event.body(), last) {
+        (Body::ModelRequested(asked), last) => {
+            let asked = same_ask(last, key, asked)?;
+            let first = before.own.map_or(event.seq(), Step::first);
+            // What was wrong with the answer to another prompt is nothing to correct this one by.
+            let same = last.filter(|last| last.asked == asked);
+            let round = same.and_then(|last| last.round.clone());
+            Ok(Some(ModelStep { first, asked_at: event.seq(), asked, cycle, round }))
         }
-        (_, Some(last)) => last.clone(),
-        (_, None) => unreachable!("the cycle refuses everything but a request in an absent step"),
-    };
-    let changed = last.is_none_or(|last| last.cycle != cycle);
-    let round = if changed { step.round.after(&cycle) } else { step.round.clone() };
-    Ok(Step::Model(Box::new(ModelStep { cycle, round, ..step })))
+        (Body::ModelTerminal(_), Some(last)) => {
+            let round = Round::after(last.round.as_deref(), &cycle);
+            Ok(Some(ModelStep { cycle, round, ..last.clone() }))
+        }
+        _ => Ok(None),
+    }
 }
 
-fn requested(last: Option<&ModelStep>, key: &StepKey, asked: &ModelRequested, at: Seq) -> Result<ModelStep, FoldError> {
-    let fingerprint = Fingerprint::from(asked);
-    let Some(last) = last else {
-        let cycle = ModelCycle::Absent;
-        let (drifts, round) = (BTreeSet::new(), Round::default());
-        return Ok(ModelStep { first: at, asked_at: at, asked: fingerprint, cycle, drifts, round });
-    };
-    if last.asked.differs(&fingerprint).iter().any(|field| !field.is_prompt()) {
-        return Err(FoldError::AnotherAsk { step: key.clone() });
+fn same_ask(last: Option<&ModelStep>, key: &StepKey, asked: &ModelRequested) -> Result<Fingerprint, FoldError> {
+    let asked = Fingerprint::from(asked);
+    match last {
+        Some(last) if last.asked.differs(&asked).iter().any(|field| !field.is_prompt()) => {
+            Err(FoldError::AnotherAsk { step: key.clone() })
+        }
+        _ => Ok(asked),
     }
-    // What was wrong with the answer to another prompt is nothing to correct this one by.
-    let round = if last.asked == fingerprint { last.round.clone() } else { Round::default() };
-    Ok(ModelStep { asked_at: at, asked: fingerprint, round, ..last.clone() })
 }

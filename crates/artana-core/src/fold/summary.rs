@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{FoldError, Step, step::next_step};
+use super::{
+    FoldError, Step,
+    step::{Before, next_step},
+};
 use crate::{
     Event, Head, Status, StepKey, Timestamp,
     event::{Body, Closing, ForkCause, RunForked, RunOutcome},
@@ -26,13 +29,6 @@ pub(super) struct Summary {
     pub(super) forks: usize,
 }
 
-/// A step as it stands before an event: as the run itself has it, and as a fork's parent had it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Before<'a> {
-    pub(super) own: Option<&'a Step>,
-    pub(super) shared: Option<&'a Step>,
-}
-
 impl Summary {
     pub(super) fn start(first: &Event, foreign: Option<String>) -> Self {
         Self {
@@ -51,13 +47,17 @@ impl Summary {
         }
     }
 
-    /// Checks an event against everything, then moves on. The step it leaves behind is returned.
-    pub(super) fn advance(&mut self, before: Before<'_>, event: &Event) -> Result<Option<Step>, FoldError> {
+    /// Checks an event against the run and its step, and returns the step it leaves behind, if it changes one.
+    pub(super) fn check(&self, before: Before<'_>, event: &Event) -> Result<Option<Step>, FoldError> {
         if event.seq() != self.head.seq.next() || event.record().prev_hash != self.head.hash {
             return Err(FoldError::NotNext { expected: self.head.seq.next(), found: event.seq() });
         }
-        self.check(event)?;
-        let next = next_step(before.own, before.shared, event)?;
+        self.admits(event)?;
+        next_step(before, event)
+    }
+
+    /// Moves on by an event that was checked, from its step as the run had it to the step as it is now.
+    pub(super) fn advance(&mut self, event: &Event, last: Option<&Step>, next: Option<&Step>) {
         match event.body() {
             Body::CancelRequested(asked) => self.closing = Some(asked.closing),
             Body::RunFinished(end) => self.finished = Some(end.outcome),
@@ -68,15 +68,14 @@ impl Summary {
             }
             _ => {}
         }
-        if let (Some(key), Some(next)) = (event.step(), &next) {
-            self.count(key, before.own, next);
-        }
         if let Some(key) = event.step() {
+            if let Some(next) = next {
+                self.count(key, last, next);
+            }
             self.last_step = Some(key.clone());
         }
         self.head = event.head();
         self.updated_at = event.at();
-        Ok(next)
     }
 
     fn forked(&mut self, forked: &RunForked) {
@@ -84,7 +83,7 @@ impl Summary {
         self.drifts += u64::from(matches!(forked.because, ForkCause::Drift { .. }));
     }
 
-    fn check(&self, event: &Event) -> Result<(), FoldError> {
+    fn admits(&self, event: &Event) -> Result<(), FoldError> {
         let open = self.finished.is_none();
         let admitted = match event.body() {
             Body::RunStarted(_) => return Err(FoldError::Start),
@@ -104,6 +103,9 @@ impl Summary {
         let refused = |why| Err(FoldError::Fork { why });
         if event.step().is_none() {
             return Err(FoldError::NoStep { kind: event.body().kind() });
+        }
+        if *forked.fork.as_str() == *event.record().run {
+            return refused("it is the run itself");
         }
         if forked.cut >= event.seq() || forked.cut.get() == 0 {
             return refused("it shares events that there are not");

@@ -310,7 +310,8 @@ fn a_fork_hangs_from_the_last_event_of_its_parent() {
     check(&[run_lines(&other, Some(3)), b, c.clone()], "fork", GenesisMismatch, 1);
     let stranger = History::start("stranger", "x");
     check(&[a, run_lines(&stranger, None)], "x", TenantChanged, 1);
-    assert!(leaf.state().tool_step(&step("mail")).is_none());
+    let parent = fork.upto(2).state_after(Some(&root.upto(3).state()));
+    assert!(leaf.state_after(Some(&parent)).tool_step(&step("mail")).is_none());
 }
 
 #[test]

@@ -1,6 +1,13 @@
 //! The fold: what it refuses leaves no trace, and what it accepts can be recomputed.
 
-use artana_core::{Draft, FoldError, RunState, RunView, Status, cycle::ToolCycle, event::*};
+mod conversations;
+mod forks;
+mod going_on;
+mod kept;
+mod law;
+mod models;
+
+use artana_core::{FoldError, RunState, Status, event::*};
 use proptest::prelude::*;
 
 use crate::support::{
@@ -10,78 +17,42 @@ use crate::support::{
     step,
 };
 
-fn draws() -> impl Strategy<Value = Vec<Draw>> {
-    let draw = any::<[u8; 4]>().prop_map(|[kind, step, request, variant]| Draw { kind, step, request, variant });
-    prop::collection::vec(draw, 1..120)
+fn draws(len: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Draw>> {
+    prop::collection::vec(any::<[u8; 5]>().prop_map(Draw::from), len)
 }
 
 proptest! {
     #[test]
-    fn an_event_is_folded_whole_or_not_at_all(draws in draws()) {
-        let mut history = History::start("t", "r");
-        let mut state = history.state();
-        let start = state.clone();
-        let mut projection = start.project();
-        for draw in draws {
-            let (key, body) = draw.event(&history, &state);
-            let event = history.sealed(key, |step| Draft::new(step, body).expect("small"));
-            let before = state.clone();
-            let applied = state.apply(&event);
-            prop_assert_eq!(&projection.apply(&event), &applied);
-            match applied {
-                Err(_) => prop_assert_eq!(&state, &before),
-                Ok(()) => {
-                    prop_assert_eq!(state.head(), event.head());
-                    history.add(event);
-                }
-            }
-        }
-        prop_assert_eq!(&state, &history.state());
-        prop_assert_eq!((projection.head(), projection.view()), (state.head(), state.view()));
-        prop_assert_eq!(state.view(), recounted(&history, &state));
+    fn an_event_is_folded_whole_or_not_at_all(draws in draws(1..150)) {
+        let history = History::start("t", "r");
+        let state = history.state();
+        law::check(history, state, draws)?;
     }
-}
 
-/// The view by counting, not by keeping count.
-fn recounted(history: &History, state: &RunState) -> RunView {
-    let steps: Vec<_> = state.steps().filter_map(|(key, _)| state.tool_step(key)).collect();
-    let settled = state.steps().filter_map(|(key, _)| match &state.tool_step(key)?.cycle {
-        ToolCycle::Succeeded(settled) => Some((settled.at, None)),
-        ToolCycle::Failed(settled) => Some((settled.at, Some(key))),
-        _ => None,
-    });
-    let failed = settled.max_by_key(|(at, _)| *at).and_then(|(_, failed)| failed);
-    RunView {
-        run: history.run.clone(),
-        root: history.run.run.clone(),
-        parent: None,
-        status: state.status(),
-        head: history.head(),
-        started_at: history.events[0].at(),
-        updated_at: history.events[history.events.len() - 1].at(),
-        steps: steps.len() as u64,
-        pending: steps.iter().filter(|step| step.cycle.is_pending()).count() as u64,
-        unknown: steps.iter().filter(|step| step.cycle.is_unknown()).count() as u64,
-        drifts: 0,
-        last_step: history.events.iter().filter_map(|event| event.step()).next_back().cloned(),
-        failed_step: failed.cloned(),
-        labels: Default::default(),
-        queued: None,
+    #[test]
+    fn an_event_of_a_fork_is_folded_whole_or_not_at_all(seed in any::<u64>(), draws in draws(1..100)) {
+        let (parent, state) = history("t", "r", 40, &mut Dice(seed));
+        let fork = parent.fork("f", parent.events.len());
+        let shared = fork.state_after(Some(&state));
+        law::check(fork, shared, draws)?;
     }
 }
 
 #[test]
-fn random_histories_reach_every_state() {
-    let mut seen = std::collections::BTreeSet::new();
-    let mut statuses = std::collections::BTreeSet::new();
-    for seed in 0..200 {
-        let (_, state) = history("t", "r", 2 + (seed % 20) as usize, &mut Dice(seed));
-        seen.extend(state.steps().filter_map(|(key, _)| Some(state.tool_step(key)?.cycle.name())));
+fn random_histories_reach_every_state_and_hold_every_kind() {
+    let (mut states, mut statuses, mut kinds) = <(Set<_>, Set<_>, Set<_>)>::default();
+    for seed in 0..300 {
+        let (history, state) = history("t", "r", 2 + (seed % 60) as usize, &mut Dice(seed));
+        states.extend(state.steps().map(|(_, step)| (step.model().is_some(), step.state())));
         statuses.insert(state.status());
+        kinds.extend(history.events.iter().map(|event| event.kind().to_owned()));
     }
-    assert_eq!(seen.len(), 6, "{seen:?}");
+    assert_eq!(states.len(), 6 + 5, "{states:?}");
     assert!(statuses.len() >= 4, "{statuses:?}");
+    assert_eq!(kinds.len(), Body::KINDS.len(), "{kinds:?}");
 }
+
+type Set<T> = std::collections::BTreeSet<T>;
 
 /// Applies the last event of a history to the fold of those before it.
 fn check(history: &History, expect: Result<(), &str>) {

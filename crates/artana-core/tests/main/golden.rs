@@ -1,4 +1,5 @@
-//! One pinned payload and hash per event kind this build writes. A released format never changes them.
+//! Pinned payloads and hashes: one of each event kind this build writes with all its optional keys, and others
+//! with none. A released format never changes them.
 
 use artana_core::{Draft, Event, EventId, Genesis, Head, RunKey, Seq, Stamp, Timestamp, event::Body, seal};
 use serde_json::{Value, json};
@@ -6,6 +7,7 @@ use serde_json::{Value, json};
 use crate::support::{named, step, whole};
 
 const PINNED: &str = include_str!("golden/kinds.json");
+const OTHERS: &str = include_str!("golden/others.json");
 
 fn sealed(body: Body) -> Event {
     let genesis = Genesis::root(named("tenant", "run"), RunKey::from_bytes([7; 32]).id());
@@ -19,14 +21,31 @@ fn shown(event: &Event) -> Value {
     json!({ "hash": event.record().hash.to_string(), "kind": event.kind(), "payload": payload })
 }
 
-#[test]
-fn every_kind_is_written_as_it_always_was() {
-    let found: Vec<Value> = whole::bodies().into_iter().map(|body| shown(&sealed(body))).collect();
-    let pinned: Vec<Value> = serde_json::from_str(PINNED).expect("the pins are JSON");
+fn check(found: &[Value], pinned: &str) {
+    let pinned: Vec<Value> = serde_json::from_str(pinned).expect("the pins are JSON");
     for (found, pinned) in found.iter().zip(&pinned) {
         assert_eq!(found, pinned, "the bytes of a kind changed");
     }
     assert_eq!(found.len(), pinned.len(), "{}", serde_json::to_string_pretty(&found).expect("JSON"));
+}
+
+#[test]
+fn every_kind_is_written_as_it_always_was() {
+    let found: Vec<Value> = whole::bodies().into_iter().map(|body| shown(&sealed(body))).collect();
+    check(&found, PINNED);
     let kinds: Vec<&str> = found.iter().filter_map(|event| event["kind"].as_str()).collect();
     assert_eq!(kinds, Body::KINDS);
+}
+
+/// Among them a tool request as it was before a fork could want an effect for itself.
+#[test]
+fn what_has_no_value_is_left_out() {
+    let found: Vec<Value> = whole::others().into_iter().map(|body| shown(&sealed(body))).collect();
+    check(&found, OTHERS);
+    let before =
+        r#"{"digest":"942ff046bfa27104d09fe171a2d4ffe90562036c19fbfb670ded42605f064ee7","len":12,"type":"json"}"#;
+    assert!(
+        found[6]["payload"].as_str().expect("a payload").starts_with(&format!(r#"{{"args":{before},"attempt":1,"#))
+    );
+    assert_eq!(found[6]["hash"], "201ef12a350b0be41d93fdbe35a946df0dcb643fa7f631859d23c67dd9080f40");
 }

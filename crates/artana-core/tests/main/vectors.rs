@@ -1,9 +1,17 @@
 //! The published vectors: every construction of the format gives the bytes an independent implementation gave.
 
 use artana_core::{
-    ContentRef, Digest, Draft, EventId, Frame, Genesis, Head, ParentLink, RunId, RunKey, Seq, Stamp, TenantKey,
-    Timestamp, ToolName, conversation::*, effect_key, json, seal, tag,
+    ContentRef, ContentType, Digest, Draft, EventId, Frame, Genesis, Head, ModelId, ParentLink, RunId, RunKey, Seq,
+    Stamp, TenantKey, Timestamp, ToolName, Usd,
+    ask::Fingerprint,
+    conversation::*,
+    cost::{Price, PriceTable},
+    decide::fork_id,
+    effect_key,
+    event::{AskedOptions, Usage},
+    json, seal, tag,
 };
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::support::{named, step};
@@ -117,6 +125,63 @@ fn conversations() {
     let expected: Vec<Digest> = serde_json::from_value(vector["roots"].clone()).expect("digests");
     assert_eq!((roots.len(), roots), (3, expected));
     assert_eq!(serde_json::to_value(&messages).expect("plain values"), vector["messages"]);
+}
+
+fn maybe<T: DeserializeOwned>(value: &Value) -> Option<T> {
+    serde_json::from_value(value.clone()).expect("absent, or spelt as the format has it")
+}
+
+fn content_of(value: &Value) -> Option<ContentRef> {
+    maybe(value).map(|digest| ContentRef { digest, len: 0, kind: ContentType::Json })
+}
+
+#[test]
+fn asks() {
+    let vectors = vectors();
+    let asks = vectors["asks"].as_array().expect("a list");
+    assert_eq!(asks.len(), 4);
+    for ask in asks {
+        let options = AskedOptions {
+            api_mode: maybe(&ask["api_mode"]).expect("a mode"),
+            previous_response_id: content_of(&ask["previous_response_id"]),
+            reasoning_effort: maybe(&ask["reasoning_effort"]),
+            sampling: content_of(&ask["sampling"]),
+            verbosity: maybe(&ask["verbosity"]),
+        };
+        let fingerprint = Fingerprint {
+            model: ModelId::parse(text(&ask["model"])).expect("fit"),
+            asked_root: maybe(&ask["asked_root"]).expect("a root"),
+            input_items: maybe(&ask["input_items"]),
+            options,
+            tools: maybe(&ask["tools"]),
+            output_schema: maybe(&ask["output_schema"]),
+        };
+        assert_eq!(fingerprint.digest().to_string(), text(&ask["digest"]));
+    }
+}
+
+#[test]
+fn forks() {
+    let vectors = vectors();
+    let forks = vectors["forks"].as_array().expect("a list");
+    assert_eq!(forks.len(), 4);
+    for fork in forks {
+        let parent = named(text(&fork["tenant"]), text(&fork["run"]));
+        let found = fork_id(&parent, &step(text(&fork["step"])), &maybe(&fork["asked"]).expect("a digest"));
+        assert_eq!(found.as_str(), text(&fork["fork"]));
+    }
+}
+
+#[test]
+fn price_tables() {
+    let vector = vectors()["price_table"].take();
+    let prices: std::collections::BTreeMap<ModelId, Price> =
+        serde_json::from_value(vector["prices"].clone()).expect("prices");
+    let table = PriceTable::new(prices);
+    let model = ModelId::parse("provider/model").expect("fit");
+    let usage = Usage { cached: 1, input: 3, output: 1, reasoning: 0 };
+    let cost = table.cost(&model, &usage).expect("a price");
+    assert_eq!((cost.nanos, cost.table.to_string().as_str()), (Usd::nanos(16_250), text(&vector["digest"])));
 }
 
 #[test]

@@ -210,7 +210,7 @@ async fn record_drift(
     tracing::warn!(run = %journal.run, step = %key, fields = %drift, "the recorded answer stands for an ask that differs");
     let step = key.clone();
     let decide = move |state: &RunState, facts: &Facts<'_>| {
-        if state.model_step(&key).is_some_and(|step| step.drifts.contains(&asked)) {
+        if state.has_drifted(&key, &asked) {
             return Ok(Plan::default());
         }
         let replayed = DriftReplayed { asked, changes, fields: fields.clone(), request };

@@ -129,7 +129,7 @@ pub(crate) async fn conversation_of(
     let mut pieces = vec![asked.messages.clone()];
     let mut extends = asked.extends;
     while let Some(kept) = extends {
-        let place = journal.with_state(|state| state.request_place(&kept.request).map(|(run, at)| (run.clone(), at)));
+        let place = journal.with_state(|state| state.request_place(&kept.request));
         let Some((run, at)) = place else {
             return Err(Error::Internal("a conversation goes on from a request that is not there".into()));
         };

@@ -191,7 +191,7 @@ fn next_cycle(state: &RunState, prepared: &Prepared, gone: Option<IncarnationId>
 /// What is sent after the caller's messages: the invalid answer, and what is wrong with it.
 fn corrections(state: &RunState, prepared: &Prepared) -> Vec<conversation::Message> {
     let step = state.model_step(prepared.step()).filter(|step| step.asked == prepared.ask.fingerprint);
-    let Some(invalid) = step.and_then(|step| step.round.correcting.as_deref()) else { return Vec::new() };
+    let Some(invalid) = step.and_then(|step| step.round.as_ref()?.correcting.as_ref()) else { return Vec::new() };
     let problem = conversation::Part { call_id: None, content: invalid.error, name: None, kind: PartType::Text };
     let asked_again = conversation::Message { parts: vec![problem], role: Role::User };
     let said = invalid.answer.as_ref().map(|answer| answer.message.clone()).filter(|said| !said.parts.is_empty());
@@ -388,11 +388,12 @@ async fn record(
 
 /// A run that starts nothing new begins no further cycle, so the failure is final there.
 fn leaves_another_due(state: &RunState, prepared: &Prepared, category: ModelCategory) -> bool {
-    let Some(round) = state.model_step(prepared.step()).map(|step| &step.round) else { return false };
+    let round = state.model_step(prepared.step()).and_then(|step| step.round.as_deref());
+    let (invalid, transient) = round.map_or((0, 0), |round| (round.invalid, round.transient));
     let allowed = |further: u32| further.min(MAX_MODEL_RETRIES);
     let more = match category {
-        ModelCategory::InvalidOutput => round.invalid < allowed(prepared.words.retries),
-        category if category.is_transient() => round.transient < allowed(prepared.words.transient_retries),
+        ModelCategory::InvalidOutput => invalid < allowed(prepared.words.retries),
+        category if category.is_transient() => transient < allowed(prepared.words.transient_retries),
         _ => false,
     };
     more && state.admits_effects()

@@ -1,6 +1,7 @@
 //! Builds histories for the tests: every id, time and key in them is a number counted up. Asserts nothing.
 
 pub(crate) mod bodies;
+pub(crate) mod models;
 pub(crate) mod random;
 pub(crate) mod whole;
 
@@ -40,17 +41,23 @@ impl History {
         Self::of(genesis, key)
     }
 
+    /// A started run of any genesis.
+    pub(crate) fn of(genesis: Genesis, key: RunKey) -> Self {
+        Self::counting_on(genesis, key, 0)
+    }
+
     /// A fork of this run that shares its events up to `cut`.
     pub(crate) fn fork(&self, run: &str, cut: usize) -> Self {
         let shared = self.events[cut - 1].head();
         let parent = Some(ParentLink { hash: shared.hash, run: self.run.run.clone(), seq: shared.seq });
         let run = named(self.run.tenant.as_str(), run);
         let genesis = Genesis { run, root: self.genesis.root.clone(), parent, key_id: self.genesis.key_id };
-        Self::of(genesis, self.key.clone())
+        // No event of a family has the id of another.
+        Self::counting_on(genesis, self.key.clone(), self.count + 1_000)
     }
 
-    pub(crate) fn of(genesis: Genesis, key: RunKey) -> Self {
-        let mut history = Self { run: genesis.run.clone(), events: Vec::new(), key, count: 0, genesis };
+    fn counting_on(genesis: Genesis, key: RunKey, count: u64) -> Self {
+        let mut history = Self { run: genesis.run.clone(), events: Vec::new(), key, count, genesis };
         history.push(None, started(&history.genesis));
         history
     }
@@ -93,6 +100,11 @@ impl History {
 
     pub(crate) fn records(&self) -> Vec<Record> {
         self.events.iter().map(|event| event.record().clone()).collect()
+    }
+
+    /// The history as it was up to an event.
+    pub(crate) fn upto(&self, seq: usize) -> Self {
+        Self { events: self.events[..seq].to_vec(), ..self.clone() }
     }
 
     /// Folds all events.

@@ -6,7 +6,7 @@ use artana_core::{
     ask::{ApiMode, Field, ReasoningEffort, Verbosity},
     conversation::{Message, Part, PartType, Role},
     event::{
-        Answer, ArtifactSet, AskedOptions, Body, CancelRequested, Cause, Checkpoint, Closing, Cost, Doubt,
+        Abandoned, Answer, ArtifactSet, AskedOptions, Body, CancelRequested, Cause, Checkpoint, Closing, Cost, Doubt,
         DriftReplayed, Effect, Extends, FinishReason, ForkCause, GenesisFields, GrantGiven, Late, LateOutcome,
         ModelCategory, ModelFailure, ModelOutcome, ModelRequested, ModelTerminal, Note, Outcome, Reason, Rejected,
         Resolution, Resolver, RunForked, RunOutcome, RunStarted, Success, SummaryWritten, ToolCompleted, ToolRequested,
@@ -149,5 +149,44 @@ pub(crate) fn bodies() -> Vec<Body> {
         SummaryWritten { kind: name(), value }.into(),
         Checkpoint { name: name(), value }.into(),
         Note { topic: name(), value }.into(),
+    ]
+}
+
+/// Bodies that have what those of [`bodies`] do not: the other ways to end, and no optional field at all.
+pub(crate) fn others() -> Vec<Body> {
+    let request = REQUEST.into();
+    let ended = |outcome| ModelTerminal { elapsed_us: 5, outcome, request };
+    let bare = Answer { cost: None, items: None, mode: ApiMode::Auto, response_id: None, ..answer() };
+    let failed = ModelFailure {
+        again: false,
+        answer: None,
+        category: ModelCategory::Provider5xx,
+        error: content(ERROR),
+        provider_request: None,
+        retry_after_us: None,
+        status: None,
+    };
+    let first = ModelRequested {
+        correction: Vec::new(),
+        cycle: 1,
+        extends: None,
+        input_items: None,
+        options: AskedOptions::default(),
+        output_schema: None,
+        tools: None,
+        visibility: None,
+        ..asked()
+    };
+    let because = ForkCause::Wanted { by: actor() };
+    let late = Late::Model(Box::new(ModelOutcome::Completed(bare.clone())));
+    vec![
+        RunForked { because, cut: Seq::new(1), fork: RunId::parse("run~02").expect("fit") }.into(),
+        first.into(),
+        ended(ModelOutcome::Completed(bare)).into(),
+        ended(ModelOutcome::Failed(failed)).into(),
+        ended(ModelOutcome::Abandoned(Abandoned::OwnerLost)).into(),
+        ended(ModelOutcome::Abandoned(Abandoned::NotSent)).into(),
+        requested(1, Effect::Idempotent { retention_us: 86_400_000_000 }).into(),
+        LateOutcome { elapsed_us: 2, request, what: late }.into(),
     ]
 }
