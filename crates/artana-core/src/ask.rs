@@ -25,13 +25,18 @@ pub enum ApiMode {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-#[expect(missing_docs, reason = "the providers' own words, least first")]
 pub enum ReasoningEffort {
+    /// Not at all.
     None,
+    /// As little as it can.
     Minimal,
+    /// A little.
     Low,
+    /// Some.
     Medium,
+    /// Much.
     High,
+    /// As much as it can.
     #[serde(rename = "xhigh")]
     ExtraHigh,
 }
@@ -40,10 +45,12 @@ pub enum ReasoningEffort {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-#[expect(missing_docs, reason = "the providers' own words, least first")]
 pub enum Verbosity {
+    /// A little.
     Low,
+    /// Some.
     Medium,
+    /// Much.
     High,
 }
 

@@ -1,8 +1,6 @@
 //! The kernel's one error: what happened, in which run and step, and what to do next.
 //! A message never holds an argument, a result, a provider's words or a secret.
 
-use std::time::Duration;
-
 use artana_core::{
     Actor, Exceeded, FoldError, IdError, IncarnationId, ModelId, Name, RequestId, RunId, RunRef, Seq, Status, StepKey,
     Timestamp, ToolName,
@@ -10,40 +8,12 @@ use artana_core::{
     content::BadReference,
     decide::ToolChange,
     drift::Drift,
-    event::{Cause, FailureCategory, ModelCategory, Reason},
+    event::{Cause, FailureCategory, Reason},
     verify::ChainBreak,
 };
 use artana_ports::{AppendError, BeatError, Owner, StoreError};
 
-/// A model step without an answer that can be used, as it is recorded.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "model {model} gave no answer to step {step} of run {run} after {cycles} cycle(s) ({}); ask again with `retry_failed`, or under a new step key",
-    category.as_str()
-)]
-#[non_exhaustive]
-pub struct ModelFailed {
-    /// The run.
-    pub run: RunRef,
-    /// The step.
-    pub step: StepKey,
-    /// The model.
-    pub model: ModelId,
-    /// What kind of failure it was.
-    pub category: ModelCategory,
-    /// The HTTP status, if there was one.
-    pub status: Option<u16>,
-    /// How long the provider asked to wait.
-    pub retry_after: Option<Duration>,
-    /// The provider's id of the request.
-    pub provider_request: Option<String>,
-    /// How many cycles were made.
-    pub cycles: u32,
-    /// The last request.
-    pub request: RequestId,
-    /// What the provider said, or what is wrong with the answer.
-    pub message: String,
-}
+use crate::ModelFailed;
 
 /// Everything a kernel call can refuse or report.
 #[derive(Debug, Clone, thiserror::Error)]

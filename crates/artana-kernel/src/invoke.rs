@@ -12,16 +12,15 @@ use artana_core::{
     cycle::Settled,
     decide::{OwnerLife, Refused, Settlement, ToolAsk, ToolChange, ToolDecision, decide_tool, owner_lost},
     drift::Drift,
-    event::{Effect, Success, ToolFailure, ToolSignature},
+    event::{Success, ToolFailure, ToolSignature},
     json::{self, Difference},
 };
 use artana_ports::ToolPort;
 use serde_json::Value;
 
 use crate::{
-    Error, Run,
+    Error, Run, family,
     journal::{Capacity, Facts, Journal, Plan},
-    model::effect_of_ancestor,
     perform::{self, Done},
 };
 
@@ -196,7 +195,7 @@ pub(crate) async fn call(invocation: &Invocation) -> Result<Done, Error> {
 /// `None` means that the ledger has moved and has to be asked again.
 pub(crate) async fn go(invocation: &Invocation, gone: Option<IncarnationId>) -> Result<Option<Done>, Error> {
     invocation.admit()?;
-    not_an_ancestors(invocation).await?;
+    family::not_an_ancestors(&invocation.run, &invocation.ask).await?;
     let journal = invocation.journal();
     let flight = match journal.flights.begin(&invocation.ask.step) {
         Ok(flight) => flight,
@@ -213,22 +212,6 @@ pub(crate) async fn go(invocation: &Invocation, gone: Option<IncarnationId>) -> 
         done
     });
     done.await.unwrap_or_else(|_| Err(Error::Internal("a step's task was lost".into())))
-}
-
-/// A fork does not repeat an effect that an ancestor has begun, before the cut or after it.
-async fn not_an_ancestors(invocation: &Invocation) -> Result<(), Error> {
-    let (ask, run) = (&invocation.ask, &invocation.run);
-    let own = ask.effect == Effect::Read || ask.own_effect || run.journal.genesis.parent.is_none();
-    if own || run.journal.with_state(|state| state.step(&ask.step).is_some()) {
-        return Ok(());
-    }
-    match effect_of_ancestor(run, &ask.step).await? {
-        None => Ok(()),
-        holder => {
-            let (run, step) = (run.name().clone(), ask.step.clone());
-            Err(Error::EffectBelongsToAncestor { run, step, holder })
-        }
-    }
 }
 
 /// Waits until this process's work on a step has ended.

@@ -10,6 +10,7 @@ mod cost;
 mod error;
 mod events;
 mod export;
+mod family;
 mod flight;
 mod follow;
 mod invoke;
@@ -33,14 +34,14 @@ pub use builder::{BuildError, KernelBuilder};
 pub use call::{ReconcileCall, ToolAnswer, ToolCall};
 pub use control::Resolve;
 pub use cost::{CostQuery, CostReport};
-pub use error::{Error, ModelFailed};
+pub use error::Error;
 pub use events::Events;
 pub use export::{Export, ExportOptions};
 pub use follow::Follow;
 pub use kernel::Kernel;
 pub use model::{
-    Ask, Dynamic, ModelCall, ModelOutput, ModelReply, ModelStream, RecordedCall, SingleStepModelClient, Streamed, Text,
-    Turn, Turns, Typed,
+    Ask, Dynamic, ModelCall, ModelFailed, ModelOutput, ModelReply, ModelStream, RecordedCall, SingleStepModelClient,
+    Streamed, Text, Turn, Turns, Typed,
 };
 pub use run::{Run, Scope, StepHandle};
 pub use tool::{ClosureTool, IntoTool, NoArgs, State, States, ToolBuilder, ToolBundle, ToolRef, TypedTool, tool};

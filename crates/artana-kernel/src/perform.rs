@@ -10,8 +10,8 @@ use std::{
 };
 
 use artana_core::{
-    Content, ContentRef, ContentType, EventId, IncarnationId, RequestId, RunState, StepKey,
-    decide::{OwnerLife, ToolChange, ToolDecision, decide_tool, effect_claim, record_outcome},
+    Content, ContentRef, ContentType, IncarnationId, RequestId, RunState, StepKey,
+    decide::{OwnerLife, ToolChange, ToolDecision, decide_tool, record_outcome},
     event::{
         Body, Cause, Doubt, Effect, FailureCategory, Outcome, Reason, Rejected, Success, ToolAttemptFailed,
         ToolCompleted, ToolFailure, ToolRequested,
@@ -19,11 +19,11 @@ use artana_core::{
     json::{self, JsonErrorKind},
     limits::MAX_APPEND_BYTES,
 };
-use artana_ports::{Claim, ClaimDenied, ToolContext, ToolError, ToolErrorKind, ToolOutput};
+use artana_ports::{ClaimDenied, ToolContext, ToolError, ToolErrorKind, ToolOutput};
 use tracing::Instrument;
 
 use crate::{
-    Error,
+    Error, family,
     invoke::Invocation,
     journal::{Capacity, Facts, Journal, Plan},
     send::{MAX_BACKOFF, passes},
@@ -213,7 +213,7 @@ async fn claim(invocation: &Invocation, gone: Option<IncarnationId>) -> Result<O
         let Some(attempt) = next_attempt(state, &task, gone) else { return Ok(Plan::default()) };
         let body = requested(&task, attempt, facts.incarnation);
         let id = facts.id();
-        let claim = family_claim(state, &task, id);
+        let claim = family::claim(state, &task.ask, id);
         let plan = Plan::default().event(id, Some(&task.ask.step), body)?;
         Ok(plan.claim(claim).content([task.args_content.clone()]))
     };
@@ -229,17 +229,6 @@ async fn claim(invocation: &Invocation, gone: Option<IncarnationId>) -> Result<O
         }
         _ => None,
     }))
-}
-
-/// In a family of forks an effect belongs to the run that begins it first under its key. A run records that
-/// it is forked before the fork can begin anything, so a run without forks need not claim.
-fn family_claim(state: &RunState, invocation: &Invocation, holder: EventId) -> Option<Claim> {
-    let alone = state.genesis().parent.is_none() && state.forks().is_empty();
-    if alone || invocation.ask.own_effect || state.tool_step(&invocation.ask.step).is_some() {
-        return None;
-    }
-    let (root, ask) = (&state.genesis().root, &invocation.ask);
-    Some(Claim::Unique { key: effect_claim(root, &ask.step, &ask.tool.name), holder })
 }
 
 /// Decides on the latest state which attempt may be made now, if any. An owner other than the one

@@ -29,7 +29,8 @@ pub(super) struct Serde {
 }
 
 /// What changes nothing that is written.
-const READING_ONLY: [&str; 7] = ["alias", "bound", "crate", "deny_unknown_fields", "expecting", "from", "try_from"];
+const READING_ONLY: [&str; 8] =
+    ["alias", "bound", "crate", "deny_unknown_fields", "deserialize_with", "expecting", "from", "try_from"];
 
 impl Serde {
     /// Reads all `#[serde(…)]` of an item.

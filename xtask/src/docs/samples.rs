@@ -1,7 +1,8 @@
 //! One payload of each kind, as the core's golden test pins them: it fails when the core writes other bytes.
 
 use anyhow::{Context, Result, bail, ensure};
-use artana_core::event::Body;
+use artana_core::conversation::EMPTY_ROOT;
+use artana_core::event::{Abandoned, Body, ModelOutcome, ModelRequested, ModelTerminal};
 use artana_core::{ChainHash, Event, EventId, RawText, Record, Seq, Timestamp};
 use serde::Deserialize;
 
@@ -52,12 +53,27 @@ pub(super) fn body(sample: &Sample) -> Result<Body> {
     Ok(event.body().clone())
 }
 
-/// Decodes all samples.
+/// Decodes all samples, in forms that a run can take which holds nothing else.
 ///
 /// # Errors
 /// When a payload is not its kind's.
 pub(super) fn bodies(samples: &[Sample]) -> Result<Vec<Body>> {
-    samples.iter().map(body).collect()
+    samples.iter().map(|sample| body(sample).map(on_its_own)).collect()
+}
+
+/// A sample has every key its kind can have; one that goes on from other events is told without them.
+fn on_its_own(body: Body) -> Body {
+    match body {
+        Body::ModelRequested(asked) => {
+            let (messages, correction) = (Vec::new(), Vec::new());
+            ModelRequested { asked_root: EMPTY_ROOT, correction, cycle: 1, extends: None, messages, ..asked }.into()
+        }
+        Body::ModelTerminal(ModelTerminal { outcome: ModelOutcome::Failed(failed), elapsed_us, request }) => {
+            let outcome = failed.answer.map_or(ModelOutcome::Abandoned(Abandoned::OwnerLost), ModelOutcome::Completed);
+            ModelTerminal { elapsed_us, outcome, request }.into()
+        }
+        other => other,
+    }
 }
 
 /// The first sample that `take` takes.

@@ -4,6 +4,7 @@
 
 mod history;
 mod machine;
+mod model;
 mod run;
 mod tool;
 
@@ -24,6 +25,9 @@ Which event may follow in which state. `cargo xtask docs` writes this page by ru
 /// # Errors
 /// When a machine does something that its samples do not cover.
 pub(super) fn page(samples: &[Sample]) -> Result<String> {
-    let machines = [machine::section(&tool::Tool::new(samples)?, samples)?];
+    let machines = [
+        machine::section(&tool::Tool::new(samples)?, samples)?,
+        machine::section(&model::Model::new(samples)?, samples)?,
+    ];
     Ok(OPENING.to_owned() + &machines.join("\n") + "\n" + &run::section(samples)?)
 }

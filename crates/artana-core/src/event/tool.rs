@@ -277,11 +277,15 @@ pub enum Late {
 /// The payload of a late outcome: exactly one of `model` and `outcome` stands in it.
 #[derive(Serialize, Deserialize)]
 struct LateWire {
+    /// How long the call took, in microseconds.
     elapsed_us: u64,
+    /// What came of a model call.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     model: Option<Box<ModelOutcome>>,
+    /// What came of a tool call.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     outcome: Option<Outcome>,
+    /// The request.
     request: RequestId,
 }
 

@@ -14,7 +14,7 @@ use artana_core::{
 };
 use artana_ports::Deltas;
 
-use super::{drift, fork, perform, prepare::Prepared, reply::Told, tools, words};
+use super::{ModelFailed, drift, fork, perform, prepare::Prepared, reply::Told, tools, words};
 use crate::{
     Error,
     invoke::wait_for_flight,
@@ -168,7 +168,7 @@ async fn failed(prepared: &Prepared, settled: Settled<ModelFailure>) -> Error {
         None => None,
     };
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    Error::ModelFailed(Box::new(crate::error::ModelFailed {
+    Error::ModelFailed(Box::new(ModelFailed {
         run,
         step,
         model: prepared.ask.fingerprint.model.clone(),

@@ -98,23 +98,3 @@ async fn start(
     kernel.start_fork(&parent, genesis, started).await?;
     kernel.journal(fork).await
 }
-
-/// Says where an effect of this key was begun by an ancestor, before or after the cut, if it was.
-pub(crate) async fn effect_of_ancestor(run: &Run, step: &StepKey) -> Result<Option<RunId>, Error> {
-    let kernel = Kernel(std::sync::Arc::clone(&run.journal.shared));
-    let mut link = run.journal.genesis.parent.clone();
-    while let Some(ParentLink { run: id, .. }) = link {
-        let ancestor = RunRef::new(run.name().tenant.clone(), id.clone());
-        let journal = kernel.journal(&ancestor).await?;
-        journal.refresh().await?;
-        let begun = journal.with_state(|state| {
-            let own = state.holder(step).is_none();
-            own && state.tool_step(step).is_some_and(|step| step.effect != artana_core::event::Effect::Read)
-        });
-        if begun {
-            return Ok(Some(id));
-        }
-        link = journal.genesis.parent.clone();
-    }
-    Ok(None)
-}

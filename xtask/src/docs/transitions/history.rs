@@ -4,7 +4,8 @@
 
 use anyhow::{Context, Result};
 use artana_core::event::{
-    Body, CancelRequested, Cause, Closing, Doubt, Outcome, RunFinished, RunOutcome, ToolCompleted,
+    Body, CancelRequested, Cause, Closing, Doubt, GenesisFields, Outcome, RunFinished, RunOutcome, RunStarted,
+    ToolCompleted,
 };
 use artana_core::{
     Draft, Event, Genesis, Head, KeyId, RunId, RunRef, RunState, Seq, Stamp, StepKey, TenantId, Timestamp, seal,
@@ -85,10 +86,14 @@ fn tell(state: &mut RunState, step: Option<&str>, body: impl Into<Body>) -> Resu
 
 fn begun(bodies: &[Body]) -> Result<RunState> {
     let run = RunRef::new(TenantId::parse("tenant")?, RunId::parse("run")?);
-    let head = Head { seq: Seq::ZERO, hash: Genesis::root(run.clone(), KeyId::from_bytes([0; 32])).hash() };
-    let started = bodies.iter().find(|body| matches!(body, Body::RunStarted(_))).context("a run has a start")?;
+    let genesis = Genesis::root(run.clone(), KeyId::from_bytes([0; 32]));
+    let head = Head { seq: Seq::ZERO, hash: genesis.hash() };
+    let started = bodies.iter().find_map(|body| if let Body::RunStarted(body) = body { Some(body) } else { None });
+    // The sample may be a fork's, which is folded after its parent.
+    let started = started.context("a run has a start")?.clone();
+    let started = RunStarted { genesis: GenesisFields::from(&genesis), ..started };
     let stamp = Stamp { id: NAMED, at: Timestamp::default() };
-    let first = seal(&run, &head, Draft::new(None, started.clone())?, stamp);
+    let first = seal(&run, &head, Draft::new(None, started)?, stamp);
     Ok(RunState::start(&run, &first, None)?)
 }
 

@@ -13,7 +13,7 @@ use crate::docs::samples::{Sample, bodies};
 const ABOUT: &str = "\
 ## Runs
 
-What may follow in a run in each status, in [fold.rs](../crates/artana-core/src/fold.rs). A column is a status, a row an event.
+What may follow in a run in each status, in [fold](../crates/artana-core/src/fold/mod.rs). A column is a status, a row an event.
 *Yes* means that the event may follow in any run of that status, if the run has a step on which it can; *no*, that it may not,
 or that no run of that status has such a step. Otherwise the cell says in which runs it may.
 

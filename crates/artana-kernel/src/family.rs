@@ -1,0 +1,56 @@
+//! Effects in a family of forks: each belongs to the run that begins it first under its key.
+
+use artana_core::{
+    EventId, ParentLink, RunId, RunRef, RunState, StepKey,
+    decide::{ToolAsk, effect_claim},
+    event::Effect,
+};
+use artana_ports::Claim;
+
+use crate::{Error, Kernel, Run};
+
+/// Returns what a request has to claim. A run records that it is forked before the fork can begin anything, so
+/// a run without forks need not claim.
+pub(crate) fn claim(state: &RunState, ask: &ToolAsk, holder: EventId) -> Option<Claim> {
+    let alone = state.genesis().parent.is_none() && state.forks().is_empty();
+    if alone || ask.own_effect || state.tool_step(&ask.step).is_some() {
+        return None;
+    }
+    let key = effect_claim(&state.genesis().root, &ask.step, &ask.tool.name);
+    Some(Claim::Unique { key, holder })
+}
+
+/// A fork does not repeat an effect that an ancestor has begun, before the cut or after it.
+pub(crate) async fn not_an_ancestors(run: &Run, ask: &ToolAsk) -> Result<(), Error> {
+    let own = ask.effect == Effect::Read || ask.own_effect || run.parent().is_none();
+    if own || run.journal.with_state(|state| state.step(&ask.step).is_some()) {
+        return Ok(());
+    }
+    match effect_of_ancestor(run, &ask.step).await? {
+        None => Ok(()),
+        holder => {
+            let (run, step) = (run.name().clone(), ask.step.clone());
+            Err(Error::EffectBelongsToAncestor { run, step, holder })
+        }
+    }
+}
+
+/// Says where an effect of this key was begun by an ancestor, before or after the cut, if it was.
+async fn effect_of_ancestor(run: &Run, step: &StepKey) -> Result<Option<RunId>, Error> {
+    let kernel = Kernel(std::sync::Arc::clone(&run.journal.shared));
+    let mut link = run.journal.genesis.parent.clone();
+    while let Some(ParentLink { run: id, .. }) = link {
+        let ancestor = RunRef::new(run.name().tenant.clone(), id.clone());
+        let journal = kernel.journal(&ancestor).await?;
+        journal.refresh().await?;
+        let begun = journal.with_state(|state| {
+            let own = state.holder(step).is_none();
+            own && state.tool_step(step).is_some_and(|step| step.effect != Effect::Read)
+        });
+        if begun {
+            return Ok(Some(id));
+        }
+        link = journal.genesis.parent.clone();
+    }
+    Ok(None)
+}
