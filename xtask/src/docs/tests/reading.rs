@@ -102,7 +102,9 @@ fn events_are_read_as_the_page_says() {
         let value: Value = serde_json::from_str(&sample.payload).expect("JSON");
         for hole in holes(&reader.types, &shape, &value) {
             let refused = body(&Sample { payload: hole.value.to_string(), ..sample.clone() }).is_err();
-            assert_eq!(refused, hole.needed, "{} is missing in a {}", hole.key, kind.name);
+            // Either of two keys stands in a late outcome, which no single key can say.
+            let needed = hole.needed || (kind.name == "late_outcome" && hole.key == "outcome");
+            assert_eq!(refused, needed, "{} is missing in a {}", hole.key, kind.name);
             tried += 1;
         }
     }
