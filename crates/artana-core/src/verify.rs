@@ -392,7 +392,11 @@ pub fn genesis_of(run: &RunRef, record: &Record) -> Option<Genesis> {
         return None;
     }
     let payload = json::parse(&record.payload).ok()?;
-    let genesis = GenesisFields::deserialize(payload.get("genesis")?).ok()?.of(run);
+    let fields = payload.get("genesis").filter(|fields| fields.is_object())?;
+    if fields.get("parent").is_some_and(serde_json::Value::is_array) {
+        return None;
+    }
+    let genesis = GenesisFields::deserialize(fields).ok()?.of(run);
     // A run is its own root exactly where it has no parent.
     ((genesis.root == genesis.run.run) == genesis.parent.is_none()).then_some(genesis)
 }

@@ -1,5 +1,7 @@
 //! The independent verifier and the product's own agree, on whole exports and on every kind of damage.
 
+mod forks;
+
 use artana_core::{
     ContentRef, ContentType, Draft, Event, EventId, Genesis, Head, Name, ParentLink, RunId, RunKey, RunRef, Seq, Stamp,
     StepKey, TenantId, TenantKey, Timestamp,

@@ -113,5 +113,9 @@ fn encode(body: &impl Serialize) -> Vec<u8> {
 }
 
 fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, DecodeError> {
+    // A list of the values would be read too, by the order of the keys.
+    if !payload.trim_ascii_start().starts_with(b"{") {
+        return Err(DecodeError::Payload);
+    }
     serde_json::from_slice(payload).map_err(|_| DecodeError::Payload)
 }

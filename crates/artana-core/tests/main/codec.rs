@@ -1,5 +1,8 @@
 //! The codec of events: what is written is read back, and what does not fit its kind is refused.
 
+mod models;
+mod strict;
+
 use artana_core::{ContentRef, ContentType, Digest, Draft, Event, EventId, IncarnationId, event::*, json};
 use proptest::{option, prelude::*};
 
@@ -63,9 +66,10 @@ fn request() -> impl Strategy<Value = ToolRequested> {
         any::<u64>().prop_map(|retention_us| Effect::Idempotent { retention_us }),
         Just(Effect::SideEffect)
     ];
-    (reference(), any::<u32>(), effect, any::<[u8; 16]>(), any::<u64>(), any::<u64>()).prop_map(
-        |(args, attempt, effect, owner, settle_us, timeout_us)| ToolRequested {
-            own_effect: false,
+    let numbers = (any::<u32>(), any::<u64>(), any::<u64>());
+    (reference(), numbers, effect, any::<[u8; 16]>(), any::<bool>()).prop_map(
+        |(args, (attempt, settle_us, timeout_us), effect, owner, own_effect)| ToolRequested {
+            own_effect,
             args,
             attempt,
             effect,
@@ -89,6 +93,7 @@ fn body() -> impl Strategy<Value = Body> {
         (id(), outcome()).prop_map(|(id, outcome)| bodies::completed(id, outcome).into()),
         (id(), outcome()).prop_map(|(id, outcome)| bodies::late(id, outcome).into()),
         resolved,
+        models::body(),
     ]
 }
 

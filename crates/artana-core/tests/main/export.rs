@@ -1,5 +1,7 @@
 //! Exports: lines are spelt as the format has them, read strictly, and every damage to a file is named.
 
+mod forks;
+
 use artana_core::{
     Digest, RunId, RunKey, Seq,
     export::{

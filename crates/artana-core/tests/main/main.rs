@@ -1,8 +1,10 @@
 //! Tests of the core through its public door: vectors, golden events, decisions, fold, verification, export.
 
 mod codec;
+mod cost;
 mod decide;
 mod decide_model;
+mod drift;
 mod export;
 mod fold;
 mod format_page;

@@ -1,5 +1,7 @@
 //! Verification: every damage is found at its place and named, and nothing whole is called broken.
 
+mod forks;
+
 use std::{collections::BTreeSet, sync::Arc};
 
 use artana_core::{
@@ -221,6 +223,25 @@ fn a_run_is_its_own_root_exactly_without_a_parent() {
     let pretender = History::of(genesis, root.key.clone());
     check(&pretender, |_| (), Err((GenesisMismatch, 1)));
     check(&root.fork("f", 1), |_| (), Ok(()));
+}
+
+/// A list of the same values is no genesis, although it can be read as one.
+#[test]
+fn a_genesis_is_an_object() {
+    let history = History::start("t", "r");
+    let genesis = history.genesis();
+    let listed = |genesis_fields: String| {
+        let payload = format!(r#"{{"genesis":{genesis_fields},"tenant_key_id":"{}"}}"#, "09".repeat(32));
+        let head = artana_core::Head { seq: Seq::ZERO, hash: genesis.hash() };
+        let draft = artana_core::Draft::raw("run_started", None, payload.into()).expect("small");
+        let stamp = artana_core::Stamp { id: history.events[0].id(), at: Timestamp::default() };
+        let event = artana_core::seal(&history.run, &head, draft, stamp);
+        genesis_of(&history.run, event.record()).as_ref() == Some(genesis)
+    };
+    let key = genesis.key_id;
+    assert!(listed(format!(r#"{{"key_id":"{key}","root":"r"}}"#)));
+    assert!(!listed(format!(r#"["{key}",null,"r"]"#)));
+    assert!(!listed(format!(r#"{{"key_id":"{key}","parent":["{key}","p",1],"root":"r"}}"#)));
 }
 
 #[test]
