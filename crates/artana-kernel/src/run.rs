@@ -1,6 +1,6 @@
 //! A handle of one run, and the way from it to a step.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use artana_core::{IdError, RunRef, RunState, RunView, Seq, Status, StepKey, Tenant};
 use serde_json::Value;
@@ -15,10 +15,17 @@ use crate::{
 };
 
 /// One run, as seen by one tenant. Cloning is cheap; all handles of a run in a process share its state.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Run {
     pub(crate) journal: Arc<Journal>,
     pub(crate) tenant: Tenant,
+}
+
+/// Names the run. What it holds has no place in a log.
+impl fmt::Debug for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Run").field("name", self.name()).finish_non_exhaustive()
+    }
 }
 
 impl Run {

@@ -379,7 +379,12 @@ async fn record(
         if let ModelOutcome::Failed(failure) = &mut outcome {
             failure.again = leaves_another_due(state, &task, failure.category);
         }
+        let never_left = matches!(outcome, ModelOutcome::Abandoned(_));
         let body = record_terminal(state, &key, ModelTerminal { elapsed_us, outcome, request });
+        if never_left && matches!(body, Body::LateOutcome(_)) {
+            // Somebody closed the cycle, and a call that never left says nothing about it.
+            return Ok(Plan::default());
+        }
         Ok(Plan::default().event(facts.id(), Some(&key), body)?.content(content))
     };
     let events = insist(journal, Capacity::Outcome(request), step, decide).await?;

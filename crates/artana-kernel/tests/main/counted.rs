@@ -4,7 +4,7 @@ use artana_testkit::Counts;
 
 use crate::world::{FIVE, Process, World, call, code, world};
 
-async fn spent(world: &World, work: impl Future<Output = ()>) -> Counts {
+pub(crate) async fn spent(world: &World, work: impl Future<Output = ()>) -> Counts {
     let before = world.counts();
     work.await;
     let after = world.counts();

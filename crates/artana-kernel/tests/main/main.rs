@@ -2,12 +2,15 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod arguments;
+mod asking;
 mod calls;
 mod concurrency;
 mod counted;
 mod drift;
 mod dropped;
 mod ending;
+mod model_counts;
+mod model_flights;
 mod models;
 mod owners;
 mod reconcile;
