@@ -2,5 +2,6 @@
 
 mod sample;
 mod scripted;
+mod text;
 
 pub use scripted::ScriptedModel;

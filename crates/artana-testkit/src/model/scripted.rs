@@ -3,7 +3,7 @@
 use std::{
     collections::VecDeque,
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -16,27 +16,54 @@ use serde_json::Value;
 
 use super::sample::sample;
 
-type Script = dyn Fn(&ModelRequest, &ModelContext) -> Result<ModelAnswer, ModelError> + Send + Sync;
+type Answer = Result<ModelAnswer, ModelError>;
+type Function = dyn Fn(&ModelRequest, &ModelContext) -> Answer + Send + Sync;
 
 /// A model that follows a script. Cloning shares the script and what was asked.
 ///
 /// # Example
 ///
 /// ```
-/// use artana_testkit::ScriptedModel;
+/// use std::{sync::Arc, time::Duration};
+///
+/// use artana_ports::{ModelAnswer, ModelError};
+/// use artana_testkit::{ScriptedModel, SimClock};
 /// use serde_json::json;
 ///
-/// let fixed = ScriptedModel::json(json!({"message": "hello"}));
-/// let by_turns = ScriptedModel::sequence([ScriptedModel::text("first"), ScriptedModel::text("then")]);
+/// let fixed = ScriptedModel::json(json!({"message": "hello"})).usage(12, 5);
+/// let from_the_ask = ScriptedModel::function(|request, _| {
+///     Ok(ModelAnswer::text(format!("{} messages", request.messages.len())))
+/// });
+/// let whatever_fits = ScriptedModel::schema();
+/// let clock = SimClock::new();
+/// let a_bad_day = ScriptedModel::sequence([
+///     ScriptedModel::failing(ModelError::http(429, "slow down").retry_after(Duration::from_secs(2))),
+///     ScriptedModel::text("half of it").streaming(3).cut_after(2),
+///     ScriptedModel::tool_call("look_up", json!({"city": "Bern"})),
+///     ScriptedModel::text("at last").slow_by(Arc::new(clock.clone()), Duration::from_secs(40)),
+/// ]);
+/// assert_eq!(a_bad_day.calls(), 0);
 /// ```
 #[derive(Clone)]
 pub struct ScriptedModel {
-    script: Arc<Script>,
+    script: Script,
+    manner: Manner,
+    asked: Arc<Mutex<Vec<ModelRequest>>>,
+}
+
+#[derive(Clone)]
+enum Script {
+    Function(Arc<Function>),
+    Sequence(Arc<Mutex<VecDeque<ScriptedModel>>>),
+}
+
+/// How a script's answers are given.
+#[derive(Debug, Clone, Default)]
+struct Manner {
     usage: Option<Usage>,
     delay: Option<(Arc<dyn Clock>, Duration)>,
     chunk: Option<usize>,
     cut: Option<usize>,
-    asked: Arc<Mutex<Vec<ModelRequest>>>,
 }
 
 impl fmt::Debug for ScriptedModel {
@@ -51,7 +78,11 @@ impl ScriptedModel {
     where
         F: Fn(&ModelRequest, &ModelContext) -> Result<ModelAnswer, ModelError> + Send + Sync + 'static,
     {
-        Self { script: Arc::new(script), usage: None, delay: None, chunk: None, cut: None, asked: Arc::default() }
+        Self::new(Script::Function(Arc::new(script)))
+    }
+
+    fn new(script: Script) -> Self {
+        Self { script, manner: Manner::default(), asked: Arc::default() }
     }
 
     /// Answers always with the same text.
@@ -69,11 +100,21 @@ impl ScriptedModel {
     /// Asks always for one tool with these arguments.
     #[must_use]
     pub fn tool_call(name: &str, args: Value) -> Self {
-        let (name, args) = (name.to_owned(), args.to_string());
+        Self::tool_calls([(name, args)])
+    }
+
+    /// Asks always for these tools, in this order. The ids of the calls name the step; from the second on they count.
+    pub fn tool_calls<N: Into<String>>(calls: impl IntoIterator<Item = (N, Value)>) -> Self {
+        let calls: Vec<(String, String)> =
+            calls.into_iter().map(|(name, args)| (name.into(), args.to_string())).collect();
         Self::function(move |_, cx| {
-            let call = ToolUse { call_id: format!("call_{}", cx.step), name: name.clone(), args: args.clone() };
+            let call = |(n, (name, args)): (usize, &(String, String))| {
+                let count = if n == 0 { String::new() } else { format!("_{}", n + 1) };
+                let call_id = format!("call_{}{count}", cx.step);
+                Part::ToolCall(ToolUse { call_id, name: name.clone(), args: args.clone() })
+            };
             Ok(ModelAnswer {
-                parts: vec![Part::ToolCall(call)],
+                parts: calls.iter().enumerate().map(call).collect(),
                 finish: FinishReason::ToolCalls,
                 ..ModelAnswer::default()
             })
@@ -81,13 +122,17 @@ impl ScriptedModel {
     }
 
     /// Answers with the smallest value that fits the schema that is asked for, or a short text where none is.
+    ///
+    /// It knows what schemas of Rust types hold. It cannot make up a text for a pattern, and takes an example that
+    /// stands beside it. Where no value is found it fails.
     #[must_use]
     pub fn schema() -> Self {
-        Self::function(|request, _| {
-            Ok(ModelAnswer::text(match &request.output_schema {
-                Some(schema) => sample(schema).to_string(),
-                None => "text".to_owned(),
-            }))
+        Self::function(|request, _| match &request.output_schema {
+            None => Ok(ModelAnswer::text("text")),
+            Some(schema) => match sample(schema) {
+                Some(value) => Ok(ModelAnswer::text(value.to_string())),
+                None => Err(ModelError::new(ModelCategory::Internal, "no value of this schema was found")),
+            },
         })
     }
 
@@ -97,105 +142,127 @@ impl ScriptedModel {
         Self::function(move |_, _| Err(error.clone()))
     }
 
-    /// Follows one script after another, a call each, and fails when there is none left.
+    /// Follows one script after another, a call each, and fails when there is none left. Each keeps its own delay,
+    /// streaming and usage; what is set on the sequence holds for those that have none.
     #[must_use]
     pub fn sequence(scripts: impl IntoIterator<Item = Self>) -> Self {
-        let scripts: Mutex<VecDeque<Self>> = Mutex::new(scripts.into_iter().collect());
-        Self::function(move |request, cx| {
-            let next = scripts.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-            match next {
-                Some(next) => (next.script)(request, cx).map(|answer| next.with_usage(answer)),
-                None => Err(ModelError::new(ModelCategory::Internal, "the script has ended")),
-            }
-        })
+        Self::new(Script::Sequence(Arc::new(Mutex::new(scripts.into_iter().collect()))))
     }
 
     /// Reports these tokens with each answer.
     #[must_use]
     pub fn usage(mut self, input: u64, output: u64) -> Self {
-        self.usage = Some(Usage { input, output, ..Usage::default() });
+        self.manner.usage = Some(Usage { input, output, ..Usage::default() });
         self
     }
 
-    /// Waits before each answer.
+    /// Waits before each answer and each failure.
     #[must_use]
     pub fn slow(self, delay: Duration) -> Self {
         self.slow_by(Arc::new(SystemClock), delay)
     }
 
-    /// Waits before each answer, by a clock of the test's.
+    /// Waits before each answer and each failure, by a clock of the test's.
     #[must_use]
     pub fn slow_by(mut self, clock: Arc<dyn Clock>, delay: Duration) -> Self {
-        self.delay = Some((clock, delay));
+        self.manner.delay = Some((clock, delay));
         self
     }
 
     /// Streams texts in pieces of so many characters, if somebody listens.
     #[must_use]
     pub fn streaming(mut self, characters: usize) -> Self {
-        self.chunk = Some(characters.max(1));
+        self.manner.chunk = Some(characters.max(1));
         self
     }
 
-    /// Breaks the stream after so many pieces: the connection is lost, and with it the answer.
+    /// Breaks each answer off after so many pieces of the stream, or at its end where it has fewer: the connection
+    /// is lost, and with it the answer.
     #[must_use]
     pub fn cut_after(mut self, pieces: usize) -> Self {
-        self.cut = Some(pieces);
+        self.manner.cut = Some(pieces);
         self
     }
 
     /// Returns how often the model was asked.
     #[must_use]
     pub fn calls(&self) -> usize {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.noted().len()
     }
 
     /// Returns what the model was asked, in order.
     #[must_use]
     pub fn asked(&self) -> Vec<ModelRequest> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.noted().clone()
     }
 
-    fn with_usage(&self, mut answer: ModelAnswer) -> ModelAnswer {
-        if let Some(usage) = self.usage {
-            answer.usage = usage;
-        }
-        answer
+    fn noted(&self) -> MutexGuard<'_, Vec<ModelRequest>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn stream(&self, answer: &ModelAnswer, cx: &ModelContext) -> Result<(), ModelError> {
-        let Some(chunk) = self.chunk else { return Ok(()) };
-        let mut sent = 0;
-        for part in &answer.parts {
-            let (text, is_text) = match part {
-                Part::Text(text) => (text, true),
-                Part::Reasoning(text) => (text, false),
-                _ => continue,
-            };
-            let characters: Vec<char> = text.chars().collect();
-            for piece in characters.chunks(chunk) {
-                if self.cut == Some(sent) {
-                    return Err(ModelError::new(ModelCategory::Network, "the stream broke off"));
-                }
-                let piece = piece.iter().collect();
-                cx.deltas.send(if is_text { Delta::Text(piece) } else { Delta::Reasoning(piece) });
-                sent += 1;
-                tokio::task::yield_now().await;
+    /// Goes down the sequences to the function that answers, noting the question on the way.
+    fn next(&self, request: &ModelRequest, outer: &Manner) -> Option<(Arc<Function>, Manner)> {
+        self.noted().push(request.clone());
+        let manner = self.manner.clone().or(outer);
+        match &self.script {
+            Script::Function(function) => Some((Arc::clone(function), manner)),
+            Script::Sequence(scripts) => {
+                let next = scripts.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+                next?.next(request, &manner)
             }
         }
-        Ok(())
     }
+}
+
+impl Manner {
+    fn or(self, outer: &Self) -> Self {
+        Self {
+            usage: self.usage.or(outer.usage),
+            delay: self.delay.or_else(|| outer.delay.clone()),
+            chunk: self.chunk.or(outer.chunk),
+            cut: self.cut.or(outer.cut),
+        }
+    }
+
+    /// Passes on the pieces of an answer, up to the cut.
+    async fn stream(&self, answer: &ModelAnswer, cx: &ModelContext) -> Result<(), ModelError> {
+        let pieces = self.chunk.map_or_else(Vec::new, |chunk| pieces(answer, chunk));
+        for piece in pieces.into_iter().take(self.cut.unwrap_or(usize::MAX)) {
+            cx.deltas.send(piece);
+            tokio::task::yield_now().await;
+        }
+        match self.cut {
+            Some(_) => Err(ModelError::new(ModelCategory::Network, "the stream broke off")),
+            None => Ok(()),
+        }
+    }
+}
+
+fn pieces(answer: &ModelAnswer, chunk: usize) -> Vec<Delta> {
+    let cut = |text: &str, wrap: fn(String) -> Delta| -> Vec<Delta> {
+        let characters: Vec<char> = text.chars().collect();
+        characters.chunks(chunk).map(|piece| wrap(piece.iter().collect())).collect()
+    };
+    let part = |part: &Part| match part {
+        Part::Text(text) => cut(text, Delta::Text),
+        Part::Reasoning(text) => cut(text, Delta::Reasoning),
+        _ => Vec::new(),
+    };
+    answer.parts.iter().flat_map(part).collect()
 }
 
 #[async_trait]
 impl ModelPort for ScriptedModel {
     async fn ask(&self, request: &ModelRequest, cx: &ModelContext) -> Result<ModelAnswer, ModelError> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(request.clone());
-        if let Some((clock, delay)) = &self.delay {
+        let Some((function, manner)) = self.next(request, &Manner::default()) else {
+            return Err(ModelError::new(ModelCategory::Internal, "the script has ended"));
+        };
+        if let Some((clock, delay)) = &manner.delay {
             clock.sleep(*delay).await;
         }
-        let answer = self.with_usage((self.script)(request, cx)?);
-        self.stream(&answer, cx).await?;
+        let mut answer = function(request, cx)?;
+        answer.usage = manner.usage.unwrap_or(answer.usage);
+        manner.stream(&answer, cx).await?;
         Ok(answer)
     }
 }

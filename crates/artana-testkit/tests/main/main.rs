@@ -6,3 +6,5 @@ mod crash;
 mod fault;
 mod memory;
 mod provider;
+mod sampled;
+mod scripted;
