@@ -94,7 +94,7 @@ impl Kernel {
     }
 }
 
-async fn verify(store: &dyn EventStore, run: &RunRef) -> Result<VerifyReport, Error> {
+pub(crate) async fn verify(store: &dyn EventStore, run: &RunRef) -> Result<VerifyReport, Error> {
     let mut audit = Audit { ledger: Ledger::new(run.clone()), content: 0, later: None, seen: HashSet::new() };
     let found = audit.run(store, run).await?;
     let (views, first_break) = match found {

@@ -9,6 +9,7 @@ mod control;
 mod cost;
 mod error;
 mod events;
+mod explain;
 mod export;
 mod flight;
 mod follow;
@@ -32,6 +33,7 @@ pub use control::Resolve;
 pub use cost::{CostQuery, CostReport};
 pub use error::{Error, ModelFailed};
 pub use events::Events;
+pub use explain::Explained;
 pub use export::{Export, ExportOptions};
 pub use follow::Follow;
 pub use model::{

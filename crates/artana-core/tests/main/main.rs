@@ -2,6 +2,7 @@
 
 mod codec;
 mod decide;
+mod explain;
 mod export;
 mod fold;
 mod format_page;

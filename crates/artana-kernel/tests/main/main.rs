@@ -8,6 +8,7 @@ mod counted;
 mod drift;
 mod dropped;
 mod ending;
+mod explain;
 mod models;
 mod owners;
 mod reconcile;

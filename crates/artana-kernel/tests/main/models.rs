@@ -41,9 +41,12 @@ async fn a_model_is_asked_once_and_answers_for_ever() {
 
 #[tokio::test]
 async fn drift_under_each_policy() {
-    let (store, model) = (MemoryStore::new(), ScriptedModel::function(|request, _| {
-        Ok(artana_ports::ModelAnswer::text(format!("{} messages", request.messages.len())))
-    }));
+    let (store, model) = (
+        MemoryStore::new(),
+        ScriptedModel::function(|request, _| {
+            Ok(artana_ports::ModelAnswer::text(format!("{} messages", request.messages.len())))
+        }),
+    );
     let kernel = kernel(&store, &model);
     let run = kernel.run(&Tenant::new("t"), "r").await.unwrap();
     let ask = |prompt: &str| run.step("s").model("demo/one").prompt(prompt);

@@ -18,6 +18,7 @@ const CALLS: &[(&str, Call)] = &[
     ("run", |k, t, id| Box::pin(async move { Ok(k.run(t, id).await?.name().to_string()) })),
     ("grant", |k, t, id| Box::pin(async move { k.grant(t, id, Actor::parse("ann")?).await.map(|()| String::new()) })),
     ("verify", |k, t, id| Box::pin(async move { Ok(format!("{:?}", k.verify(t, id).await?.first_break)) })),
+    ("explain", |k, t, id| Box::pin(async move { Ok(format!("{:?}", k.explain(t, id).await?.broken)) })),
     ("export", |k, t, id| {
         Box::pin(
             async move { Ok(format!("{:?}", k.export(t, id, ExportOptions::default()).await?.next_line().await?)) },
@@ -68,8 +69,12 @@ async fn a_foreign_run_and_one_that_never_was_answer_the_same() {
 /// A public call of the kernel that names a tenant has its row in the matrix.
 #[test]
 fn every_call_that_names_a_tenant_is_in_the_matrix() {
-    let sources =
-        [include_str!("../../src/builder.rs"), include_str!("../../src/audit.rs"), include_str!("../../src/export.rs")];
+    let sources = [
+        include_str!("../../src/builder.rs"),
+        include_str!("../../src/audit.rs"),
+        include_str!("../../src/explain.rs"),
+        include_str!("../../src/export.rs"),
+    ];
     let mut found = Vec::new();
     for source in sources {
         for declaration in source.split("pub async fn ").skip(1) {
