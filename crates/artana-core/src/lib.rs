@@ -16,6 +16,7 @@ pub mod decide;
 mod digest;
 pub mod drift;
 pub mod event;
+pub mod explain;
 pub mod export;
 mod fold;
 mod frame;

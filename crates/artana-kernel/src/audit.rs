@@ -98,7 +98,7 @@ impl Kernel {
     }
 }
 
-async fn verify(store: &dyn EventStore, run: &RunRef) -> Result<VerifyReport, Error> {
+pub(crate) async fn verify(store: &dyn EventStore, run: &RunRef) -> Result<VerifyReport, Error> {
     let mut audit = Audit::new(run.clone());
     let found = audit.family(store, run).await?;
     let (views, first_break) = match found {

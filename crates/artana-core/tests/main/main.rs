@@ -5,6 +5,7 @@ mod cost;
 mod decide;
 mod decide_model;
 mod drift;
+mod explain;
 mod export;
 mod fold;
 mod format_page;

@@ -9,6 +9,7 @@ mod counted;
 mod drift;
 mod dropped;
 mod ending;
+mod explain;
 mod model_counts;
 mod model_flights;
 mod models;

@@ -205,7 +205,7 @@ async fn the_answer_of_a_process_that_comes_back_is_evidence_and_is_charged() {
         assert_eq!((returned.output().as_str(), returned.request()), ("second", answer.request()));
         let events = world.events(&run).await;
         let Body::LateOutcome(late) = events.last().unwrap().body() else { panic!("{events:?}") };
-        assert!(matches!(&late.what, Late::Model(ModelOutcome::Completed(_))));
+        assert!(matches!(&late.what, Late::Model(outcome) if matches!(**outcome, ModelOutcome::Completed(_))));
         assert_eq!(events[1].id().as_bytes(), late.request.as_bytes());
         for process in [&first, &second, &world.asking(&model)] {
             let again = ask(&process.run("r").await, "a", "hi").await.unwrap();

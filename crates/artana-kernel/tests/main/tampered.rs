@@ -115,6 +115,10 @@ async fn damage_is_found_by_whatever_reads_it() {
         assert!(!run.verify().await.unwrap().is_ok());
         let fresh = Kernel::builder(Tampered { inner: world.store.clone(), seq }).build().unwrap();
         assert_eq!(found(fresh.open_run(&tenant(), "r").await), damaged);
+        let told = fresh.explain(&tenant(), "r").await.unwrap();
+        let (whose, broken) = told.broken.unwrap();
+        assert_eq!((whose.run.as_str(), broken.seq), ("r", damaged));
+        assert_eq!(told.explanation.map_or(0, |told| told.head.seq.get()), n - 1, "what holds is explained");
     }
 }
 

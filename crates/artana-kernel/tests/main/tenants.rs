@@ -18,6 +18,7 @@ const CALLS: &[(&str, Call)] = &[
     ("run", |k, t, id| Box::pin(async move { Ok(k.run(t, id).await?.name().to_string()) })),
     ("grant", |k, t, id| Box::pin(async move { k.grant(t, id, Actor::parse("ann")?).await.map(|()| String::new()) })),
     ("verify", |k, t, id| Box::pin(async move { Ok(format!("{:?}", k.verify(t, id).await?.first_break)) })),
+    ("explain", |k, t, id| Box::pin(async move { Ok(format!("{:?}", k.explain(t, id).await?.broken)) })),
     ("export", |k, t, id| {
         Box::pin(
             async move { Ok(format!("{:?}", k.export(t, id, ExportOptions::default()).await?.next_line().await?)) },
@@ -72,6 +73,7 @@ fn every_call_that_names_a_tenant_is_in_the_matrix() {
         include_str!("../../src/kernel.rs"),
         include_str!("../../src/start.rs"),
         include_str!("../../src/audit.rs"),
+        include_str!("../../src/explain.rs"),
         include_str!("../../src/export.rs"),
     ];
     let mut found = Vec::new();
