@@ -340,13 +340,15 @@ fn moved_on(head: Option<Head>, end: Option<Head>) -> bool {
 }
 
 /// Returns the ancestors of a run, root first, each with the last event that is shared. A first event that
-/// cannot be read has none to show; the verification of its run will say so.
+/// cannot be read, or does not hang from what it says, has none to show; the verification of its run will say so.
 async fn lineage(store: &dyn EventStore, run: &RunRef) -> Result<VecDeque<(RunRef, Seq)>, Error> {
     let mut lineage = VecDeque::new();
     let mut next = run.clone();
     while lineage.len() <= MAX_FORK_DEPTH {
         let first = store.read(&next, Seq::ZERO, 1).await?;
-        let Some(link) = first.first().and_then(|first| genesis_of(&next, first)?.parent) else { break };
+        let Some(first) = first.first() else { break };
+        let genesis = genesis_of(&next, first).filter(|genesis| genesis.hash() == first.prev_hash);
+        let Some(link) = genesis.and_then(|genesis| genesis.parent) else { break };
         next = RunRef::new(run.tenant.clone(), link.run);
         lineage.push_front((next.clone(), link.seq));
     }

@@ -11,11 +11,11 @@ use std::{
     time::Duration,
 };
 
-use artana_core::{Actor, Tenant, export, verify::BreakKind};
+use artana_core::{Actor, Tenant, decide::ReplayPolicy, export, verify::BreakKind};
 use artana_kernel::{Error, Kernel, Resolve, Run, tool};
-use artana_ports::{ToolContext, ToolError, ToolPort};
+use artana_ports::{ModelAnswer, ModelError, ToolContext, ToolError, ToolPort};
 use artana_store_sqlite::{SqliteStore, Synchronous};
-use artana_testkit::SimClock;
+use artana_testkit::{ScriptedModel, SimClock};
 use artana_tests::verifier;
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -27,6 +27,8 @@ pub(super) const TENANT: &str = "acme";
 pub(super) const RUN: &str = "main";
 /// A shorter run of the same tenant.
 pub(super) const OTHER: &str = "other";
+/// The fork of the run.
+pub(super) const FORK: &str = "main~side";
 /// A tenant that has a run of the same name.
 pub(super) const STRANGER: &str = "beta";
 /// How many events the run has.
@@ -103,7 +105,11 @@ async fn open(path: &Path, clock: &SimClock) -> SqliteStore {
 }
 
 fn kernel(store: &Arc<SqliteStore>, clock: &SimClock, gate: &Arc<Semaphore>) -> Kernel {
-    let mut kernel = Kernel::builder_shared(store.clone()).clock(Arc::new(clock.clone()));
+    let model = ScriptedModel::function(move |request, _| match request.model.as_str() {
+        "demo/one" => Ok(ModelAnswer { response_id: Some("answer-1".into()), ..ModelAnswer::text("hello") }),
+        _ => Err(ModelError { request_id: Some("request-1".into()), ..ModelError::http(503, "the model is tired") }),
+    });
+    let mut kernel = Kernel::builder_shared(store.clone()).clock(Arc::new(clock.clone())).model(model);
     for tool in tools(gate) {
         kernel = kernel.shared_tool(tool);
     }
@@ -165,6 +171,7 @@ pub(super) async fn image() -> Vec<u8> {
     kernel.grant(&tenant(TENANT).capability("refund"), RUN, by).await.expect("a grant");
     every_outcome(&run, &own).await;
     late(&run, &store, &clock, &gate).await;
+    words(&run).await;
     fill(&run, EVENTS - 2).await;
     run.cancel("carol", "no longer wanted").await.expect("an end");
     for (owner, name) in [(TENANT, OTHER), (STRANGER, RUN)] {
@@ -210,6 +217,19 @@ async fn late(run: &Run, store: &Arc<SqliteStore>, clock: &SimClock, gate: &Arc<
     call(run, "late", "gate", "18").await.expect_err("a doubt");
     gate.add_permits(1);
     slow.await.expect("a task").expect("an answer");
+}
+
+/// A model answers, does not answer, and answers another ask; the application keeps something; the run is forked.
+async fn words(run: &Run) {
+    let ask = |prompt: &str| run.step("greet").model("demo/one").prompt(prompt).temperature(0.5);
+    ask("hello").await.expect("an answer");
+    ask("hello there").replay(ReplayPolicy::AllowPromptDrift).await.expect("the same answer");
+    run.step("rude").model("demo/none").prompt("hello").all_tools().await.expect_err("no answer");
+    run.set_artifact("report", &"a page", 2).await.expect("an artifact");
+    run.summary("day", &"a line").await.expect("a summary");
+    run.checkpoint("noon", &12).await.expect("a checkpoint");
+    run.note("mood", &"fine").await.expect("a note");
+    run.fork_at("greet", FORK, "grace").await.expect("a fork");
 }
 
 /// Looks around until the run has so many events.
