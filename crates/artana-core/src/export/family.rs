@@ -71,8 +71,8 @@ impl Family {
     }
 
     pub(super) fn run(&mut self, fork: RunLine) {
-        let parent = self.runs.last_mut().filter(|parent| parent.broken.is_none());
-        let parent = parent.and_then(|parent| parent.ledger.take_state());
+        // Of a broken parent, as far as it held. A fork that hangs from another event is not folded after it.
+        let parent = self.runs.last_mut().and_then(|parent| parent.ledger.take_state());
         self.runs.push(Chained::new(fork, parent));
     }
 

@@ -113,6 +113,22 @@ fn a_fork_after_a_damaged_ancestor() {
     assert_eq!(found, [None, None, Some((HashMismatch, 1))]);
 }
 
+/// A row too many in an ancestor is its own break. A fork of the events before it is judged after these.
+#[test]
+fn a_fork_hangs_from_what_held_of_its_ancestor() {
+    let [root, mut fork, _] = family();
+    fork.events.truncate(4);
+    let lines = |fork: &History| {
+        let mut lines = [run_lines(&root, Some(6)), run_lines(fork, None)].concat();
+        let Line::Event(record) = &mut lines[6] else { panic!("an event") };
+        record.payload[3] ^= 1;
+        lines
+    };
+    assert_eq!(kinds(&report(&lines(&fork))), [Some((HashMismatch, 6)), None]);
+    fork.push(Some("pay"), requested(1, Effect::SideEffect));
+    assert_eq!(kinds(&report(&lines(&fork))), [Some((HashMismatch, 6)), Some((Undecodable, 5))]);
+}
+
 /// After a kind this build does not know, rules may hold that it does not know either: forks of it are read and
 /// their chains verified, and nothing is said about what they add up to.
 #[test]

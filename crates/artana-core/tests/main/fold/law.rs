@@ -12,26 +12,30 @@ use proptest::prelude::*;
 
 use crate::support::{History, random::Draw};
 
-/// Draws events for a run, and checks each that fits and each that does not.
+/// Draws events for a run, and checks each that fits and each that does not. A projection follows them for a
+/// while, as if a batch were being made, and begins anew from what is then committed.
 pub(crate) fn check(mut history: History, mut state: RunState, draws: Vec<Draw>) -> Result<(), TestCaseError> {
     let start = state.clone();
-    let mut projection = start.project();
     let mut counted = Counted::default();
-    for draw in draws {
-        let (key, body) = draw.event(&history, &state);
-        let event = history.sealed(key, |step| Draft::new(step, body).expect("small"));
-        let before = state.clone();
-        let applied = state.apply(&event);
-        prop_assert_eq!(&projection.apply(&event), &applied);
-        match applied {
-            Err(_) => prop_assert_eq!(&state, &before),
-            Ok(()) => {
-                prop_assert_eq!(state.head(), event.head());
-                counted.count(&before, &event, &state);
-                history.add(event);
+    for batch in draws.chunks(20) {
+        let committed = state.clone();
+        let mut projection = committed.project();
+        for draw in batch {
+            let (key, body) = draw.event(&history, &state);
+            let event = history.sealed(key, |step| Draft::new(step, body).expect("small"));
+            let before = state.clone();
+            let applied = state.apply(&event);
+            prop_assert_eq!(&projection.apply(&event), &applied);
+            match applied {
+                Err(_) => prop_assert_eq!(&state, &before),
+                Ok(()) => {
+                    prop_assert_eq!(state.head(), event.head());
+                    counted.count(&before, &event, &state);
+                    history.add(event);
+                }
             }
+            prop_assert_eq!((projection.head(), projection.view()), (state.head(), state.view()));
         }
-        prop_assert_eq!((projection.head(), projection.view()), (state.head(), state.view()));
     }
     let mut again = start.clone();
     for event in &history.events[1..] {
