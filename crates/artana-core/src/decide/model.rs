@@ -134,7 +134,7 @@ pub fn decide_model<'a>(
             ReplayPolicy::AllowPromptDrift if fields.iter().all(|field| field.is_prompt()) => {}
             ReplayPolicy::AllowPromptDrift => return Err(Refused::Drift { fields }),
             ReplayPolicy::ForkOnDrift => {
-                return Ok(ModelDecision::Fork { at: fork_point(state, ask, step.first), fields });
+                return Ok(ModelDecision::Fork { at: fork_point(state, &ask.step)?, fields });
             }
         }
     }
@@ -169,19 +169,14 @@ pub fn decide_model<'a>(
 /// [`Refused::NothingRecorded`] when there is no such step.
 pub fn decide_fork(state: &RunState, step: &StepKey) -> Result<ForkPoint, Refused> {
     drivable(state)?;
-    let first = state.step(step).ok_or(Refused::NothingRecorded)?.first();
-    Ok(point(state, step, first))
-}
-
-fn fork_point(state: &RunState, ask: &ModelAsk, first: Seq) -> ForkPoint {
-    point(state, &ask.step, first)
+    fork_point(state, step)
 }
 
 /// Seq 1 starts the run and belongs to no step, so there is always an event before a step's first.
-fn point(state: &RunState, step: &StepKey, first: Seq) -> ForkPoint {
-    let own = state.run();
-    let holder = state.holder(step).unwrap_or(&own.run).clone();
-    ForkPoint { parent: RunRef::new(own.tenant.clone(), holder), cut: Seq::new(first.get() - 1) }
+fn fork_point(state: &RunState, step: &StepKey) -> Result<ForkPoint, Refused> {
+    let (holder, first) = state.first_place(step).ok_or(Refused::NothingRecorded)?;
+    let parent = RunRef::new(state.run().tenant.clone(), holder.clone());
+    Ok(ForkPoint { parent, cut: Seq::new(first.get() - 1) })
 }
 
 /// Returns the id of the fork of `parent` at a step for an ask, so that the same drift finds the same fork.

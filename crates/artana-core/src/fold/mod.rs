@@ -297,6 +297,22 @@ impl RunState {
         self.inherited.as_ref()?.holder(key)
     }
 
+    /// Returns in which run and where a step's first event is recorded: here, or in an ancestor.
+    #[must_use]
+    pub fn first_place(&self, key: &StepKey) -> Option<(&RunId, Seq)> {
+        let step = self.step(key)?;
+        let taken_over = step.model().and_then(|step| step.first_in.as_ref());
+        Some((taken_over.or_else(|| self.holder(key)).unwrap_or(&self.genesis.run.run), step.first()))
+    }
+
+    /// Returns in which run and where the request of a model step's last cycle is recorded.
+    #[must_use]
+    pub fn asked_place(&self, key: &StepKey) -> Option<(&RunId, Seq)> {
+        let step = self.model_step(key)?;
+        let taken_over = step.asked_in.as_ref().or_else(|| self.holder(key));
+        Some((taken_over.unwrap_or(&self.genesis.run.run), step.asked_at))
+    }
+
     /// Returns how many ancestors the run has.
     #[must_use]
     pub fn depth(&self) -> usize {
@@ -370,5 +386,6 @@ impl RunState {
 /// Returns the event's step as it stands.
 fn before<'a>(steps: &'a BTreeMap<StepKey, Step>, inherited: Option<&'a Inherited>, event: &Event) -> Before<'a> {
     let Some(key) = event.step() else { return Before { own: None, shared: None } };
-    Before { own: steps.get(key), shared: inherited.and_then(|inherited| inherited.step(key)) }
+    let shared = inherited.and_then(|inherited| Some((inherited.holder(key)?, inherited.step(key)?)));
+    Before { own: steps.get(key), shared }
 }

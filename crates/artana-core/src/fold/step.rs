@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::FoldError;
 use crate::{
-    ContentRef, Digest, Event, IncarnationId, RequestId, Seq, StepKey,
+    ContentRef, Digest, Event, IncarnationId, RequestId, RunId, Seq, StepKey,
     ask::Fingerprint,
     cycle::{ToolCycle, ToolEvent},
     event::{Body, Effect, Late, ModelCategory, ModelFailure, ModelRequested, ToolRequested, ToolSignature},
@@ -41,8 +41,12 @@ pub struct ToolStep {
 pub struct ModelStep {
     /// Where its first event is recorded.
     pub first: Seq,
+    /// The ancestor that recorded it, where a fork goes on from there.
+    pub first_in: Option<RunId>,
     /// Where the last cycle's request is recorded.
     pub asked_at: Seq,
+    /// The ancestor that recorded it, where a fork has gone on and not asked again.
+    pub asked_in: Option<RunId>,
     /// What the last cycle asked.
     pub asked: Fingerprint,
     /// Where the cycle stands.
@@ -207,8 +211,12 @@ fn kin(body: &Body) -> Kin {
 }
 
 /// Returns the step after an event; `None` where the event belongs to no step. `own` is the step as the
-/// run itself has it, `shared` as a fork's parent had it: a model step goes on from there, an effect does not.
-pub(super) fn next_step(own: Option<&Step>, shared: Option<&Step>, event: &Event) -> Result<Option<Step>, FoldError> {
+/// run itself has it, `shared` as an ancestor had it: a model step goes on from there, an effect does not.
+pub(super) fn next_step(
+    own: Option<&Step>,
+    shared: Option<(&RunId, &Step)>,
+    event: &Event,
+) -> Result<Option<Step>, FoldError> {
     let kind = event.body().kind();
     let kin = kin(event.body());
     if matches!(kin, Kin::Run) {
@@ -220,9 +228,18 @@ pub(super) fn next_step(own: Option<&Step>, shared: Option<&Step>, event: &Event
         (Kin::Tool, Some(Step::Model(_))) | (Kin::Model, Some(Step::Tool(_))) => Err(another_kind()),
         (Kin::Tool, own) => next_tool(own.and_then(Step::tool), key, event).map(Step::Tool).map(Some),
         (_, Some(own)) => next_model(own.model(), key, event).map(Some),
-        (_, None) if shared.is_some_and(|shared| shared.tool().is_some()) => Err(another_kind()),
-        (_, None) => next_model(shared.and_then(Step::model), key, event).map(Some),
+        (_, None) => match shared {
+            None => next_model(None, key, event).map(Some),
+            Some((_, Step::Tool(_))) => Err(another_kind()),
+            Some((holder, Step::Model(step))) => next_model(Some(&taken_over(holder, step)), key, event).map(Some),
+        },
     }
+}
+
+/// A step that a fork goes on from remembers whose positions it holds.
+fn taken_over(holder: &RunId, step: &ModelStep) -> ModelStep {
+    let or_holder = |run: &Option<RunId>| Some(run.clone().unwrap_or_else(|| holder.clone()));
+    ModelStep { first_in: or_holder(&step.first_in), asked_in: or_holder(&step.asked_in), ..step.clone() }
 }
 
 fn next_tool(last: Option<&ToolStep>, key: &StepKey, event: &Event) -> Result<ToolStep, FoldError> {
@@ -276,12 +293,13 @@ fn requested(last: Option<&ModelStep>, key: &StepKey, asked: &ModelRequested, at
     let Some(last) = last else {
         let cycle = ModelCycle::Absent;
         let (drifts, round) = (BTreeSet::new(), Round::default());
-        return Ok(ModelStep { first: at, asked_at: at, asked: fingerprint, cycle, drifts, round });
+        let (first_in, asked_in) = (None, None);
+        return Ok(ModelStep { first: at, first_in, asked_at: at, asked_in, asked: fingerprint, cycle, drifts, round });
     };
     if last.asked.differs(&fingerprint).iter().any(|field| !field.is_prompt()) {
         return Err(FoldError::AnotherAsk { step: key.clone() });
     }
     // What was wrong with the answer to another prompt is nothing to correct this one by.
     let round = if last.asked == fingerprint { last.round.clone() } else { Round::default() };
-    Ok(ModelStep { asked_at: at, asked: fingerprint, round, ..last.clone() })
+    Ok(ModelStep { asked_at: at, asked_in: None, asked: fingerprint, round, ..last.clone() })
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{FoldError, Step, step::next_step};
 use crate::{
-    Event, Head, Status, StepKey, Timestamp,
+    Event, Head, RunId, Status, StepKey, Timestamp,
     event::{Body, Closing, ForkCause, RunForked, RunOutcome},
     limits::MAX_FORKS,
 };
@@ -26,11 +26,11 @@ pub(super) struct Summary {
     pub(super) forks: usize,
 }
 
-/// A step as it stands before an event: as the run itself has it, and as a fork's parent had it.
+/// A step as it stands before an event: as the run itself has it, and as the ancestor named here had it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Before<'a> {
     pub(super) own: Option<&'a Step>,
-    pub(super) shared: Option<&'a Step>,
+    pub(super) shared: Option<(&'a RunId, &'a Step)>,
 }
 
 impl Summary {
@@ -69,7 +69,7 @@ impl Summary {
             _ => {}
         }
         if let (Some(key), Some(next)) = (event.step(), &next) {
-            self.count(key, before.own, next);
+            self.count(key, before, next);
         }
         if let Some(key) = event.step() {
             self.last_step = Some(key.clone());
@@ -123,14 +123,16 @@ impl Summary {
         self.finished.is_none() && settled && fits
     }
 
-    fn count(&mut self, key: &StepKey, last: Option<&Step>, next: &Step) {
+    fn count(&mut self, key: &StepKey, before: Before<'_>, next: &Step) {
+        let last = before.own;
         if next.is_pending() {
             self.pending.insert(key.clone());
         } else {
             self.pending.remove(key);
         }
-        // A late outcome that is evidence only leaves a settled step as it was, and clears nothing.
-        let changed = last.is_none_or(|last| !last.same_cycle(next));
+        // A late outcome that is evidence only, or a drift, leaves a settled step as it was, and clears nothing.
+        let stood = last.or(before.shared.map(|(_, step)| step));
+        let changed = stood.is_none_or(|stood| !stood.same_cycle(next));
         if changed && next.has_failed() {
             self.failed_step = Some(key.clone());
         } else if changed && next.has_succeeded() {
