@@ -9,6 +9,8 @@ mod counted;
 mod drift;
 mod dropped;
 mod ending;
+mod fork_points;
+mod forks;
 mod model_counts;
 mod model_flights;
 mod models;
