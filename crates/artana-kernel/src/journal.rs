@@ -125,8 +125,8 @@ impl Journal {
     }
 
     /// Reads one event of this run, or of an ancestor whose events it shares.
-    pub(crate) async fn event_of(&self, holder: Option<&RunId>, at: Seq) -> Result<Event, Error> {
-        let run = RunRef::new(self.run.tenant.clone(), holder.unwrap_or(&self.run.run).clone());
+    pub(crate) async fn event_of(&self, holder: &RunId, at: Seq) -> Result<Event, Error> {
+        let run = RunRef::new(self.run.tenant.clone(), holder.clone());
         load::event(&*self.shared.store, &run, at).await
     }
 

@@ -15,6 +15,9 @@ use crate::Error;
 pub(crate) async fn load(store: &dyn EventStore, run: &RunRef) -> Result<RunState, Error> {
     let head = store.head(run).await?;
     let (mut chain, mut state) = begin(store, run, head, MAX_PAGE_EVENTS).await?;
+    if chain.head().seq.get() == u64::from(MAX_PAGE_EVENTS) {
+        read_on(store, run, &mut chain, &mut state).await?;
+    }
     check_head(store, run, &mut chain, &mut state, head).await?;
     Ok(state)
 }
@@ -85,14 +88,10 @@ async fn begin(
         Some(link) => Some(shared(store, &genesis, link).await?),
         None => None,
     };
-    let full = page.len() == MAX_PAGE_EVENTS as usize;
     let mut rows = page.into_iter();
     let first = decode(run, rows.next().expect("the page has a first row"))?;
     let mut state = RunState::start(run, &first, parent.as_ref()).map_err(|e| undecodable(run, Seq::new(1), &e))?;
     extend(run, &mut chain, &mut state, rows)?;
-    if full && limit == MAX_PAGE_EVENTS {
-        read_on(store, run, &mut chain, &mut state).await?;
-    }
     Ok((chain, state))
 }
 

@@ -35,7 +35,7 @@ const APPEND_RESERVE: usize = 1024 * 1024;
 const MAX_RETRY_WAIT: Duration = Duration::from_secs(3600);
 
 /// The longest message or id of a tool that is kept: beside the largest result there is room for it.
-const MAX_TEXT_BYTES: usize = 1024 * 1024;
+pub(crate) const MAX_TEXT_BYTES: usize = 1024 * 1024;
 
 /// A success on its way to the caller.
 #[derive(Debug, Clone)]
@@ -362,14 +362,14 @@ fn passing(invocation: &Invocation, message: String, more: bool) -> Verdict {
 }
 
 fn text(invocation: &Invocation, mut message: String) -> (ContentRef, Content) {
-    let end = clipped(&message).len();
+    let end = clipped(&message, MAX_TEXT_BYTES).len();
     message.truncate(end);
     invocation.journal().content(ContentType::Text, message.into_bytes())
 }
 
-/// Returns the part of a text that is kept.
-pub(crate) fn clipped(text: &str) -> &str {
-    let mut end = text.len().min(MAX_TEXT_BYTES);
+/// Returns the beginning of a text, at most so many bytes of it.
+pub(crate) fn clipped(text: &str, bytes: usize) -> &str {
+    let mut end = text.len().min(bytes);
     while !text.is_char_boundary(end) {
         end -= 1;
     }

@@ -303,6 +303,13 @@ impl RunState {
         }
     }
 
+    /// Returns in which run and where the request of a model step's last cycle is recorded.
+    #[must_use]
+    pub fn asked_place(&self, key: &StepKey) -> Option<(&RunId, Seq)> {
+        let asked_at = self.model_step(key)?.asked_at;
+        Some((self.holder(key).unwrap_or(&self.genesis.run.run), asked_at))
+    }
+
     /// Returns how many ancestors the run has.
     #[must_use]
     pub fn depth(&self) -> usize {

@@ -89,14 +89,15 @@ async fn with_seen_tools(prepared: Prepared) -> Result<Prepared, Error> {
     let Some(shown) = prepared.shown.clone().filter(|shown| shown.open) else { return Ok(prepared) };
     let journal = Arc::clone(prepared.journal());
     let recorded = journal.with_state(|state| {
-        let step = state.model_step(prepared.step())?;
-        Some((step.asked.tools?, state.holder(prepared.step()).cloned(), step.asked_at))
+        let digest = state.model_step(prepared.step())?.asked.tools?;
+        let (holder, at) = state.asked_place(prepared.step())?;
+        Some((digest, holder.clone(), at))
     });
     let Some((digest, holder, at)) = recorded else { return Ok(prepared) };
     if prepared.ask.fingerprint.tools == Some(digest) {
         return Ok(prepared);
     }
-    let event = journal.event_of(holder.as_ref(), at).await?;
+    let event = journal.event_of(&holder, at).await?;
     let Some(recorded) = perform::requested(&event).and_then(|asked| asked.tools) else { return Ok(prepared) };
     Ok(match tools::recorded(&prepared.run, &recorded).await? {
         Some(recorded) => {

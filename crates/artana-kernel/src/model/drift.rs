@@ -23,13 +23,13 @@ use crate::{Error, journal::Journal};
 pub(crate) async fn name(prepared: &Prepared, fields: &BTreeSet<Field>) -> Result<Drift, Error> {
     let journal = prepared.journal();
     let place = journal.with_state(|state| {
-        let step = state.model_step(prepared.step())?;
-        Some((state.holder(prepared.step()).cloned(), step.asked_at))
+        let (holder, at) = state.asked_place(prepared.step())?;
+        Some((holder.clone(), at))
     });
     let Some((holder, at)) = place else {
         return Err(Error::Internal("a step that drifted is not recorded".into()));
     };
-    let event = journal.event_of(holder.as_ref(), at).await?;
+    let event = journal.event_of(&holder, at).await?;
     let Some(recorded) = requested(&event) else {
         return Err(Error::Internal("a model step's request is another event".into()));
     };
@@ -133,7 +133,7 @@ pub(crate) async fn conversation_of(
         let Some((run, at)) = place else {
             return Err(Error::Internal("a conversation goes on from a request that is not there".into()));
         };
-        let earlier = journal.event_of(Some(&run), at).await?;
+        let earlier = journal.event_of(&run, at).await?;
         let Some(earlier) = requested(&earlier) else {
             return Err(Error::Internal("a conversation goes on from another event than a request".into()));
         };

@@ -39,9 +39,12 @@ pub(crate) async fn fork_of(run: &Run, step: &StepKey, at: ForkPoint, why: Why) 
         Why::Wanted { by, id } => (id, ForkCause::Wanted { by }),
     };
     let fork = RunRef::new(at.parent.tenant.clone(), id);
-    announce(&kernel, step, &at, &fork, because).await?;
+    // A run of this id is looked for first, so that nobody's run is recorded as a fork.
     let journal = match kernel.journal(&fork).await {
-        Err(Error::RunNotFound { .. }) => start(&kernel, &at, &fork).await?,
+        Err(Error::RunNotFound { .. }) => {
+            announce(&kernel, step, &at, &fork, because).await?;
+            start(&kernel, &at, &fork).await?
+        }
         other => other?,
     };
     let parent = journal.with_state(|state| state.genesis().parent.clone());
@@ -52,7 +55,8 @@ pub(crate) async fn fork_of(run: &Run, step: &StepKey, at: ForkPoint, why: Why) 
     Ok(Run::new(journal, run.tenant.clone()))
 }
 
-/// Records the fork in its parent, which holds the cap on forks.
+/// Records the fork in its parent, which holds the cap on forks. One that is recorded already, and may
+/// not have begun, leaves where it was recorded to.
 async fn announce(
     kernel: &Kernel,
     step: &StepKey,
@@ -61,20 +65,18 @@ async fn announce(
     because: ForkCause,
 ) -> Result<(), Error> {
     let parent = kernel.journal(&at.parent).await?;
-    let known = |state: &RunState| state.forks().contains_key(&fork.run);
-    if parent.with_state(known) {
-        return Ok(());
-    }
-    let (key, cut, id) = (step.clone(), at.cut, fork.run.clone());
+    let (key, cut, fork) = (step.clone(), at.cut, fork.clone());
     let decide = move |state: &RunState, facts: &Facts<'_>| {
         crate::control::drivable(state)?;
-        if state.forks().contains_key(&id) {
-            return Ok(Plan::default());
+        match state.forks().get(&fork.run) {
+            Some(known) if known.recorded.1.cut == cut => return Ok(Plan::default()),
+            Some(_) => return Err(Error::RunExists { run: fork.clone() }),
+            None => {}
         }
         if state.forks().len() >= MAX_FORKS || state.depth() >= MAX_FORK_DEPTH {
             return Err(Error::TooManyForks { run: state.run().clone() });
         }
-        let forked = RunForked { because: because.clone(), cut, fork: id.clone() };
+        let forked = RunForked { because: because.clone(), cut, fork: fork.run.clone() };
         Plan::default().event(facts.id(), Some(&key), forked)
     };
     parent.append_detached(Capacity::Request, Some(step.clone()), decide).await.map(drop)

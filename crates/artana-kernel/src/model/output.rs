@@ -16,9 +16,12 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::reply::Turn;
+use crate::perform::clipped;
 
 /// Most errors of one answer that are told to the model: enough to correct it, and bounded.
 const MAX_ERRORS: usize = 16;
+/// The longest of them, in bytes: one may quote the whole answer.
+const MAX_ERROR_BYTES: usize = 1024;
 
 /// What an answer is read as.
 ///
@@ -166,7 +169,11 @@ impl OutputSchema {
     }
 
     fn validator(&self) -> Result<&jsonschema::Validator, String> {
-        let made = self.validator.get_or_init(|| jsonschema::validator_for(&self.value).map_err(|e| e.to_string()));
+        let place = |error: jsonschema::ValidationError<'_>| match error.instance_path().as_str() {
+            "" => "the whole of it is refused".to_owned(),
+            pointer => format!("what stands at {pointer} is refused"),
+        };
+        let made = self.validator.get_or_init(|| jsonschema::validator_for(&self.value).map_err(place));
         made.as_ref().map_err(Clone::clone)
     }
 
@@ -187,11 +194,11 @@ impl OutputSchema {
 
 fn at(pointer: &str, problem: &impl fmt::Display) -> String {
     let pointer = if pointer.is_empty() { "the whole" } else { pointer };
-    format!("at {pointer}: {problem}")
+    clipped(&format!("at {pointer}: {problem}"), MAX_ERROR_BYTES).to_owned()
 }
 
 fn fits<T: DeserializeOwned>(output: &Value) -> Result<(), String> {
-    T::deserialize(output).map(drop).map_err(|error| error.to_string())
+    T::deserialize(output).map(drop).map_err(|error| clipped(&error.to_string(), MAX_ERROR_BYTES).to_owned())
 }
 
 /// Judges an answer before it is recorded. An answer that asks for visible tools needs no output.

@@ -16,7 +16,7 @@ use artana_core::{
     event::{Abandoned, Answer, Body, ModelCategory, ModelFailure, ModelOutcome, ModelRequested, ModelTerminal, Usage},
     limits::MAX_MODEL_RETRIES,
 };
-use artana_ports::{Deltas, Message, ModelAnswer, ModelContext, ModelError, ModelPort, Part};
+use artana_ports::{Deltas, Media, Message, ModelAnswer, ModelContext, ModelError, ModelPort, Part, Source};
 use tracing::Instrument;
 
 use super::{
@@ -28,7 +28,7 @@ use super::{
 use crate::{
     Error,
     journal::{Capacity, Facts, Journal, Plan},
-    perform::{clipped, insist, micros, surely_alive, wait_or_cancel},
+    perform::{MAX_TEXT_BYTES, clipped, insist, micros, surely_alive, wait_or_cancel},
 };
 
 /// The most bytes of one answer: with the terminal that refers to them they fit into one append.
@@ -227,13 +227,23 @@ async fn call(
     let mut deadline = pin!(clock.sleep(timeout));
     std::future::poll_fn(|cx| {
         match catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx))) {
-            Ok(Poll::Ready(answer)) => return Poll::Ready(Ended::Answered(answer)),
+            Ok(Poll::Ready(answer)) => return Poll::Ready(Ended::Answered(answer.map(in_lines))),
             Ok(Poll::Pending) => {}
             Err(_) => return Poll::Ready(Ended::Panicked),
         }
         deadline.as_mut().poll(cx).map(|()| Ended::TimedOut)
     })
     .await
+}
+
+/// A media type is one line: in the vault a file's name follows on the next.
+fn in_lines(mut answer: ModelAnswer) -> ModelAnswer {
+    for part in &mut answer.parts {
+        if let Part::Image(media) | Part::File { media, .. } = part {
+            media.media_type = media.media_type.replace('\n', " ");
+        }
+    }
+    answer
 }
 
 fn words_of(ended: &Ended) -> Option<(Vec<Part>, Option<String>)> {
@@ -277,13 +287,10 @@ fn judge(prepared: &Prepared, ended: Ended) -> Verdict {
 fn answered(prepared: &Prepared, encoder: &mut Encoder<'_>, answer: ModelAnswer) -> ModelOutcome {
     let problems = match unfit(&answer) {
         Some(problem) => Err(vec![problem]),
-        None => {
-            let shows_tools = prepared.shown.is_some();
-            catch_unwind(AssertUnwindSafe(|| {
-                output::judge(prepared.words.schema.as_deref(), shows_tools, &answer.parts)
-            }))
-            .unwrap_or_else(|_| Err(vec!["the check of it panicked".into()]))
-        }
+        None => catch_unwind(AssertUnwindSafe(|| {
+            output::judge(prepared.words.schema.as_deref(), prepared.shows_tools(), &answer.parts)
+        }))
+        .unwrap_or_else(|_| Err(vec!["the check of it panicked".into()])),
     };
     let unfit = unfit(&answer).is_some();
     let answer = recorded(prepared, encoder, answer, unfit);
@@ -294,7 +301,7 @@ fn answered(prepared: &Prepared, encoder: &mut Encoder<'_>, answer: ModelAnswer)
                 "This answer is not what was asked for:\n- {}\nAnswer again, with nothing but what was asked for.",
                 problems.join("\n- ")
             );
-            let error = encoder.text(clipped(&told));
+            let error = encoder.text(clipped(&told, MAX_TEXT_BYTES));
             ModelOutcome::Failed(ModelFailure {
                 again: false,
                 answer: Some(answer),
@@ -318,15 +325,14 @@ fn unfit(answer: &ModelAnswer) -> Option<String> {
 }
 
 fn size(part: &Part) -> usize {
-    use artana_ports::Source;
-    let source = |source: &Source| match source {
-        Source::Bytes(bytes) => bytes.len(),
-        Source::Url(url) => url.len(),
+    let size = |media: &Media| match &media.source {
+        Source::Bytes(bytes) => media.media_type.len() + bytes.len(),
+        Source::Url(url) => media.media_type.len() + url.len(),
     };
     match part {
         Part::Text(text) | Part::Reasoning(text) => text.len(),
-        Part::Image(media) => source(&media.source),
-        Part::File { media, .. } => source(&media.source),
+        Part::Image(media) => size(media),
+        Part::File { name, media } => size(media) + name.as_ref().map_or(0, String::len),
         Part::ToolCall(call) => call.args.len() + call.name.len() + call.call_id.len(),
         Part::ToolResult { content, call_id } => content.len() + call_id.len(),
     }
@@ -344,7 +350,7 @@ fn recorded(prepared: &Prepared, encoder: &mut Encoder<'_>, answer: ModelAnswer,
         items,
         message: conversation::Message { parts, role: Role::Assistant },
         mode: answer.mode,
-        response_id: answer.response_id.as_ref().map(|id| encoder.text(clipped(id))),
+        response_id: answer.response_id.as_ref().map(|id| encoder.text(clipped(id, MAX_TEXT_BYTES))),
         usage,
     }
 }
@@ -354,8 +360,8 @@ fn failure(encoder: &mut Encoder<'_>, error: ModelError) -> ModelFailure {
         again: false,
         answer: None,
         category: error.category,
-        error: encoder.text(clipped(&error.message)),
-        provider_request: error.request_id.as_ref().map(|id| encoder.text(clipped(id))),
+        error: encoder.text(clipped(&error.message, MAX_TEXT_BYTES)),
+        provider_request: error.request_id.as_ref().map(|id| encoder.text(clipped(id, MAX_TEXT_BYTES))),
         retry_after_us: error.retry_after.map(micros),
         status: error.status,
     }

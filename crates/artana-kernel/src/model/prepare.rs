@@ -162,6 +162,11 @@ impl Prepared {
         found.map_or((0, None), |(kept, extends)| (kept, Some(extends)))
     }
 
+    /// Returns whether the model may ask for a tool.
+    pub(crate) fn shows_tools(&self) -> bool {
+        self.signatures.as_ref().is_some_and(|signatures| !signatures.is_empty())
+    }
+
     fn definitions(&self) -> Vec<ToolDefinition> {
         let (Some(shown), Some(signatures)) = (&self.shown, &self.signatures) else { return Vec::new() };
         let visible = shown.tools.values().filter(|tool| signatures.contains_key(tool.spec().signature.name.as_str()));

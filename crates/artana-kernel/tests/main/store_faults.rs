@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use artana_core::{EventId, Seq, Status};
 use artana_ports::{Append, Authority, EventStore};
-use artana_testkit::fault::Action;
+use artana_testkit::fault::{Action, Faults};
 
 use crate::world::{Process, World, call, code, tenant, world};
 
@@ -25,14 +25,16 @@ async fn a_lost_reply_of_an_append_is_recorded_once() {
 
 /// Fails the nth point of a name from now on.
 fn fail_nth(process: &Process, name: &'static str, nth: usize) {
-    match nth {
-        1 => process.faults.plan(name, Action::Fail),
-        _ => {
-            let faults = process.faults.clone();
-            let next = Action::Hook(Arc::new(move |_| faults.plan(name, Action::Fail)));
-            process.faults.plan(name, next);
-        }
+    self::nth(&process.faults, name, nth, Action::Fail);
+}
+
+/// Plans what goes wrong at the nth point of a name from now on.
+pub(crate) fn nth(faults: &Faults, name: &'static str, nth: usize, action: Action) {
+    if nth == 1 {
+        return faults.plan(name, action);
     }
+    let later = faults.clone();
+    faults.plan(name, Action::Hook(Arc::new(move |_| self::nth(&later, name, nth - 1, action.clone()))));
 }
 
 #[tokio::test]

@@ -135,8 +135,8 @@ impl World {
     }
 
     /// Polls a future and lets time pass, a second at a time, whenever nothing else moves.
-    pub(crate) async fn pass_time<T>(&self, future: impl Future<Output = T>) -> T {
-        let mut future = pin!(future);
+    pub(crate) async fn pass_time<T>(&self, future: impl IntoFuture<Output = T>) -> T {
+        let mut future = pin!(future.into_future());
         loop {
             for _ in 0..100 {
                 tokio::select! {
