@@ -13,4 +13,4 @@ pub use clock::SimClock;
 pub use crash::{crash_everywhere, crash_twice_everywhere};
 pub use entropy::SeededEntropy;
 pub use memory::{Counts, MemoryStore};
-pub use model::ScriptedModel;
+pub use model::{ReplayModel, ScriptedModel};

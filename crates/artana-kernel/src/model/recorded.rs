@@ -1,7 +1,9 @@
 //! Recorded model calls in words again: what was asked and what came of it. Reads only.
 
+use std::sync::Arc;
+
 use artana_core::{
-    ContentRef, RequestId, RunRef, Seq, StepKey,
+    ContentRef, ParentLink, RequestId, RunRef, Seq, StepKey,
     ask::ApiMode,
     event::{Answer, Body, ModelFailure, ModelOutcome, ModelRequested},
     json,
@@ -13,7 +15,7 @@ use super::{
     drift::conversation_of,
     words::{read_message, read_parts},
 };
-use crate::{Error, Run, journal::Journal};
+use crate::{Error, Kernel, Run, journal::Journal};
 
 /// One recorded call of a model.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,27 +39,56 @@ impl Run {
     ///
     /// [`Error::ContentErased`] where the words are gone; [`Error::Store`], [`Error::Damaged`].
     pub async fn model_calls(&self) -> Result<Vec<RecordedCall>, Error> {
-        let mut calls: Vec<RecordedCall> = Vec::new();
-        let mut events = self.events();
-        while let Some(event) = events.try_next().await? {
-            let Some(step) = event.step() else { continue };
-            match event.body() {
-                Body::ModelRequested(asked) => {
-                    let (request, cycle) = (event.id().into(), asked.cycle);
-                    let asked = words_of(&self.journal, step, asked).await?;
-                    calls.push(RecordedCall { step: step.clone(), request, cycle, asked, outcome: None });
-                }
-                Body::ModelTerminal(ended) => {
-                    let outcome = outcome(&self.journal, step, &ended.outcome).await?;
-                    if let Some(call) = calls.iter_mut().find(|call| call.request == ended.request) {
-                        call.outcome = outcome;
-                    }
-                }
-                _ => {}
-            }
+        calls_to(self, self.latest(|state| state.head().seq).await?).await
+    }
+
+    /// Like [`Run::model_calls`], and before them those that the ancestors of a fork made before they were
+    /// left, the eldest first: all that led here. A call that was under way where an ancestor was left has no
+    /// outcome, for the fork never learnt it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Run::model_calls`].
+    pub async fn model_history(&self) -> Result<Vec<RecordedCall>, Error> {
+        let kernel = Kernel(Arc::clone(&self.journal.shared));
+        let mut line = vec![(self.clone(), self.latest(|state| state.head().seq).await?)];
+        let mut link = self.parent().cloned();
+        while let Some(ParentLink { run, seq, .. }) = link {
+            let journal = kernel.journal(&RunRef::new(self.name().tenant.clone(), run)).await?;
+            journal.refresh().await?;
+            link = journal.genesis.parent.clone();
+            line.push((Self::new(journal, self.tenant.clone()), seq));
+        }
+        let mut calls = Vec::new();
+        for (run, cut) in line.iter().rev() {
+            calls.extend(calls_to(run, *cut).await?);
         }
         Ok(calls)
     }
+}
+
+/// Reads a run's own calls up to an event. What the fold knows reaches at least as far.
+async fn calls_to(run: &Run, cut: Seq) -> Result<Vec<RecordedCall>, Error> {
+    let mut calls: Vec<RecordedCall> = Vec::new();
+    let mut events = run.events();
+    while let Some(event) = events.try_next().await?.filter(|event| event.seq() <= cut) {
+        let Some(step) = event.step() else { continue };
+        match event.body() {
+            Body::ModelRequested(asked) => {
+                let (request, cycle) = (event.id().into(), asked.cycle);
+                let asked = words_of(&run.journal, step, asked).await?;
+                calls.push(RecordedCall { step: step.clone(), request, cycle, asked, outcome: None });
+            }
+            Body::ModelTerminal(ended) => {
+                let outcome = outcome(&run.journal, step, &ended.outcome).await?;
+                if let Some(call) = calls.iter_mut().rev().find(|call| call.request == ended.request) {
+                    call.outcome = outcome;
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(calls)
 }
 
 async fn words_of(journal: &Journal, step: &StepKey, asked: &ModelRequested) -> Result<ModelRequest, Error> {

@@ -1,7 +1,10 @@
 //! Models without a provider: scripted ones, and recorded runs played back. Nothing here talks to a network.
 
+mod asked;
+mod replay;
 mod sample;
 mod scripted;
 mod text;
 
+pub use replay::ReplayModel;
 pub use scripted::ScriptedModel;

@@ -6,5 +6,6 @@ mod crash;
 mod fault;
 mod memory;
 mod provider;
+mod replayed;
 mod sampled;
 mod scripted;
