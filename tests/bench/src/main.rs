@@ -4,16 +4,18 @@
 mod floor;
 mod load;
 mod memory;
+mod models;
 mod raw;
 mod report;
 mod start;
 mod steps;
+mod timed;
 mod world;
 
 use anyhow::Result;
 use world::Size;
 
-const USAGE: &str = "usage: artana-bench [--quick] [steps | concurrent | long | start]...";
+const USAGE: &str = "usage: artana-bench [--quick] [steps | models | concurrent | long | start]...";
 
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -28,10 +30,10 @@ fn main() -> Result<()> {
 
 /// Runs the named groups of workloads, or all of them.
 fn run(size: Size, groups: &[&str]) -> Result<()> {
-    const ALL: [&str; 4] = ["steps", "concurrent", "long", "start"];
+    const ALL: [&str; 5] = ["steps", "models", "concurrent", "long", "start"];
     anyhow::ensure!(groups.iter().all(|group| ALL.contains(group)), USAGE);
     let wanted = |group: &str| groups.is_empty() || groups.contains(&group);
-    let (steps, concurrent, long) = (wanted("steps"), wanted("concurrent"), wanted("long"));
+    let (steps, models, concurrent, long) = (wanted("steps"), wanted("models"), wanted("concurrent"), wanted("long"));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     // In a task, as in an application: what calls the kernel is on the runtime already.
     runtime.block_on(runtime.spawn(async move {
@@ -39,6 +41,12 @@ fn run(size: Size, groups: &[&str]) -> Result<()> {
             floor::sync_through_a_thread(&size).await?;
             steps::effect_step(&size).await?;
             steps::read_step(&size).await?;
+        }
+        if models {
+            steps::model_step(&size).await?;
+            models::replay(&size).await?;
+            models::overhead(&size).await?;
+            models::conversation(&size).await?;
         }
         if concurrent {
             steps::concurrent_runs(&size).await?;

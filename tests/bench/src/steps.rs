@@ -8,6 +8,7 @@ use artana_store_sqlite::Synchronous;
 
 use crate::{
     load::LongRun,
+    models,
     raw::{Raw, Rows, Source},
     report::{Line, median, micros},
     world::{self, Size},
@@ -17,18 +18,39 @@ use crate::{
 const ALLOWANCE_US: f64 = 50.0;
 const RUNS: usize = 64;
 
+/// What a step does.
+enum Step {
+    Tool(ClosureTool<String, String>),
+    Model,
+}
+
+impl Step {
+    async fn make(&self, run: &Run, n: usize) -> Result<()> {
+        match self {
+            Self::Tool(tool) => run.step(format!("step-{n}")).tool(tool, &world::args(n)).await.map(drop)?,
+            Self::Model => models::step(run, n).await?,
+        }
+        Ok(())
+    }
+}
+
 /// One step of a tool with an effect: two durable appends.
 pub(crate) async fn effect_step(size: &Size) -> Result<()> {
-    step("tool_step_append", size, &world::effect(), &[(0, 1), (1, 2)]).await
+    step("tool_step_append", size, Step::Tool(world::effect()), &[(0, 1), (1, 2)]).await
 }
 
 /// One step of a tool that only reads: one durable append of two events.
 pub(crate) async fn read_step(size: &Size) -> Result<()> {
-    step("read_step_append", size, &world::look(), &[(0, 2)]).await
+    step("read_step_append", size, Step::Tool(world::look()), &[(0, 2)]).await
+}
+
+/// One step of a model: two durable appends.
+pub(crate) async fn model_step(size: &Size) -> Result<()> {
+    step("model_step_append", size, Step::Model, &[(0, 1), (1, 2)]).await
 }
 
 /// A step in interleaved pairs with the raw driver; `appends` says which events leave together.
-async fn step(bench: &str, size: &Size, tool: &ClosureTool<String, String>, appends: &[(i64, i64)]) -> Result<()> {
+async fn step(bench: &str, size: &Size, step: Step, appends: &[(i64, i64)]) -> Result<()> {
     let dir = tempfile::tempdir()?;
     let kernel = world::kernel(&dir.path().join("ours.db"), Synchronous::Full).await?;
     let run = kernel.run(&world::tenant(), "run").await?;
@@ -37,9 +59,8 @@ async fn step(bench: &str, size: &Size, tool: &ClosureTool<String, String>, appe
     let (mut ours, mut raw) = (Vec::new(), Vec::new());
     for n in 0..size.steps {
         let seq = run.view().await?.head.seq.get().cast_signed();
-        let args = world::args(n);
         let began = Instant::now();
-        run.step(format!("step-{n}")).tool(tool, &args).await?;
+        step.make(&run, n).await?;
         ours.push(micros(began.elapsed()) / count);
         let rows: Vec<_> = appends.iter().map(|(from, to)| (seq + from, seq + to)).collect();
         raw.push(pairs.raw(&rows)? / count);

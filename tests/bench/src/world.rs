@@ -8,6 +8,8 @@ use artana_kernel::{ClosureTool, Kernel, tool};
 use artana_ports::{ToolContext, ToolError};
 use artana_store_sqlite::{SqliteStore, Synchronous};
 
+use crate::models::Echo;
+
 /// About 600 bytes of content a step: what a small tool call weighs.
 const WORDS: usize = 280;
 
@@ -18,15 +20,16 @@ pub(crate) struct Size {
     pub(crate) rounds: usize,
     pub(crate) long_run: usize,
     pub(crate) repeats: usize,
+    pub(crate) replays: usize,
 }
 
 impl Size {
     pub(crate) fn quick() -> Self {
-        Self { steps: 300, rounds: 12, long_run: 100_000, repeats: 3 }
+        Self { steps: 300, rounds: 12, long_run: 100_000, repeats: 3, replays: 10_000 }
     }
 
     pub(crate) fn full() -> Self {
-        Self { steps: 2000, rounds: 40, long_run: 100_000, repeats: 9 }
+        Self { steps: 2000, rounds: 40, long_run: 100_000, repeats: 9, replays: 10_000 }
     }
 }
 
@@ -58,6 +61,7 @@ pub(crate) fn glance() -> ClosureTool<u64, u64> {
 pub(crate) async fn kernel(path: &Path, synchronous: Synchronous) -> Result<Kernel> {
     let store = SqliteStore::options().synchronous(synchronous).open(path).await?;
     Ok(Kernel::builder(store)
+        .model(Echo)
         .tool(effect())
         .tool(look())
         .tool(glance())
