@@ -129,7 +129,7 @@ impl RunState {
         }
         if let (Some(key), Some(mut next)) = (event.step(), next) {
             if let Step::Model(step) = &mut next {
-                self.share_name(&mut step.asked.model);
+                self.share_name(&mut Arc::make_mut(step).asked.model);
             }
             self.steps.insert(key.clone(), next);
         }

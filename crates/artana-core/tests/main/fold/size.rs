@@ -7,10 +7,10 @@ use artana_core::{
     event::{Answer, Effect},
 };
 
-use crate::support::{History, bodies::*, models::*};
+use crate::support::{History, bodies::*, models::*, step};
 
 /// With its key, its place in the index, its two messages and the answer's part, a model step of two events comes
-/// to about 1,180 bytes, which is 56 MiB for 50,000 of them.
+/// to about 1,200 bytes, which is 57 MiB for 50,000 of them.
 #[test]
 fn a_step_is_as_small_as_it_was() {
     assert_eq!(size_of::<Step>(), 16, "the index of steps holds no step itself");
@@ -34,4 +34,17 @@ fn a_models_name_is_kept_once() {
     let state = history.state();
     let names = state.steps().filter_map(|(_, step)| Some(step.model()?.asked.model.as_str().as_ptr()));
     assert_eq!(names.collect::<std::collections::BTreeSet<_>>().len(), 1);
+}
+
+/// A fork of a long run does not hold its steps a second time.
+#[test]
+fn a_fork_shares_its_parents_steps_in_memory() {
+    let mut history = History::start("t", "r");
+    let request = history.push(Some("s"), asked(1, &["hello"]));
+    history.push(Some("s"), ended(request, answered()));
+    let parent = history.state();
+    let fork = history.fork("f", 3).state_after(Some(&parent));
+    let key = step("s");
+    let (held, shared) = (parent.model_step(&key).expect("a step"), fork.model_step(&key).expect("shared"));
+    assert!(std::ptr::eq(held, shared));
 }
