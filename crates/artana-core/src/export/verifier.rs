@@ -16,8 +16,8 @@ pub fn verify(lines: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Result<Repor
 
 /// Verifies an export line by line.
 ///
-/// Memory: one line, the folded steps of the runs of one fork family, and about 100 bytes for each
-/// distinct piece of content they refer to. Content is digested as it comes and not kept.
+/// Memory: one line, the folded steps of one run and of what it shares with its ancestors, and about 100 bytes
+/// for each distinct piece of content they refer to. Content is digested as it comes and not kept.
 #[derive(Debug, Default)]
 pub struct Verifier {
     line: u64,

@@ -76,7 +76,7 @@ fn shared(step: &Step) -> Option<Step> {
         ToolCycle::Requested(attempt) => {
             let doubt = Doubt { cause: Cause::OwnerLost, error: None };
             let cycle = ToolCycle::Unknown(*attempt, doubt);
-            Some(Step::Tool(Box::new(ToolStep { cycle, ..(**tool).clone() })))
+            Some(Step::Tool(Arc::new(ToolStep { cycle, ..(**tool).clone() })))
         }
         _ => Some(step.clone()),
     }

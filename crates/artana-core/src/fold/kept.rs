@@ -12,7 +12,7 @@ pub struct Kept {
     checkpoints: BTreeMap<Name, KeptValue>,
 }
 
-/// One value and where it is recorded.
+/// One value and where it is recorded: in the run itself, or in the ancestor that a fork shares it with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeptValue {
     /// Where it is recorded.
@@ -23,7 +23,7 @@ pub struct KeptValue {
     pub schema_version: u32,
     /// The value, in canonical JSON.
     pub value: ContentRef,
-    /// How many values there have been.
+    /// How many values there have been, those of ancestors included.
     pub versions: u64,
 }
 

@@ -129,7 +129,7 @@ impl RunState {
         }
         if let (Some(key), Some(mut next)) = (event.step(), next) {
             if let Step::Model(step) = &mut next {
-                self.share_name(&mut step.asked.model);
+                self.share_name(&mut Arc::make_mut(step).asked.model);
             }
             self.steps.insert(key.clone(), next);
         }
@@ -253,7 +253,8 @@ impl RunState {
         self.now.foreign.as_deref()
     }
 
-    /// Borrows a step: the run's own, or one it shares with its ancestors.
+    /// Borrows a step: the run's own, or one it shares with its ancestors. All positions in it are positions in
+    /// the run that holds it.
     #[must_use]
     pub fn step(&self, key: &StepKey) -> Option<&Step> {
         self.steps.get(key).or_else(|| self.shared_step(key))
@@ -320,7 +321,8 @@ impl RunState {
         self.inherited.as_ref()?.step(key)
     }
 
-    /// Returns where a recorded conversation with this root ends, so that a longer one can go on from it.
+    /// Returns where a recorded conversation with this root ends, so that a longer one can go on from it. In a
+    /// fork the request may be an ancestor's.
     #[must_use]
     pub fn conversation(&self, root: &Digest) -> Option<Extends> {
         self.register.turns.find(root)

@@ -1,5 +1,7 @@
 //! One step of a run, and what an event makes of it. Knows no other step and no run.
 
+use std::sync::Arc;
+
 use super::FoldError;
 use crate::{
     ContentRef, Event, IncarnationId, RequestId, Seq, StepKey,
@@ -9,14 +11,14 @@ use crate::{
     model_cycle::{ModelCycle, ModelEvent},
 };
 
-/// One durable thing inside a run.
+/// One durable thing inside a run. Forks share it with their parents, in memory too.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Step {
     /// A tool call.
-    Tool(Box<ToolStep>),
+    Tool(Arc<ToolStep>),
     /// A model call.
-    Model(Box<ModelStep>),
+    Model(Arc<ModelStep>),
 }
 
 /// A tool call: what was asked and where it stands.
@@ -230,9 +232,9 @@ pub(super) fn next_step(before: Before<'_>, event: &Event) -> Result<Option<Step
         (Kin::Tool, _) => {
             let own = before.own.and_then(Step::tool);
             may_repeat(own, before.shared.and_then(Step::tool), key, event)?;
-            next_tool(own, key, event).map(|next| Some(Step::Tool(Box::new(next))))
+            next_tool(own, key, event).map(|next| Some(Step::Tool(Arc::new(next))))
         }
-        (_, _) => next_model(before, key, event).map(|next| next.map(|next| Step::Model(Box::new(next)))),
+        (_, _) => next_model(before, key, event).map(|next| next.map(|next| Step::Model(Arc::new(next)))),
     }
 }
 

@@ -6,6 +6,7 @@ mod going_on;
 mod kept;
 mod law;
 mod models;
+mod size;
 
 use artana_core::{FoldError, RunState, Status, event::*};
 use proptest::prelude::*;
