@@ -90,7 +90,10 @@ async fn an_answer_without_text_gives_no_pieces() {
 async fn reasoning_is_told_from_text() {
     let world = world();
     let model = ScriptedModel::function(|_, _| {
-        Ok(ModelAnswer { parts: vec![Part::Reasoning("hm".into()), Part::Text("yes".into())], ..ModelAnswer::default() })
+        Ok(ModelAnswer {
+            parts: vec![Part::Reasoning("hm".into()), Part::Text("yes".into())],
+            ..ModelAnswer::default()
+        })
     });
     let process = world.asking(&model.streaming(9));
     let run = process.run("r").await;
