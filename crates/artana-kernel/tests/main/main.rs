@@ -23,6 +23,7 @@ mod model_flights;
 mod model_outputs;
 mod model_store_faults;
 mod model_streams;
+mod model_tools;
 mod models;
 mod owners;
 mod reconcile;
