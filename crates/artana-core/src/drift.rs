@@ -137,22 +137,50 @@ impl<'a> Span<'a> {
 }
 
 fn compare(field: Field, before: Option<&Value>, after: Option<&Value>) -> Vec<Change> {
-    let there = |value: Option<&Value>| value.filter(|value| !value.is_null()).cloned();
-    let whole = |before, after| vec![Change { field, path: String::new(), before, after }];
     let found = match (before, after) {
-        (Some(Value::Array(before)), Some(Value::Array(after))) if field == Field::Messages => messages(before, after),
-        (Some(before), Some(after)) if !before.is_null() && !after.is_null() => {
-            diff(before, after).into_iter().map(|found| change(field, "", found)).collect()
-        }
-        (before, after) => whole(there(before), there(after)),
+        (Some(Value::Array(before)), Some(Value::Array(after))) => match field {
+            Field::Messages => in_order(field, "", (before, after), message),
+            _ => in_order(field, "", (before, after), any),
+        },
+        (Some(before), Some(after)) if !before.is_null() && !after.is_null() => any(field, "", before, after),
+        (before, after) => vec![whole(field, String::new(), before, after)],
     };
-    if found.is_empty() { whole(None, None) } else { found }
+    // What is known to differ is named, also where its words do not show how.
+    if found.is_empty() { vec![whole(field, String::new(), None, None)] } else { found }
 }
 
-/// Compares what lies between the messages that both conversations begin and end with, so that one message
-/// more or less is named as such.
-fn messages(before: &[Value], after: &[Value]) -> Vec<Change> {
-    let same = |(a, b): &(&Value, &Value)| diff(a, b).is_empty();
+fn whole(field: Field, path: String, before: Option<&Value>, after: Option<&Value>) -> Change {
+    let told = |value: Option<&Value>| value.filter(|value| !value.is_null()).cloned();
+    Change { field, path, before: told(before), after: told(after) }
+}
+
+fn any(field: Field, place: &str, before: &Value, after: &Value) -> Vec<Change> {
+    diff(before, after).into_iter().map(|found| change(field, place, found)).collect()
+}
+
+/// Compares the parts of a message in their order. A message that is null was erased.
+fn message(field: Field, place: &str, before: &Value, after: &Value) -> Vec<Change> {
+    if before.is_null() || after.is_null() {
+        return vec![whole(field, place.to_owned(), Some(before), Some(after))];
+    }
+    let (Some(Value::Array(old)), Some(Value::Array(new))) = (before.get("parts"), after.get("parts")) else {
+        return any(field, place, before, after);
+    };
+    let mut changes = in_order(field, &format!("{place}/parts"), (old, new), any);
+    changes.extend(any(field, &format!("{place}/role"), &before["role"], &after["role"]));
+    changes
+}
+
+/// Compares what lies between the items that both lists begin and end with, so that one item more or less
+/// is named as such.
+fn in_order(
+    field: Field,
+    place: &str,
+    (before, after): (&[Value], &[Value]),
+    compare: impl Fn(Field, &str, &Value, &Value) -> Vec<Change>,
+) -> Vec<Change> {
+    // Two zeros are equal and differ in what is recorded of them.
+    let same = |(a, b): &(&Value, &Value)| a == b && diff(a, b).is_empty();
     let prefix = before.iter().zip(after).take_while(same).count();
     let (before, after) = (&before[prefix..], &after[prefix..]);
     let suffix = before.iter().rev().zip(after.iter().rev()).take_while(same).count();
@@ -162,17 +190,10 @@ fn messages(before: &[Value], after: &[Value]) -> Vec<Change> {
         if changes.len() >= MAX_DIFFERENCES {
             break;
         }
-        let place = format!("/{}", prefix + index);
+        let place = format!("{place}/{}", prefix + index);
         match (before.get(index), after.get(index)) {
-            (Some(before), Some(after)) => {
-                changes.extend(diff(before, after).into_iter().map(|found| change(Field::Messages, &place, found)));
-            }
-            (before, after) => changes.push(Change {
-                field: Field::Messages,
-                path: place,
-                before: before.cloned(),
-                after: after.cloned(),
-            }),
+            (Some(before), Some(after)) => changes.extend(compare(field, &place, before, after)),
+            (before, after) => changes.push(whole(field, place, before, after)),
         }
     }
     changes

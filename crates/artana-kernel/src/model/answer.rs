@@ -223,13 +223,7 @@ async fn record_drift(
 /// Executes the ask in a fork, or answers from the one that an equal ask made before.
 async fn in_fork(prepared: &Prepared, at: ForkPoint, fields: BTreeSet<Field>, deltas: &Deltas) -> Result<Told, Error> {
     let drift = drift::name(prepared, &fields).await?;
-    let run = fork::fork_of(
-        &prepared.run,
-        prepared.step(),
-        at,
-        fork::Why::Drift { asked: prepared.ask.fingerprint.digest(), fields },
-    )
-    .await?;
+    let run = fork::fork_of(&prepared.run, prepared.step(), at, fork::Why::Drift { asked: prepared, fields }).await?;
     let told = Box::pin(ask(prepared.moved_to(run), deltas)).await?;
     Ok(Told { drift: Some(drift), ..told })
 }

@@ -10,7 +10,7 @@ use artana_core::{
     event::ModelRequested,
     json as canonical,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     perform::requested,
@@ -117,7 +117,7 @@ async fn messages(prepared: &Prepared, recorded: &ModelRequested) -> Result<(Opt
 async fn recorded_json(journal: &Journal, message: &conversation::Message) -> Result<Value, Error> {
     Ok(match read_message(journal, message).await? {
         Some(words) => message_json(&words, message),
-        None => json!({ "erased": message.digest().to_string(), "role": message.role.as_str() }),
+        None => Value::Null,
     })
 }
 

@@ -10,6 +10,7 @@ use artana_core::{
     limits::{MAX_FORK_DEPTH, MAX_FORKS},
 };
 
+use super::prepare::Prepared;
 use crate::{
     Error, Kernel, Run,
     journal::{Capacity, Facts, Plan},
@@ -17,9 +18,9 @@ use crate::{
 };
 
 /// Why a run is forked.
-pub(crate) enum Why {
+pub(crate) enum Why<'a> {
     /// A step was asked otherwise than recorded.
-    Drift { asked: Digest, fields: BTreeSet<Field> },
+    Drift { asked: &'a Prepared, fields: BTreeSet<Field> },
     /// Somebody wants to go another way, in a run of this id.
     Wanted { by: Actor, id: RunId },
 }
@@ -32,16 +33,21 @@ pub(crate) async fn fork_at(run: &Run, step: &StepKey, by: Actor, id: RunId) -> 
 }
 
 /// Returns the fork of a run at a point, and makes it where it is missing.
-pub(crate) async fn fork_of(run: &Run, step: &StepKey, at: ForkPoint, why: Why) -> Result<Run, Error> {
+pub(crate) async fn fork_of(run: &Run, step: &StepKey, at: ForkPoint, why: Why<'_>) -> Result<Run, Error> {
     let kernel = Kernel(std::sync::Arc::clone(&run.journal.shared));
-    let (id, because) = match why {
-        Why::Drift { asked, fields } => (fork_id(&at.parent, step, &asked), ForkCause::Drift { asked, fields }),
-        Why::Wanted { by, id } => (id, ForkCause::Wanted { by }),
+    let (id, because, ask) = match why {
+        Why::Drift { asked: ask, fields } => {
+            let asked: Digest = ask.ask.fingerprint.digest();
+            (fork_id(&at.parent, step, &asked), ForkCause::Drift { asked, fields }, Some(ask))
+        }
+        Why::Wanted { by, id } => (id, ForkCause::Wanted { by }, None),
     };
     let fork = RunRef::new(at.parent.tenant.clone(), id);
     // A run of this id is looked for first, so that nobody's run is recorded as a fork.
     let journal = match kernel.journal(&fork).await {
         Err(Error::RunNotFound { .. }) => {
+            // What would be refused in the fork makes none.
+            ask.map(Prepared::admit).transpose()?;
             announce(&kernel, step, &at, &fork, because).await?;
             start(&kernel, &at, &fork).await?
         }

@@ -14,10 +14,10 @@ use artana_testkit::fault::Action;
 
 use crate::world::{FIVE, call, code, reconcile, tenant, world};
 
-const POLLS: usize = 40;
+pub(crate) const POLLS: usize = 40;
 
 /// Polls a future a few times, with everybody else moving in between, and drops it.
-async fn poll_and_drop(future: impl Future, polls: usize) {
+pub(crate) async fn poll_and_drop(future: impl Future, polls: usize) {
     let mut future = pin!(future);
     for _ in 0..polls {
         if future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {

@@ -293,6 +293,22 @@ async fn a_fork_survives_a_store_that_loses_replies_or_is_away() {
 }
 
 #[tokio::test]
+async fn an_ask_that_is_refused_makes_no_fork_and_a_fork_that_is_there_answers() {
+    let (world, model) = (world(), echo());
+    let process = world.process_with(|builder, _| builder.provider("demo", model.clone()));
+    let run = process.run("r").await;
+    ask(&run, "a", "hi").await.unwrap();
+    let forking = |run: &Run, model: &str| run.step("a").model(model).prompt("hi").replay(ReplayPolicy::ForkOnDrift);
+    let schema = forking(&run, "demo/one").output_schema(serde_json::json!({ "type": 5 }));
+    assert_eq!(code(schema.await), "artana::invalid_ask");
+    assert_eq!(code(forking(&run, "gone/one").await), "artana::unknown_model");
+    assert!(run.forks().await.unwrap().is_empty());
+    let both = world.process_with(|builder, _| builder.provider("gone", model.clone()).provider("demo", model.clone()));
+    forking(&both.run("r").await, "gone/one").await.unwrap();
+    assert!(forking(&run, "gone/one").await.unwrap().is_replayed());
+}
+
+#[tokio::test]
 async fn a_run_that_has_ended_can_be_forked() {
     for cancelled in [true, false] {
         let (world, model) = (world(), echo());

@@ -91,7 +91,7 @@ impl World {
         Process { kernel: builder.build().expect("a sound kernel"), faults }
     }
 
-    fn bare(&self, faults: &Faults) -> KernelBuilder {
+    pub(crate) fn bare(&self, faults: &Faults) -> KernelBuilder {
         let seed = self.processes.fetch_add(1, Ordering::SeqCst);
         Kernel::builder(FaultStore::new(Arc::new(self.store.clone()), faults.clone()))
             .clock(Arc::new(self.clock.clone()))

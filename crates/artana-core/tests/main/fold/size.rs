@@ -14,7 +14,7 @@ use crate::support::{History, bodies::*, models::*, step};
 #[test]
 fn a_step_is_as_small_as_it_was() {
     assert_eq!(size_of::<Step>(), 16, "the index of steps holds no step itself");
-    assert!(size_of::<ModelStep>() <= 328 && size_of::<Fingerprint>() <= 256, "{}", size_of::<ModelStep>());
+    assert!(size_of::<ModelStep>() <= 336 && size_of::<Fingerprint>() <= 256, "{}", size_of::<ModelStep>());
     assert!(size_of::<Settled<Answer>>() <= 248, "{}", size_of::<Settled<Answer>>());
     assert!(size_of::<ToolStep>() <= 288, "{}", size_of::<ToolStep>());
 }
