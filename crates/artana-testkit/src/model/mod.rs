@@ -6,5 +6,6 @@ mod sample;
 mod scripted;
 mod text;
 
+pub(crate) use asked::differing;
 pub use replay::ReplayModel;
 pub use scripted::ScriptedModel;

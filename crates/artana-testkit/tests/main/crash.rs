@@ -131,7 +131,7 @@ impl Scenario for Program {
     }
 }
 
-fn charge(provider: &Provider, args: &Value, cx: &ToolContext) -> Result<Value, ToolError> {
+pub(crate) fn charge(provider: &Provider, args: &Value, cx: &ToolContext) -> Result<Value, ToolError> {
     match provider.charge(cx.idempotency_key(), args) {
         Ok(receipt) => Ok(serde_json::from_slice(&receipt.reply)?),
         Err(ProviderFault::Refused) => Err(ToolError::transient("refused")),
@@ -140,7 +140,7 @@ fn charge(provider: &Provider, args: &Value, cx: &ToolContext) -> Result<Value, 
 }
 
 /// Looks an effect up in the provider's book, which remembers keys even where calls ignore them.
-fn booked(provider: &Provider, key: &str) -> Option<Value> {
+pub(crate) fn booked(provider: &Provider, key: &str) -> Option<Value> {
     let book = provider.book();
     book.into_iter().find(|entry| entry.key == key).map(|entry| json!({ "charge": entry.effect_id }))
 }
@@ -167,7 +167,7 @@ fn holds(program: &Program, floor: usize) -> CrashReport {
     report
 }
 
-fn sound(report: CrashReport, floor: usize) -> CrashReport {
+pub(crate) fn sound(report: CrashReport, floor: usize) -> CrashReport {
     let violations: Vec<_> = report.violations.iter().map(ToString::to_string).collect();
     assert!(violations.is_empty(), "{violations:#?}");
     assert!(report.points.len() >= floor, "only {} points", report.points.len());

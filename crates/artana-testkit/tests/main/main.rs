@@ -3,6 +3,7 @@
 mod clock;
 mod conformance;
 mod crash;
+mod crash_models;
 mod fault;
 mod memory;
 mod provider;
