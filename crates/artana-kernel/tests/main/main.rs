@@ -26,4 +26,5 @@ mod smoke;
 mod store_faults;
 mod tampered;
 mod tenants;
+mod told;
 mod world;
