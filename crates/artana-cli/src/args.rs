@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
+    look::Format,
     open::Access,
-    out::Format,
     speller::{DEFAULT_STORE, DEFAULT_TENANT},
 };
 
@@ -51,11 +51,18 @@ pub(crate) struct Common {
     /// Answers, and errors, as JSON: one object a line.
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// Tables and trees although the answer goes to no terminal; COLUMNS says how wide.
+    #[arg(long, global = true, conflicts_with = "json")]
+    pub(crate) pretty: bool,
 }
 
 impl Common {
     pub(crate) fn format(&self) -> Format {
-        if self.json { Format::Json } else { Format::Text }
+        match (self.json, self.pretty) {
+            (true, _) => Format::Json,
+            (_, true) => Format::Pretty,
+            _ => Format::Text,
+        }
     }
 }
 
@@ -100,6 +107,8 @@ pub(crate) enum RunCommand {
         /// The run's id.
         run: String,
     },
+    /// Tells what happened in a run, what it waits for, and what can be done. Exits as status does.
+    Explain(ExplainArgs),
     /// Shows all events of a run.
     Events {
         /// The run's id.
@@ -166,6 +175,15 @@ pub(crate) struct ListArgs {
     /// Only runs that started before this time.
     #[arg(long, value_name = "TIME")]
     pub(crate) until: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The run's id.
+    pub(crate) run: String,
+    /// Tells also what people, tools and providers said about it.
+    #[arg(long)]
+    pub(crate) content: bool,
 }
 
 #[derive(Debug, Args)]

@@ -9,9 +9,11 @@ use artana_core::{
 use serde::Serialize;
 
 use crate::{
+    look::{Look, Reader},
     row::Row,
     speller::Speller,
-    text::{shown, time},
+    telling::{Way, indented},
+    text::{quoted, shown, time},
 };
 
 const WHY: &str = "The request left, and what became of it is not recorded: the effect may have happened or not. \
@@ -25,13 +27,6 @@ pub(crate) struct Doubt {
     ways: Vec<Way>,
 }
 
-/// A way out.
-#[derive(Debug, Clone, Serialize)]
-struct Way {
-    when: String,
-    command: String,
-}
-
 impl Doubt {
     /// Describes a step; `None` unless it is under way or in doubt.
     pub(crate) fn of(state: &RunState, step: &StepKey, speller: &Speller) -> Option<Self> {
@@ -42,7 +37,7 @@ impl Doubt {
             return None;
         };
         let recorded = recorded(state, step, tool, attempt);
-        Some(Self { recorded, why: WHY, ways: ways(state, step, speller) })
+        Some(Self { recorded, why: WHY, ways: ways(state.run().run.as_str(), step, speller) })
     }
 
     /// Describes all steps in doubt.
@@ -53,18 +48,24 @@ impl Doubt {
     }
 
     /// Returns the lines for people, fit to be shown.
-    pub(crate) fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self, look: Look) -> Vec<String> {
         let mut lines = vec!["recorded:".to_owned()];
-        lines.extend(self.recorded.pairs().map(|(name, value)| format!("  {name:15} {value}")));
+        let pairs = self.recorded.pairs(Reader::Pipe);
+        lines.extend(pairs.map(|(name, value)| format!("  {name:15} {value}")));
         lines.push("why nothing is guessed:".into());
-        lines.push(format!("  {}", self.why));
+        lines.extend(prose(self.why, look));
         lines.push("ways out:".into());
-        for way in &self.ways {
-            lines.push(format!("  {}:", shown(&way.when)));
-            lines.push(format!("    {}", way.command));
+        for Way { when, command } in &self.ways {
+            lines.extend(prose(&format!("{}:", shown(when)), look));
+            lines.extend(command.iter().map(|command| format!("    {command}")));
         }
         lines
     }
+}
+
+/// A pipe gets a sentence as one line.
+fn prose(text: &str, look: Look) -> Vec<String> {
+    if look.reader == Reader::Person { indented(text, 2, look) } else { vec![format!("  {text}")] }
 }
 
 fn recorded(state: &RunState, step: &StepKey, tool: &ToolStep, attempt: &Attempt) -> Row {
@@ -83,7 +84,8 @@ fn recorded(state: &RunState, step: &StepKey, tool: &ToolStep, attempt: &Attempt
     row.with("idempotency_key", key.to_string()).with("settled_at", time(attempt.settled_at))
 }
 
-fn cause(cause: Cause) -> &'static str {
+/// Says why nobody knows what became of a call.
+pub(crate) fn cause(cause: Cause) -> &'static str {
     match cause {
         Cause::Timeout => "the call ran into its deadline",
         Cause::Panic => "the tool panicked",
@@ -93,25 +95,28 @@ fn cause(cause: Cause) -> &'static str {
     }
 }
 
-fn ways(state: &RunState, step: &StepKey, speller: &Speller) -> Vec<Way> {
-    let run = state.run().run.as_str();
-    let way = |when: &str, command| Way { when: when.into(), command };
-    vec![
-        way(
-            "a program that has the tool can ask the provider (artana_cli::main gives yours this verb)",
-            format!("YOUR-PROGRAM run reconcile {} --step {}", quote(run), quote(step.as_str())),
-        ),
-        way(
+/// Returns the way out for a program that has the step's tool.
+pub(crate) fn reconcile(run: &str, step: &StepKey) -> Way {
+    Way::new(
+        "a program that has the tool can ask the provider (artana_cli::main gives yours this verb)",
+        format!("YOUR-PROGRAM run reconcile {} --step {}", shown(&quoted(run)), shown(&quoted(step.as_str()))),
+    )
+}
+
+/// Returns the two ways out for a person who has looked at the provider.
+pub(crate) fn resolve(run: &str, step: &StepKey, settled: &str, speller: &Speller) -> [Way; 2] {
+    [
+        Way::new(
             "the provider has the idempotency key: the effect happened",
             speller.resolve(run, step, "--succeeded 'ITS ANSWER AS JSON'"),
         ),
-        way(
-            "the provider has not seen the key, and settled_at has passed: it did not happen",
+        Way::new(
+            format!("the provider has not seen the key, and {settled} has passed: it did not happen"),
             speller.resolve(run, step, "--failed"),
         ),
     ]
 }
 
-fn quote(word: &str) -> String {
-    shown(&crate::text::quoted(word))
+fn ways(run: &str, step: &StepKey, speller: &Speller) -> Vec<Way> {
+    [reconcile(run, step)].into_iter().chain(resolve(run, step, "settled_at", speller)).collect()
 }

@@ -12,8 +12,9 @@ use crate::{
     command::{self, Context},
     demo,
     failure::{Exit, Failure},
+    look::Format,
     open,
-    out::{Format, Out},
+    out::Out,
     speller::Speller,
 };
 

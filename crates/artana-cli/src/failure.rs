@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::{
     doubt::Doubt,
-    out::{Format, colourful},
+    look::{Format, Look, Reader, colourful},
     text::{json_line, shown},
 };
 
@@ -94,7 +94,7 @@ impl Failure {
     pub(crate) fn print(&self, format: Format) {
         let text = match format {
             Format::Json => self.as_json(),
-            Format::Text => self.as_text(io::stderr().is_terminal() && colourful()),
+            Format::Text | Format::Pretty => self.as_text(io::stderr().is_terminal() && colourful()),
         };
         io::stderr().write_all(text.as_bytes()).ok();
     }
@@ -109,9 +109,10 @@ impl Failure {
     }
 
     fn as_text(&self, colour: bool) -> String {
+        let look = Look { reader: Reader::Pipe, width: 0, colour };
         let word = if colour { "error".red().bold().to_string() } else { "error".into() };
         let mut text = format!("{word}[{}]: {}\n", self.code, shown(&self.message));
-        for line in self.doubt.iter().flat_map(|doubt| doubt.lines()) {
+        for line in self.doubt.iter().flat_map(|doubt| doubt.lines(look)) {
             text += &format!("{line}\n");
         }
         for step in &self.next {

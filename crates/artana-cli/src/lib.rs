@@ -24,15 +24,20 @@
 
 mod args;
 mod command;
+mod cost;
 mod demo;
 mod doubt;
 mod entry;
 mod failure;
 mod filter;
+mod look;
 mod open;
 mod out;
 mod row;
 mod speller;
+mod table;
+mod telling;
 mod text;
+mod words;
 
 pub use entry::{main, main_with, stock};

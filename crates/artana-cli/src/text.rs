@@ -51,6 +51,33 @@ pub(crate) fn time(at: Timestamp) -> String {
     }
 }
 
+/// Writes an instant in UTC, exact to the second.
+pub(crate) fn short_time(at: Timestamp) -> String {
+    let second = at.as_micros().div_euclid(1_000_000);
+    match jiff::Timestamp::from_second(second) {
+        Ok(time) => time.to_string(),
+        Err(_) => time(at),
+    }
+}
+
+/// Breaks a text between its words into lines of so many characters. A word that is longer stays whole.
+pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().expect("there is a line from the beginning on");
+        let room = width.saturating_sub(line.chars().count());
+        if line.is_empty() {
+            line.push_str(word);
+        } else if word.chars().count() < room {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(word.into());
+        }
+    }
+    lines
+}
+
 /// Writes a duration for people.
 pub(crate) fn took(duration: Duration) -> String {
     format!("{duration:.1?}")
@@ -58,8 +85,8 @@ pub(crate) fn took(duration: Duration) -> String {
 
 /// Quotes a word for a shell where it needs it.
 pub(crate) fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,~".contains(c);
+    if !word.is_empty() && !word.starts_with('~') && word.chars().all(plain) {
         return word.into();
     }
     format!("'{}'", word.replace('\'', "'\\''"))
@@ -89,8 +116,23 @@ mod tests {
     }
 
     #[test]
+    fn short_times_are_exact_to_the_second() {
+        assert_eq!(short_time(Timestamp::from_micros(1_700_000_000_999_999)), "2023-11-14T22:13:20Z");
+        assert_eq!(short_time(Timestamp::from_micros(-1)), "1969-12-31T23:59:59Z");
+        assert!(short_time(Timestamp::from_micros(i64::MIN)).contains("after 1970"));
+    }
+
+    #[test]
+    fn lines_break_between_words() {
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("one extraordinary", 5), ["one", "extraordinary"]);
+        assert_eq!(wrapped("", 5), [""]);
+    }
+
+    #[test]
     fn words_survive_a_shell() {
-        assert_eq!(quoted("run-1"), "run-1");
+        assert_eq!(quoted("run-1~2"), "run-1~2");
+        assert_eq!(quoted("~home"), "'~home'");
         assert_eq!(quoted("it's {}"), r"'it'\''s {}'");
         assert_eq!(quoted(""), "''");
     }

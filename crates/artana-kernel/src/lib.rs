@@ -43,7 +43,7 @@ pub use follow::Follow;
 pub use kernel::Kernel;
 pub use model::{
     Ask, Dynamic, ModelCall, ModelFailed, ModelOutput, ModelReply, ModelStream, RecordedCall, SingleStepModelClient,
-    Streamed, Text, Turn, Turns, Typed,
+    StepWords, Streamed, Text, Turn, Turns, Typed,
 };
 pub use run::{Run, Scope, StepHandle};
 pub use tool::{ClosureTool, IntoTool, NoArgs, State, States, ToolBuilder, ToolBundle, ToolRef, TypedTool, tool};

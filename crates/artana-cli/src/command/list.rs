@@ -11,7 +11,6 @@ use crate::{
     filter,
     out::Out,
     row::Row,
-    text::time,
 };
 
 pub(super) async fn perform(cx: &mut Context, args: &ListArgs) -> Result<Exit, Failure> {
@@ -61,8 +60,8 @@ fn healthy(view: &RunView, out: &Out) -> Row {
         .with("unknown", unusual(view.unknown))
         .with("drifts", unusual(view.drifts))
         .with("events", view.head.seq.get())
-        .with("started", time(view.started_at))
-        .with("updated", time(view.updated_at))
+        .time("started", view.started_at)
+        .time("updated", view.updated_at)
         .with("last_step", view.last_step.as_ref().map(|step| step.as_str()))
         .with("parent", view.parent.as_ref().map(|parent| parent.run.as_str()))
         .with("problem", Value::Null)

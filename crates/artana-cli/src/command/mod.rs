@@ -3,6 +3,7 @@
 mod cancel;
 mod doctor;
 mod events;
+mod explain;
 mod export;
 mod info;
 mod list;
@@ -46,6 +47,7 @@ async fn run(cx: &mut Context, command: RunCommand) -> Result<Exit, Failure> {
     match command {
         RunCommand::List(args) => list::perform(cx, &args).await,
         RunCommand::Status { run } => status::perform(cx, &run).await,
+        RunCommand::Explain(args) => explain::perform(cx, &args).await,
         RunCommand::Events { run } => events::perform(cx, &run).await,
         RunCommand::Tail { run, lines, follow } => tail::perform(cx, &run, lines, tail::Follow::when(follow)).await,
         RunCommand::Steps { run } => steps::perform(cx, &run).await,

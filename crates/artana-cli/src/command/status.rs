@@ -8,7 +8,6 @@ use crate::{
     doubt::Doubt,
     failure::{Exit, Failure},
     row::Row,
-    text::time,
 };
 
 pub(super) async fn perform(cx: &mut Context, id: &str) -> Result<Exit, Failure> {
@@ -22,7 +21,7 @@ pub(super) async fn perform(cx: &mut Context, id: &str) -> Result<Exit, Failure>
         cx.out.record(&row);
         for doubt in &doubts {
             cx.out.line("");
-            doubt.lines().iter().for_each(|line| cx.out.line(line));
+            doubt.lines(cx.out.look()).iter().for_each(|line| cx.out.line(line));
         }
     }
     Ok(match view.status {
@@ -43,8 +42,8 @@ fn row(view: &RunView) -> Row {
         .with("drifts", view.drifts)
         .with("last_step", view.last_step.as_ref().map(|step| step.as_str()))
         .with("failed_step", view.failed_step.as_ref().map(|step| step.as_str()))
-        .with("started", time(view.started_at))
-        .with("updated", time(view.updated_at))
+        .time("started", view.started_at)
+        .time("updated", view.updated_at)
         .with("events", view.head.seq.get())
         .with("head", view.head.hash.to_string())
         .with("parent", view.parent.as_ref().map(|parent| parent.run.as_str()))

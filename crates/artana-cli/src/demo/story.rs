@@ -22,6 +22,7 @@ use crate::{
     command::verify,
     entry::runtime,
     failure::{Exit, Failure},
+    look::Reader,
     out::{Out, note},
     speller::Speller,
     text::{json_line, shown},
@@ -214,7 +215,7 @@ impl Story<'_> {
             self.note(&self.speller().command(&["run", "status", RUN]));
         }
         if let (Some(doubt), false) = (&found.doubt, self.out.is_json()) {
-            doubt.lines().iter().for_each(|line| self.out.line(line));
+            doubt.lines(self.out.look()).iter().for_each(|line| self.out.line(line));
         }
         if self.out.is_json() {
             self.out.json(verdict);
@@ -262,7 +263,7 @@ impl Story<'_> {
     }
 
     fn report(&mut self, report: &artana_kernel::VerifyReport) {
-        for (name, value) in verify::row(report).pairs().filter(|(_, value)| !value.is_empty()) {
+        for (name, value) in verify::row(report).pairs(Reader::Pipe).filter(|(_, value)| !value.is_empty()) {
             self.note(&format!("{name:10} {value}"));
         }
     }

@@ -4,9 +4,11 @@
 
 mod codes;
 mod demo;
+mod explain;
 mod follow;
 mod listing;
 mod own_binary;
 mod pipes;
+mod stories;
 mod support;
 mod verbs;

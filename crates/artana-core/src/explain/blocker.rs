@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    Digest, IncarnationId, ModelId, RequestId, RunId, RunState, Step, StepKey, ToolStep,
+    Digest, IncarnationId, ModelId, RequestId, RunId, RunState, Step, StepKey, Timestamp, ToolStep,
     cycle::{Attempt, Reconciliation, ToolCycle},
     event::{Cause, Closing, Effect, ToolSignature},
     model_cycle::ModelCycle,
@@ -118,6 +118,8 @@ pub enum Lift {
         step: StepKey,
         /// By which the provider knows the effect.
         key: Digest,
+        /// From when on "it did not happen" can be believed.
+        settled_at: Timestamp,
     },
     /// The doubt is resolved in the run that holds the step.
     InAncestor {
@@ -171,8 +173,9 @@ impl Blocker {
     pub fn lifts(&self) -> Vec<Lift> {
         match self {
             Self::Newer { what } => vec![Lift::Upgrade { what: what.clone() }],
-            Self::InDoubt { step, key, .. } => {
-                vec![Lift::Reconcile { step: step.clone() }, Lift::Resolve { step: step.clone(), key: *key }]
+            Self::InDoubt { step, key, attempt, .. } => {
+                let resolve = Lift::Resolve { step: step.clone(), key: *key, settled_at: attempt.settled_at };
+                vec![Lift::Reconcile { step: step.clone() }, resolve]
             }
             Self::Reconciling { .. } | Self::UnderWay { .. } => vec![Lift::Wait],
             Self::InAncestor { step, holder } => {

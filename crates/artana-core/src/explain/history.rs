@@ -13,6 +13,7 @@ use crate::{
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct History {
     heard: BTreeMap<StepKey, Timestamp>,
+    last_step: Option<StepKey>,
     last_tool: Option<StepKey>,
     ended: Option<Ended>,
     drifts: Vec<Drifted>,
@@ -87,7 +88,6 @@ impl History {
     /// Adds the next event.
     pub fn see(&mut self, event: &Event) {
         if let Some(step) = event.step() {
-            self.heard.insert(step.clone(), event.at());
             self.of_step(step, event);
         }
         match event.body() {
@@ -109,6 +109,11 @@ impl History {
 
     fn of_step(&mut self, step: &StepKey, event: &Event) {
         let (step, at) = (step.clone(), event.seq());
+        // That a fork leaves at a step is no news of the step.
+        if !matches!(event.body(), Body::RunForked(_)) {
+            self.heard.insert(step.clone(), event.at());
+            self.last_step = Some(step.clone());
+        }
         match event.body() {
             Body::ToolRequested(_) => self.last_tool = Some(step),
             Body::DriftReplayed(drift) => {
@@ -133,6 +138,12 @@ impl History {
     #[must_use]
     pub fn last_heard(&self, step: &StepKey) -> Option<Timestamp> {
         self.heard.get(step).copied()
+    }
+
+    /// Borrows the key of the step that was last heard of.
+    #[must_use]
+    pub fn last_step(&self) -> Option<&StepKey> {
+        self.last_step.as_ref()
     }
 
     /// Borrows the key of the step whose tool was called last.

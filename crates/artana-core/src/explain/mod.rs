@@ -137,7 +137,7 @@ pub fn explain(state: &RunState, history: &History, alive: &BTreeSet<Incarnation
         began: began(state),
         ended: history.ended().cloned(),
         steps: steps(state),
-        last_step: state.last_step().and_then(|key| heard(state, history, key)),
+        last_step: history.last_step().and_then(|key| heard(state, history, key)),
         last_tool: history.last_tool().and_then(|key| heard(state, history, key)),
         drifts: history.drifts().to_vec(),
         resolved: history.resolved().to_vec(),

@@ -45,7 +45,7 @@ pub(crate) async fn name(prepared: &Prepared, fields: &BTreeSet<Field>) -> Resul
     Ok(Drift::between(fields, &before, &after))
 }
 
-async fn before(journal: &Journal, recorded: &ModelRequested, field: Field) -> Result<Option<Value>, Error> {
+pub(super) async fn before(journal: &Journal, recorded: &ModelRequested, field: Field) -> Result<Option<Value>, Error> {
     let options = &recorded.options;
     let text = |text: Option<&'static str>| Ok(Some(text.map_or(Value::Null, Value::from)));
     let content = match field {

@@ -13,6 +13,7 @@ mod prepare;
 mod recorded;
 mod reply;
 mod stream;
+mod told;
 mod tools;
 mod words;
 
@@ -24,5 +25,6 @@ pub use output::{Dynamic, ModelOutput, Text, Turns, Typed};
 pub use recorded::RecordedCall;
 pub use reply::{ModelReply, Turn};
 pub use stream::{ModelStream, Streamed};
+pub use told::StepWords;
 
 pub(crate) use fork::fork_at;

@@ -34,4 +34,5 @@ mod smoke;
 mod store_faults;
 mod tampered;
 mod tenants;
+mod told;
 mod world;

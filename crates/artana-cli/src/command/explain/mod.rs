@@ -1,0 +1,103 @@
+//! `run explain`: what happened in a run, what it waits for, and what can be done, with the command for each.
+//! It decides nothing: all of it is read off the ledger. What people, tools and models said stays there unless
+//! it is asked for.
+
+mod json;
+mod story;
+mod ways;
+
+use std::collections::BTreeMap;
+
+use artana_core::{
+    ContentRef, Digest, Fork, RunRef, Status,
+    explain::{Explanation, Failure as Failed, Went},
+    verify::ChainBreak,
+};
+
+use super::Context;
+use crate::{
+    args::ExplainArgs,
+    failure::{Exit, Failure},
+};
+
+/// All that is told of a run.
+struct Told<'a> {
+    id: &'a str,
+    tenant: &'a str,
+    explanation: Option<Explanation>,
+    broken: Option<(RunRef, ChainBreak)>,
+    /// The fork as its parent records it, if the run is one.
+    left: Option<Fork>,
+    /// What was said, by its digest, where that was asked for.
+    said: BTreeMap<Digest, String>,
+}
+
+pub(super) async fn perform(cx: &mut Context, args: &ExplainArgs) -> Result<Exit, Failure> {
+    let tenant = cx.tenant.id().map_err(artana_kernel::Error::from)?.clone();
+    let told = told(cx, args, tenant.as_str()).await?;
+    let ways = ways::ways(&told, &cx.speller);
+    if cx.out.is_json() {
+        cx.out.json(&json::of(&told, &ways));
+    } else {
+        cx.out.telling(&story::of(&told).ways(ways));
+    }
+    Ok(match &told.explanation {
+        _ if told.broken.is_some() => Exit::Invalid,
+        Some(explanation) if explanation.needs_human() => Exit::NeedsHuman,
+        Some(explanation) if explanation.status == Status::Failed => Exit::Invalid,
+        _ => Exit::Fine,
+    })
+}
+
+async fn told<'a>(cx: &Context, args: &'a ExplainArgs, tenant: &'a str) -> Result<Told<'a>, Failure> {
+    let explained = cx.kernel.explain(&cx.tenant, &args.run).await.map_err(|error| cx.explain(&args.run, error))?;
+    let (explanation, broken) = (explained.explanation, explained.broken);
+    let mut said = BTreeMap::new();
+    let mut left = None;
+    if let (Some(explanation), None) = (&explanation, &broken) {
+        if args.content {
+            said = words(cx, explanation).await?;
+        }
+        if let Some(link) = &explanation.began.parent {
+            let parent = cx.open(link.run.as_str()).await?;
+            let forks = parent.forks().await.map_err(|error| cx.explain(link.run.as_str(), error))?;
+            left = forks.into_iter().find(|(id, _)| *id == explanation.run.run).map(|(_, fork)| fork);
+        }
+    }
+    Ok(Told { id: &args.run, tenant, explanation, broken, left, said })
+}
+
+/// Reads what was said about what happened.
+async fn words(cx: &Context, explanation: &Explanation) -> Result<BTreeMap<Digest, String>, Failure> {
+    let id = explanation.run.run.as_str();
+    let run = cx.open(id).await?;
+    let mut said = BTreeMap::new();
+    for wanted in references(explanation) {
+        let bytes = run.content(&wanted).await.map_err(|error| cx.explain(id, error))?;
+        let text = bytes.map_or_else(|| "(erased)".into(), |bytes| String::from_utf8_lossy(&bytes).into_owned());
+        said.insert(wanted.digest, text);
+    }
+    Ok(said)
+}
+
+fn references(explanation: &Explanation) -> Vec<ContentRef> {
+    let ended = explanation.ended.iter().filter_map(|ended| ended.reason);
+    let failed = explanation.failure.iter().map(|failure| match failure {
+        Failed::Model { failed, .. } => Some(failed.outcome.error),
+        Failed::Tool { failed, .. } => Some(failed.outcome.error),
+        _ => None,
+    });
+    let found = explanation.resolved.iter().filter_map(|found| found.evidence);
+    let drifts = explanation.drifts.iter().filter_map(|drift| match &drift.went {
+        Went::Replayed { changes, .. } => Some(*changes),
+        Went::Forked { .. } => None,
+    });
+    ended.chain(failed.flatten()).chain(found).chain(drifts).collect()
+}
+
+impl Told<'_> {
+    /// Returns what was said, if that is to be told.
+    fn said(&self, reference: &ContentRef) -> Option<&str> {
+        self.said.get(&reference.digest).map(String::as_str)
+    }
+}

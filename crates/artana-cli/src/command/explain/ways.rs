@@ -1,0 +1,123 @@
+//! What can be done about a run, with the exact command where there is one. Every way is an honest one: none of
+//! them guesses.
+
+use artana_core::{
+    StepKey,
+    event::Closing,
+    explain::{Explanation, Lift, Went},
+};
+
+use super::Told;
+use crate::{doubt, speller::Speller, telling::Way, text::short_time};
+
+/// Lists the ways on, those out of what blocks the run first.
+pub(super) fn ways(told: &Told<'_>, speller: &Speller) -> Vec<Way> {
+    let mut ways = Vec::new();
+    if let Some((run, _)) = &told.broken {
+        ways.extend(of_a_broken_run(run.run.as_str(), speller));
+        return ways;
+    }
+    let Some(explanation) = &told.explanation else { return ways };
+    for lift in explanation.lifts() {
+        ways.extend(of_lift(told.id, &lift, speller));
+    }
+    ways.extend(looks(told, explanation, speller));
+    ways
+}
+
+/// A ledger is evidence, and stays as it is.
+fn of_a_broken_run(run: &str, speller: &Speller) -> Vec<Way> {
+    vec![
+        Way::new(
+            "to have the first break named by a full verification",
+            speller.command(&["run", "verify-ledger", run]),
+        ),
+        Way::new("to see what is stored, row by row", speller.command(&["run", "events", run])),
+        Way::new(
+            "to hand it to an auditor as it is",
+            speller.command(&["run", "export", run, "-o", &format!("{run}.jsonl")]),
+        ),
+        Way::new("to see whether the store as a whole is damaged", speller.command(&["store", "doctor"])),
+        Way::advice(
+            "to go on: put back a copy of the store from before the change, or do the work in a new run; look up at \
+             the providers what this run did after its last event that holds",
+        ),
+    ]
+}
+
+fn of_lift(run: &str, lift: &Lift, speller: &Speller) -> Vec<Way> {
+    let one = |when: &str, words: &[&str]| vec![Way::new(when, speller.command(words))];
+    let advice = |when: String| vec![Way::advice(when)];
+    match lift {
+        Lift::Reconcile { step } => vec![doubt::reconcile(run, step)],
+        Lift::Resolve { step, settled_at, .. } => doubt::resolve(run, step, &short_time(*settled_at), speller).into(),
+        Lift::InAncestor { step, holder } => vec![Way::new(
+            format!("to have step {step} resolved where it is in doubt"),
+            speller.command(&["run", "explain", holder.as_str()]),
+        )],
+        Lift::Wait => one("to wait for it and see what comes", &["run", "tail", run, "--follow"]),
+        Lift::RunAgain => advice(format!(
+            "to go on: run its program again; it opens run {run}, what is recorded answers from the ledger, and only \
+             the rest is done"
+        )),
+        Lift::CloseAgain { closing: Closing::Cancelled } => {
+            vec![Way::new("to end it now", cancel(run, speller))]
+        }
+        Lift::CloseAgain { closing: Closing::Failed } => {
+            advice(format!("to end it now: have its program give run {run} up once more"))
+        }
+        Lift::RetryFailed { step } => {
+            advice(format!("to try the failed step again: have its program ask for step {step} with `retry_failed()`"))
+        }
+        Lift::NewKey { step } => advice(format!(
+            "to try again: have its program call the tool under another step key than {step}, which stays failed"
+        )),
+        Lift::Fork { step } => vec![Way::new(
+            format!("to go another way from step {step} on, and keep what came before it"),
+            fork(run, step, speller),
+        )],
+        Lift::Cancel => vec![Way::new("to give it up", cancel(run, speller))],
+        Lift::Upgrade { what } => advice(format!("to drive it: use a newer version, which knows {what}")),
+        _ => Vec::new(),
+    }
+}
+
+fn cancel(run: &str, speller: &Speller) -> String {
+    format!("{} --by YOU --reason 'why'", speller.command(&["run", "cancel", run]))
+}
+
+fn fork(run: &str, step: &StepKey, speller: &Speller) -> String {
+    format!("{} --by YOU", speller.command(&["run", "fork", run, "--at", step.as_str()]))
+}
+
+/// Where to look closer.
+fn looks(told: &Told<'_>, explanation: &Explanation, speller: &Speller) -> Vec<Way> {
+    let mut ways = Vec::new();
+    if said_something(explanation) && told.said.is_empty() {
+        let command = speller.command(&["run", "explain", told.id, "--content"]);
+        ways.push(Way::new("to read what was said about it", command));
+    }
+    if let Some(parent) = &explanation.began.parent {
+        let command = speller.command(&["run", "diff", parent.run.as_str(), told.id]);
+        ways.push(Way::new("to see where it differs from the run it was forked from", command));
+    }
+    for id in explanation.forks.keys() {
+        let command = speller.command(&["run", "diff", told.id, id.as_str()]);
+        ways.push(Way::new(format!("to see where its fork {id} differs from it"), command));
+    }
+    if explanation.steps.all > 0 {
+        ways.push(Way::new("to see its steps one by one", speller.command(&["run", "steps", told.id])));
+    }
+    if explanation.status.is_finished() {
+        let command = speller.command(&["run", "verify-ledger", told.id]);
+        ways.push(Way::new("to verify its ledger, and what its events refer to", command));
+    }
+    ways
+}
+
+fn said_something(explanation: &Explanation) -> bool {
+    let replayed = explanation.drifts.iter().any(|drift| matches!(drift.went, Went::Replayed { .. }));
+    let ended = explanation.ended.as_ref().is_some_and(|ended| ended.reason.is_some());
+    let found = explanation.resolved.iter().any(|found| found.evidence.is_some());
+    replayed || ended || found || explanation.failure.is_some()
+}
