@@ -92,7 +92,9 @@ impl Command {
     /// Says what the command wants of the store.
     pub(crate) fn access(&self) -> Access {
         match self {
-            Self::Run(RunCommand::Resolve(_) | RunCommand::Reconcile { .. } | RunCommand::Cancel(_)) => Access::Append,
+            Self::Run(
+                RunCommand::Resolve(_) | RunCommand::Reconcile { .. } | RunCommand::Cancel(_) | RunCommand::Fork(_),
+            ) => Access::Append,
             Self::Run(_) | Self::Store(_) => Access::Read,
         }
     }
@@ -115,18 +117,23 @@ pub(crate) enum RunCommand {
         run: String,
     },
     /// Shows the last events of a run.
-    Tail {
+    Tail(TailArgs),
+    /// Shows the steps of a run by their scopes, with times, tokens and costs.
+    Steps {
         /// The run's id.
         run: String,
-        /// How many events.
-        #[arg(short = 'n', long, default_value_t = 10)]
-        lines: u64,
-        /// Goes on as the run does, until it ends.
-        #[arg(short, long)]
-        follow: bool,
     },
-    /// Shows the steps of a run.
-    Steps {
+    /// Shows the artifacts of a run, the latest of each name.
+    Artifacts(KeptArgs),
+    /// Shows the summaries, checkpoints and notes of a run, the latest of each name.
+    Summaries(KeptArgs),
+    /// Shows what calls used and cost, by model and tool; of all runs, if none is named.
+    Cost(CostArgs),
+    /// Compares two runs, or a run and its fork, step by step. Exits 0 when they are the same, and 1 when they
+    /// differ or when a ledger is broken, which an error then says.
+    Diff(DiffArgs),
+    /// Shows where a run comes from, and its forks and theirs.
+    Tree {
         /// The run's id.
         run: String,
     },
@@ -149,6 +156,8 @@ pub(crate) enum RunCommand {
         #[arg(long)]
         step: String,
     },
+    /// Forks a run before a step: what came before is shared, and the fork goes its own way from there.
+    Fork(ForkArgs),
     /// Cancels a run: nothing new starts, and what was begun runs to its outcome.
     Cancel(CancelArgs),
     /// Writes a run as JSON Lines, for auditors.
@@ -184,6 +193,82 @@ pub(crate) struct ExplainArgs {
     /// Tells also what people, tools and providers said about it.
     #[arg(long)]
     pub(crate) content: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TailArgs {
+    /// The run's id.
+    pub(crate) run: String,
+    /// How many events.
+    #[arg(short = 'n', long, default_value_t = 10)]
+    pub(crate) lines: u64,
+    /// All events after this sequence: the cursor to go on from, once the last event was seen.
+    #[arg(long, value_name = "SEQ", conflicts_with = "lines")]
+    pub(crate) after: Option<u64>,
+    /// Goes on as the run does, until it ends or you interrupt.
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeptArgs {
+    /// The run's id.
+    pub(crate) run: String,
+    /// Only what is kept under this name.
+    pub(crate) name: Option<String>,
+    /// Earlier values too.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Shows the values; the value alone, as JSON, where one is named.
+    #[arg(long)]
+    pub(crate) content: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CostArgs {
+    /// The run's id.
+    pub(crate) run: Option<String>,
+    /// The run with its forks and theirs. What a fork shares counts once.
+    #[arg(long, requires = "run")]
+    pub(crate) tree: bool,
+    /// Only calls of this model.
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) model: Option<String>,
+    /// Only calls of this tool; with --model, of either.
+    #[arg(long, value_name = "TOOL")]
+    pub(crate) tool: Option<String>,
+    /// Only what was recorded at this time or later: RFC 3339, or a date, which begins at midnight UTC.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Only what was recorded before this time.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DiffArgs {
+    /// The one run's id.
+    pub(crate) a: String,
+    /// The other run's id.
+    pub(crate) b: String,
+    /// Shows the values that differ.
+    #[arg(long)]
+    pub(crate) content: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ForkArgs {
+    /// The run's id.
+    pub(crate) run: String,
+    /// The key of the step before which the fork leaves.
+    #[arg(long, value_name = "STEP")]
+    pub(crate) at: String,
+    /// The fork's id; one derived from the run's that is free, if none is given.
+    #[arg(long, value_name = "NEW")]
+    pub(crate) id: Option<String>,
+    /// Who wants it.
+    #[arg(long, value_name = "WHO")]
+    pub(crate) by: String,
 }
 
 #[derive(Debug, Args)]

@@ -15,6 +15,21 @@ pub(crate) fn rows(costs: &Costs) -> Vec<Row> {
     models.chain(tools).chain([total(costs)]).collect()
 }
 
+/// The names of what a row counts.
+pub(crate) const COUNTED: [&str; 11] = [
+    "calls",
+    "failed",
+    "abandoned",
+    "unknown",
+    "input",
+    "cached",
+    "output",
+    "reasoning",
+    "cost_usd",
+    "unpriced",
+    "took_us",
+];
+
 /// What a row counts. What a tool has none of, such as tokens, is absent rather than nothing.
 #[derive(Debug, Clone, Copy, Default)]
 struct Counts {
@@ -57,6 +72,8 @@ fn row(kind: &str, name: Option<&str>, counts: Counts) -> Row {
     // Where nothing is out of the ordinary, a person's table is without the column.
     let unusual =
         |count: Option<u64>| count.filter(|count| *count > 0).map_or(String::new(), |count| count.to_string());
+    let is_known = |cost: &ModelCost| cost.unpriced == 0 || cost.cost > Usd::ZERO;
+    let known = model.filter(is_known).map_or(String::new(), |cost| dollars(cost.cost));
     let tokens = |count: fn(&ModelCost) -> u64| model.as_ref().map(count);
     Row::default()
         .with("kind", kind)
@@ -67,11 +84,15 @@ fn row(kind: &str, name: Option<&str>, counts: Counts) -> Row {
         .or_shown("unknown", counts.unknown, unusual(counts.unknown))
         .with("input", tokens(|cost| cost.usage.input))
         .or_shown("cached", tokens(|cost| cost.usage.cached), unusual(tokens(|cost| cost.usage.cached)))
+        .weight(2)
         .with("output", tokens(|cost| cost.usage.output))
         .or_shown("reasoning", tokens(|cost| cost.usage.reasoning), unusual(tokens(|cost| cost.usage.reasoning)))
-        .with("cost_usd", model.map(|cost| dollars(cost.cost)))
+        .weight(3)
+        .or_shown("cost_usd", model.map(|cost| dollars(cost.cost)), known)
+        .to_the_right()
         .or_shown("unpriced", tokens(|cost| cost.unpriced), unusual(tokens(|cost| cost.unpriced)))
         .or_shown("took_us", counts.elapsed_us, took(Duration::from_micros(counts.elapsed_us)))
+        .weight(1)
 }
 
 /// Returns whether the amount leaves something out.

@@ -15,7 +15,7 @@ pub(crate) fn query(tenant: TenantId, args: &ListArgs) -> Result<RunQuery, Failu
         label: args.label.as_deref().map(label).transpose()?,
         drift: args.drift.as_deref().map(drift).transpose()?,
         parent: args.parent.as_deref().map(RunId::parse).transpose().map_err(Error::from)?,
-        started: started(args)?,
+        started: range(args.since.as_deref(), args.until.as_deref())?,
         ..RunQuery::all(tenant)
     })
 }
@@ -45,21 +45,22 @@ fn drift(text: &str) -> Result<Drifted, Failure> {
     }
 }
 
-fn started(args: &ListArgs) -> Result<TimeRange, Failure> {
-    let read = |option: &str, text: &Option<String>| {
+/// Reads a time from one instant on and before another.
+pub(crate) fn range(since: Option<&str>, until: Option<&str>) -> Result<TimeRange, Failure> {
+    let read = |option: &str, text: Option<&str>| {
         let wrong = || {
             Failure::usage(format!(
                 "{option} takes a time in RFC 3339, such as 2026-11-25T09:30:00Z, or a date, such as 2026-11-25"
             ))
         };
-        text.as_deref().map(|text| time(text).ok_or_else(wrong)).transpose()
+        text.map(|text| time(text).ok_or_else(wrong)).transpose()
     };
-    let started = TimeRange { from: read("--since", &args.since)?, until: read("--until", &args.until)? };
-    match started {
+    let range = TimeRange { from: read("--since", since)?, until: read("--until", until)? };
+    match range {
         TimeRange { from: Some(from), until: Some(until) } if until <= from => {
-            Err(Failure::usage("--until takes a time after that of --since: no run started between them"))
+            Err(Failure::usage("--until takes a time after that of --since: nothing lies between them"))
         }
-        _ => Ok(started),
+        _ => Ok(range),
     }
 }
 

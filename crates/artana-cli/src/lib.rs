@@ -38,6 +38,7 @@ mod speller;
 mod table;
 mod telling;
 mod text;
+mod tree;
 mod words;
 
 pub use entry::{main, main_with, stock};

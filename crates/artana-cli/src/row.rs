@@ -15,22 +15,35 @@ pub(crate) struct Row(Vec<Cell>);
 
 #[derive(Debug, Clone)]
 struct Cell {
-    name: &'static str,
+    column: Column,
     value: Value,
     /// What a person is shown instead.
     person: Option<String>,
 }
 
+/// What a table knows of a column.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Column {
+    pub(crate) name: &'static str,
+    /// How well a person can do without it on a narrow page: 0 for not at all.
+    pub(crate) weight: u8,
+    pub(crate) is_number: bool,
+}
+
 impl Row {
     /// Adds a value.
-    pub(crate) fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
-        self.0.push(Cell { name, value: value.into(), person: None });
-        self
+    pub(crate) fn with(self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.and(name, value.into(), None)
     }
 
     /// Adds a value that a person is shown otherwise.
-    pub(crate) fn or_shown(mut self, name: &'static str, value: impl Into<Value>, person: impl Into<String>) -> Self {
-        self.0.push(Cell { name, value: value.into(), person: Some(person.into()) });
+    pub(crate) fn or_shown(self, name: &'static str, value: impl Into<Value>, person: impl Into<String>) -> Self {
+        self.and(name, value.into(), Some(person.into()))
+    }
+
+    fn and(mut self, name: &'static str, value: Value, person: Option<String>) -> Self {
+        let column = Column { name, weight: 0, is_number: value.is_number() };
+        self.0.push(Cell { column, value, person });
         self
     }
 
@@ -39,13 +52,28 @@ impl Row {
         self.or_shown(name, time(at), short_time(at))
     }
 
-    /// Adds values that are not there.
-    pub(crate) fn without<const N: usize>(self, names: [&'static str; N]) -> Self {
-        names.into_iter().fold(self, |row, name| row.with(name, Value::Null))
+    /// Says how well a person can do without the value that was added last: the higher, the better.
+    pub(crate) fn weight(mut self, weight: u8) -> Self {
+        if let Some(last) = self.0.last_mut() {
+            last.column.weight = weight;
+        }
+        self
+    }
+
+    /// Lines up the value that was added last like a number.
+    pub(crate) fn to_the_right(mut self) -> Self {
+        if let Some(last) = self.0.last_mut() {
+            last.column.is_number = true;
+        }
+        self
+    }
+
+    pub(crate) fn columns(&self) -> impl Iterator<Item = Column> {
+        self.0.iter().map(|cell| cell.column)
     }
 
     pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
-        self.0.iter().map(|cell| cell.name)
+        self.columns().map(|column| column.name)
     }
 
     /// Returns the values as text without control characters; nothing is the empty text.
@@ -54,7 +82,7 @@ impl Row {
     }
 
     pub(crate) fn pairs(&self, reader: Reader) -> impl Iterator<Item = (&'static str, String)> {
-        self.0.iter().map(move |cell| (cell.name, cell.text(reader)))
+        self.0.iter().map(move |cell| (cell.column.name, cell.text(reader)))
     }
 }
 
@@ -73,7 +101,7 @@ impl Serialize for Row {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
         for cell in &self.0 {
-            map.serialize_entry(cell.name, &cell.value)?;
+            map.serialize_entry(cell.column.name, &cell.value)?;
         }
         map.end()
     }

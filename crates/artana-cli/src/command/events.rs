@@ -1,7 +1,7 @@
 //! `run events`: a run's events as they are stored, those of a broken run too. Payloads hold structure
 //! and digests, never content.
 
-use artana_core::{Record, Seq, export::Line};
+use artana_core::{Record, export::Line};
 use artana_kernel::{Error, Events, ExportOptions};
 
 use super::Context;
@@ -14,7 +14,7 @@ use crate::{
 
 pub(super) async fn perform(cx: &mut Context, id: &str) -> Result<Exit, Failure> {
     let printed = match cx.kernel.open_run(&cx.tenant, id).await {
-        Ok(run) => print(&mut cx.out, run.events()).await.map(drop),
+        Ok(run) => print(&mut cx.out, run.events()).await,
         Err(error @ Error::Damaged { .. }) => {
             print_rows(cx, id).await?;
             Err(error)
@@ -39,19 +39,17 @@ async fn print_rows(cx: &mut Context, id: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Prints events as they come, and returns the position of the last one.
-pub(super) async fn print(out: &mut Out, mut events: Events) -> Result<Option<Seq>, Error> {
-    let mut last = None;
+/// Prints events as they come.
+pub(super) async fn print(out: &mut Out, mut events: Events) -> Result<(), Error> {
     while out.is_open() {
         let Some(event) = events.try_next().await? else { break };
         print_record(out, event.record());
-        last = Some(event.seq());
     }
     out.flush();
-    Ok(last)
+    Ok(())
 }
 
-fn print_record(out: &mut Out, record: &Record) {
+pub(super) fn print_record(out: &mut Out, record: &Record) {
     if out.is_person() {
         out.line(line(record));
     } else {

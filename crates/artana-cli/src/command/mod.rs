@@ -1,17 +1,23 @@
 //! The verbs, one file each. They ask the kernel and write rows; they know no store and no file format.
 
 mod cancel;
+mod cost;
+mod diff;
 mod doctor;
 mod events;
 mod explain;
 mod export;
+mod fork;
 mod info;
+mod kept;
+mod lineage;
 mod list;
 mod reconcile;
 mod resolve;
 mod status;
 mod steps;
 mod tail;
+mod tree;
 pub(crate) mod verify;
 
 use artana_core::Tenant;
@@ -49,8 +55,14 @@ async fn run(cx: &mut Context, command: RunCommand) -> Result<Exit, Failure> {
         RunCommand::Status { run } => status::perform(cx, &run).await,
         RunCommand::Explain(args) => explain::perform(cx, &args).await,
         RunCommand::Events { run } => events::perform(cx, &run).await,
-        RunCommand::Tail { run, lines, follow } => tail::perform(cx, &run, lines, tail::Follow::when(follow)).await,
+        RunCommand::Tail(args) => tail::perform(cx, &args).await,
         RunCommand::Steps { run } => steps::perform(cx, &run).await,
+        RunCommand::Artifacts(args) => kept::perform(cx, kept::What::Artifacts, &args).await,
+        RunCommand::Summaries(args) => kept::perform(cx, kept::What::Summaries, &args).await,
+        RunCommand::Cost(args) => cost::perform(cx, &args).await,
+        RunCommand::Diff(args) => diff::perform(cx, &args).await,
+        RunCommand::Tree { run } => tree::perform(cx, &run).await,
+        RunCommand::Fork(args) => fork::perform(cx, &args).await,
         RunCommand::VerifyLedger { run, .. } => verify::perform(cx, run.as_deref()).await,
         RunCommand::Resolve(args) => resolve::perform(cx, args).await,
         RunCommand::Reconcile { run, step } => reconcile::perform(cx, &run, &step).await,

@@ -14,9 +14,9 @@ fn every_story_in_a_pipe_for_a_person_and_as_json() {
     for (run, code) in STORIES {
         let line = format!("run explain {run}");
         assert_eq!(world.artana(&line).code, code, "{run}");
-        assert_snapshot!(format!("{run}"), world.told(&line));
-        assert_snapshot!(format!("{run}_pretty"), world.told(&format!("{line} --pretty")));
-        assert_snapshot!(format!("{run}_json"), world.told(&format!("{line} --json")));
+        assert_snapshot!(format!("{run}"), world.told_in_time(&line));
+        assert_snapshot!(format!("{run}_pretty"), world.told_in_time(&format!("{line} --pretty")));
+        assert_snapshot!(format!("{run}_json"), world.told_in_time(&format!("{line} --json")));
     }
 }
 

@@ -7,6 +7,7 @@ mod demo;
 mod explain;
 mod follow;
 mod listing;
+mod looks;
 mod own_binary;
 mod pipes;
 mod stories;

@@ -20,7 +20,7 @@ fn a_program_with_the_tool_reconciles() {
     let world = World::furnished();
     assert_eq!(own(&world, "app run reconcile doubt --step charge"), ExitCode::SUCCESS);
     let steps = world.artana("run steps doubt").out;
-    assert!(steps.starts_with("charge\tcharge_credit_card\t1\tsucceeded\t1\t"), "{steps}");
+    assert!(steps.starts_with("charge\ttool\tcharge_credit_card\t1\tsucceeded\t1\t"), "{steps}");
     assert_eq!(own(&world, "app run reconcile doubt --step charge"), ExitCode::SUCCESS, "the ledger answers");
     assert_eq!(world.artana("run verify-ledger doubt").code, 0);
     assert_eq!(own(&world, "app run status nobody"), ExitCode::from(4));

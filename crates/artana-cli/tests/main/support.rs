@@ -81,9 +81,18 @@ impl World {
 
     /// Returns all a command said, without what differs from run to run.
     pub(crate) fn told(&self, line: &str) -> String {
+        redacted(&self.told_exactly(line), kind)
+    }
+
+    /// Returns all a command said of a ledger whose clock was given, without what is too long to be looked at.
+    pub(crate) fn told_in_time(&self, line: &str) -> String {
+        redacted(&self.told_exactly(line), name)
+    }
+
+    fn told_exactly(&self, line: &str) -> String {
         let Done { code, out, err } = self.artana(line);
         let told = format!("$ artana {line}\n{out}{err}= {code}\n");
-        redacted(&told.replace(self.folder.path().to_str().unwrap(), "[folder]").replace(BINARY, "artana"))
+        told.replace(self.folder.path().to_str().unwrap(), "[folder]").replace(BINARY, "artana")
     }
 
     pub(crate) fn files(&self) -> Vec<PathBuf> {
@@ -128,8 +137,8 @@ async fn furnish(ledger: &Path) {
     lost_kernel.close().await.unwrap();
 }
 
-/// Replaces hashes, ids, times and durations.
-pub(crate) fn redacted(text: &str) -> String {
+/// Replaces what `kind` finds.
+fn redacted(text: &str, kind: fn(&str) -> Option<&'static str>) -> String {
     let within = |c: char| c.is_alphanumeric() || "-:._".contains(c);
     let mut out = String::new();
     let (mut rest, mut before) = (text, "");
@@ -146,13 +155,22 @@ pub(crate) fn redacted(text: &str) -> String {
     out
 }
 
-fn kind(word: &str) -> Option<&'static str> {
+/// Finds hashes and ids.
+fn name(word: &str) -> Option<&'static str> {
     let hex = |text: &str| text.chars().all(|c| c.is_ascii_hexdigit());
     if word.len() == 64 && hex(word) {
         return Some("[hash]");
     }
     if word.len() == 36 && word.split('-').count() == 5 && word.split('-').all(hex) {
         return Some("[id]");
+    }
+    None
+}
+
+/// Finds hashes, ids, times and durations.
+fn kind(word: &str) -> Option<&'static str> {
+    if let Some(name) = name(word) {
+        return Some(name);
     }
     if word.len() == 27 && word.ends_with('Z') && word.contains('T') {
         return Some("[time]");
