@@ -1,15 +1,16 @@
-//! Hello: one durable tool step. Run it twice: the second time the ledger answers.
+//! Hello: one durable model step with a typed answer. Run it twice: the second time the ledger answers.
 
-use std::{error::Error, path::Path, time::Duration};
+use std::{error::Error, path::Path};
 
 use artana::prelude::*;
+use artana_testkit::ScriptedModel;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde_json::json;
 
-#[derive(Serialize, Deserialize, JsonSchema)]
-struct Charge {
-    card: String,
-    cents: u64,
+#[derive(Deserialize, JsonSchema)]
+struct Hello {
+    message: String,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -18,19 +19,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 pub(crate) async fn hello(ledger: &Path) -> Result<String, Box<dyn Error>> {
-    // A real tool sends the key to its payment provider, which charges once for a key.
-    let charge = tool("charge").idempotent(Duration::from_secs(24 * 60 * 60)).handler(
-        |args: Charge, cx: ToolContext| async move {
-            println!("charging {} cents to {}, key {}", args.cents, args.card, cx.idempotency_key());
-            Ok(format!("receipt for {} cents", args.cents))
-        },
-    );
-    let kernel = Kernel::builder(SqliteStore::open(ledger).await?).tool(charge.clone()).build()?;
-    let run = kernel.run(&Tenant::new("demo"), "order-7").await?;
+    // A model with one answer, which needs no key and no network. The adapter of a provider takes its place.
+    let model = ScriptedModel::json(json!({"message": "Hello from Artana"}));
+    let kernel = Kernel::builder(SqliteStore::open(ledger).await?).model(model.clone()).build()?;
+    let run = kernel.run(&Tenant::new("demo"), "hello").await?;
 
-    let args = Charge { card: "tok_visa".into(), cents: 1200 };
-    let receipt = run.step("charge").tool(&charge, &args).await?;
-    let line = format!("{} (from the ledger: {})", receipt.output(), receipt.is_replayed());
+    let hello = run.step("greet").model("demo/one").prompt("Say hello").output::<Hello>().await?;
+    let line = format!("{} (the model was asked {} time(s))", hello.output().message, model.calls());
     kernel.close().await?;
     Ok(line)
 }

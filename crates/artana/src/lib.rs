@@ -5,13 +5,55 @@
 //! what it is about to do, does it once, and records what came of it. Where nobody can say what came
 //! of an effect, the ledger says so, and nothing is guessed.
 //!
-//! This crate is the facade: it re-exports the crates it stands on, and holds no logic. A program
-//! needs [`Kernel`], a store, [`Tenant`] and tools, which are made by the attribute [`macro@tool`] of a
-//! function, by [`macro@tools`] of the methods of a type, or by the function [`tool()`] of a closure.
-//! [`prelude`] has these and what goes with them.
-//! Adapters are written against [`ports`]; an exported ledger is verified with [`core::export`].
+//! This crate is the facade: it re-exports the crates it stands on, and holds no logic. [`prelude`] has what
+//! most programs use.
 //!
-//! # Example
+//! - A program needs a [`Kernel`], a store and a [`Tenant`], whose [`Run`]s it opens.
+//! - **Tools** act on the world. They are made by the attribute [`macro@tool`] of a function, by [`macro@tools`]
+//!   of the methods of a type, or by the function [`tool()`] of a closure.
+//! - **Models** are asked through a [`ModelPort`]. A call reads `run.step("greet").model("provider/model")`, goes
+//!   on with what [`ModelCall`] has, and ends with `.await` or [`ModelCall::stream`]. What happens when a recorded
+//!   step is asked otherwise is said by a [`ReplayPolicy`].
+//! - Adapters are written against [`ports`]; an exported ledger is verified with [`core::export`].
+//!
+//! # A model
+//!
+//! ```
+//! use artana::prelude::*;
+//! use artana_testkit::ScriptedModel;
+//! use schemars::JsonSchema;
+//! use serde::Deserialize;
+//! use serde_json::json;
+//!
+//! #[derive(Deserialize, JsonSchema)]
+//! struct Hello {
+//!     message: String,
+//! }
+//!
+//! #[tokio::main(flavor = "current_thread")]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     # let folder = tempfile::tempdir()?;
+//!     # let path = folder.path().join("hello.db");
+//!     // An adapter of a provider takes this place.
+//!     let model = ScriptedModel::json(json!({"message": "Hello from Artana"}));
+//!     let kernel = Kernel::builder(SqliteStore::open(path).await?).model(model.clone()).build()?;
+//!     let run = kernel.run(&Tenant::new("demo"), "hello").await?;
+//!
+//!     for replayed in [false, true] {
+//!         let hello = run.step("greet").model("demo/one").prompt("Say hello").output::<Hello>().await?;
+//!         assert_eq!(hello.output().message, "Hello from Artana");
+//!         assert_eq!(hello.is_replayed(), replayed);
+//!     }
+//!     assert_eq!(model.calls(), 1, "the second answer came from the ledger");
+//!
+//!     let drifted = run.step("greet").model("demo/one").prompt("Say goodbye").output::<Hello>().await;
+//!     assert!(matches!(drifted, Err(artana::Error::Drift { .. })), "another ask under the same key");
+//!     kernel.close().await?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # A tool
 //!
 //! ```
 //! use std::time::Duration;
@@ -50,16 +92,29 @@
 
 pub use artana_core as core;
 pub use artana_kernel::{
-    BuildError, ClosureTool, Error, Events, Export, ExportOptions, IntoTool, Kernel, KernelBuilder, Level, NoArgs,
-    ReconcileCall, Resolve, Run, Scope, State, States, StepHandle, ToolAnswer, ToolBuilder, ToolBundle, ToolCall,
-    ToolRef, TypedTool, VerifyReport, Views, tool,
+    Ask, BuildError, ClosureTool, CostQuery, CostReport, Dynamic, Error, Events, Explained, Export, ExportOptions,
+    Follow, IntoTool, Kernel, KernelBuilder, Level, ModelCall, ModelFailed, ModelOutput, ModelReply, ModelStream,
+    NoArgs, ReconcileCall, RecordedCall, Resolve, Run, Scope, SingleStepModelClient, State, States, StepHandle,
+    Streamed, Text, ToolAnswer, ToolBuilder, ToolBundle, ToolCall, ToolRef, Turn, Turns, Typed, TypedTool,
+    VerifyReport, Views, tool,
 };
 pub use artana_ports as ports;
 
 #[doc(no_inline)]
-pub use artana_core::{Actor, Event, Limits, RunRef, RunView, Seq, Status, Tenant, TenantId, Timestamp, Usd};
+pub use artana_core::{
+    Actor, Event, Limits, ModelId, RunRef, RunView, Seq, Status, Tenant, TenantId, Timestamp, Usd,
+    ask::{ApiMode, Field, ReasoningEffort, Verbosity},
+    cost::{Costs, Price, PriceTable},
+    decide::{ReplayPolicy, RetryFailed},
+    drift::{Change, Drift},
+    event::{FinishReason, ModelCategory, Usage},
+};
 #[doc(no_inline)]
-pub use artana_ports::{Cancellation, Risk, RunQuery, StoreInfo, ToolContext, ToolError, ToolResult};
+pub use artana_ports::{
+    Cancellation, Delta, Drifted, Media, Message, ModelAnswer, ModelContext, ModelError, ModelOptions, ModelPort,
+    ModelRequest, Observer, Part, Risk, Role, RunQuery, Sampling, Source, StoreInfo, TimeRange, ToolContext, ToolError,
+    ToolResult, ToolUse,
+};
 #[cfg(feature = "sqlite")]
 pub use artana_store_sqlite::{SqliteOptions, SqliteStore, Synchronous};
 
@@ -140,7 +195,9 @@ pub mod prelude {
     pub use crate::SqliteStore;
     #[cfg(feature = "macros")]
     pub use crate::tools;
-    pub use crate::{Kernel, NoArgs, Run, State, Tenant, ToolContext, ToolError, ToolResult, Usd, tool};
+    pub use crate::{
+        Kernel, Message, NoArgs, ReplayPolicy, Run, State, Tenant, ToolContext, ToolError, ToolResult, Turn, Usd, tool,
+    };
 }
 
 /// The code of the README, compiled.

@@ -4,13 +4,22 @@
 #[path = "../../examples/chapter3_step1.rs"]
 pub(crate) mod chapter3_step1;
 #[expect(dead_code, reason = "an example's main is what `cargo run --example` starts")]
+#[path = "../../examples/chapter3_step2.rs"]
+pub(crate) mod chapter3_step2;
+#[expect(dead_code, reason = "an example's main is what `cargo run --example` starts")]
 #[path = "../../examples/chapter3_step7.rs"]
 pub(crate) mod chapter3_step7;
+#[expect(dead_code, reason = "an example's main is what `cargo run --example` starts")]
+#[path = "../../examples/custom_model.rs"]
+pub(crate) mod custom_model;
+#[expect(dead_code, reason = "an example's main is what `cargo run --example` starts")]
+#[path = "../../examples/fork_and_compare.rs"]
+pub(crate) mod fork_and_compare;
 #[expect(dead_code, reason = "an example's main is what `cargo run --example` starts")]
 #[path = "../../examples/hello.rs"]
 mod hello;
 
-use artana::{Level, core::export};
+use artana::{Level, Usd, core::export};
 
 #[tokio::test]
 async fn a_lost_reply_is_reconciled_to_one_charge() {
@@ -38,6 +47,56 @@ async fn an_audit_sees_every_event_and_names_a_change() {
 async fn hello_is_answered_from_the_ledger_the_second_time() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.db");
-    assert_eq!(hello::hello(&path).await.unwrap(), "receipt for 1200 cents (from the ledger: false)");
-    assert_eq!(hello::hello(&path).await.unwrap(), "receipt for 1200 cents (from the ledger: true)");
+    assert_eq!(hello::hello(&path).await.unwrap(), "Hello from Artana (the model was asked 1 time(s))");
+    assert_eq!(hello::hello(&path).await.unwrap(), "Hello from Artana (the model was asked 0 time(s))");
+}
+
+#[tokio::test]
+async fn drift_is_named_to_the_character_and_goes_by_the_policy() {
+    let folder = tempfile::tempdir().unwrap();
+    let proof = chapter3_step2::run(&folder.path().join("a.db")).await.unwrap();
+    let changes: Vec<&str> = proof.drifts.iter().map(|drift| drift.changes.join("; ").leak() as &str).collect();
+    assert_eq!(
+        changes,
+        [
+            r#"messages /0/parts/0/text at character 22: "3" -> "5""#,
+            r#"api_mode: "responses" -> "chat""#,
+            r#"verbosity: "high" -> "low""#,
+            r#"previous_response_id: "resp_1" -> "resp_2""#,
+        ]
+    );
+    for drift in &proof.drifts {
+        assert_eq!(drift.strict, ("artana::drift", 0), "a refusal writes nothing");
+        assert_eq!(drift.allowed, (true, vec!["drift_replayed".to_owned()]), "two equal drifts are recorded once");
+        assert_eq!((drift.forked, drift.before), ((1, true), true), "one fork, asked once, on the parent's steps");
+    }
+    assert_eq!(proof.asked, 2 + proof.drifts.len(), "the two recorded asks, and one in each fork");
+    assert!(proof.verified);
+}
+
+#[tokio::test]
+async fn a_fork_repeats_no_effect_and_is_compared_with_its_parent() {
+    let folder = tempfile::tempdir().unwrap();
+    let proof = fork_and_compare::run(&folder.path().join("a.db")).await.unwrap();
+    let steps: Vec<_> = proof.steps.iter().map(|(step, run, fork, shared)| (*step, run == fork, *shared)).collect();
+    assert_eq!(steps, [("classify", true, true), ("refund", true, true), ("letter", false, false)]);
+    assert!(proof.replayed, "the program in the fork asks nobody");
+    assert_eq!(proof.refused, Some("artana::effect_belongs_to_ancestor"));
+    assert_eq!(proof.refunds, (1, 1));
+    assert_eq!(proof.asked, (4, 4), "classify and letter, the fork's letter, the second fork's classify");
+    assert!(proof.verified);
+}
+
+#[tokio::test]
+async fn a_model_of_ones_own_streams_fails_by_category_and_is_charged() {
+    let folder = tempfile::tempdir().unwrap();
+    let proof = custom_model::run(&folder.path().join("a.db")).await.unwrap();
+    let answer = "A refund takes three working days.";
+    assert_eq!(proof.streamed.0.concat(), answer);
+    assert_eq!((proof.streamed.0.len(), proof.streamed.1, proof.streamed.2.as_str()), (6, 2, answer));
+    assert_eq!(proof.replayed, (vec![answer.to_owned()], 2, answer.to_owned()), "a replay gives its text at once");
+    assert_eq!(proof.refused, ("provider_4xx", Some(422)));
+    // Six tokens in at 50 cents a million and six out at two dollars: 3 and 12 millionths of a dollar.
+    assert_eq!(proof.costs, (3, 2, 6, 6, Usd::nanos(15_000)));
+    assert!(proof.verified);
 }

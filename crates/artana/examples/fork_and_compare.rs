@@ -1,0 +1,137 @@
+//! A fork, and the two runs side by side.
+//!
+//! A run asks a model, refunds a customer, and asks a model for the letter. Then the letter is asked for with
+//! another prompt, in a fork: the same program runs there from its beginning, what came before is answered from
+//! the parent, and the provider of refunds is not called again. A second fork leaves the run before the refund,
+//! and is refused it: the effect is the parent's. No key, no network.
+
+use std::{error::Error, fmt, path::Path};
+
+use artana::{CostQuery, Error as Refused, ModelAnswer, core::StepKey, prelude::*};
+use artana_testkit::{ScriptedModel, provider::Provider};
+use serde_json::json;
+
+/// Refunds a customer. The provider sees the same key on every attempt, and refunds once for a key.
+#[tool(effect = "idempotent", retention = "24h")]
+async fn refund(cents: u64, cx: ToolContext, provider: State<Provider>) -> ToolResult<String> {
+    Ok(provider.charge(cx.idempotency_key(), &json!(cents)).map_err(ToolError::unknown)?.effect_id)
+}
+
+/// What a run of the program came to: the run that holds its last step, and what was said in each.
+struct Handled {
+    run: Run,
+    said: Vec<(&'static str, String)>,
+    replayed: bool,
+}
+
+/// The program. Every run of it asks for the same three steps.
+async fn handle(run: &Run, question: &str, tone: &str) -> Result<Handled, Refused> {
+    let topic = run.step("classify").model("demo/one").prompt(question).await?;
+    let refunded = run.step("refund").tool(refund, &1200).await?;
+    let prompt = format!("Write a {tone} letter about the refund {}.", refunded.output());
+    let letter = run.step("letter").model("demo/one").prompt(prompt).replay(ReplayPolicy::ForkOnDrift).await?;
+    Ok(Handled {
+        run: letter.run().clone(),
+        replayed: topic.is_replayed() && refunded.is_replayed() && letter.is_replayed(),
+        said: vec![
+            ("classify", topic.into_output()),
+            ("refund", refunded.into_output()),
+            ("letter", letter.into_output()),
+        ],
+    })
+}
+
+/// What the example proves.
+#[derive(Debug)]
+pub(crate) struct Proof {
+    /// Of each step: its key, what was said in the run, what in the fork, and whether the two share it.
+    pub(crate) steps: Vec<(&'static str, String, String, bool)>,
+    /// Whether the program, run in the fork from its beginning, was answered from the ledgers alone.
+    pub(crate) replayed: bool,
+    /// The code of the error the second fork's refund ended with.
+    pub(crate) refused: Option<&'static str>,
+    /// How many refunds the provider's own book holds, and how often the provider was called.
+    pub(crate) refunds: (usize, u64),
+    /// How often models were asked in the whole family, by the ledgers and by the model's own count.
+    pub(crate) asked: (u64, usize),
+    /// Whether the run and its forks verify.
+    pub(crate) verified: bool,
+}
+
+impl fmt::Display for Proof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (step, run, fork, shared) in &self.steps {
+            let whose = if *shared { "shared" } else { "its own" };
+            writeln!(f, "{step:<8}  {run:<17}  {fork:<17}  {whose}")?;
+        }
+        writeln!(f, "the program in the fork is answered from the ledgers: {}", self.replayed)?;
+        writeln!(f, "a fork from before the refund is refused it: {}", self.refused.unwrap_or("no"))?;
+        writeln!(f, "the provider's book: {} refund(s), {} call(s)", self.refunds.0, self.refunds.1)?;
+        writeln!(f, "models asked: {} time(s) by the ledgers, {} by the model", self.asked.0, self.asked.1)?;
+        write!(f, "the run and its forks verify: {}", self.verified)
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let folder = tempfile::tempdir()?;
+    let proof = run(&folder.path().join("tickets.db")).await?;
+    println!("{proof}");
+    Ok(())
+}
+
+pub(crate) async fn run(ledger: &Path) -> Result<Proof, Box<dyn Error>> {
+    let (model, provider) = (writer(), Provider::new());
+    let kernel = Kernel::builder(SqliteStore::open(ledger).await?)
+        .model(model.clone())
+        .state(provider.clone())
+        .tool(refund)
+        .build()?;
+    let shop = Tenant::new("shop");
+    let run = kernel.run(&shop, "ticket-7").await?;
+    let first = handle(&run, "What is this about?", "formal").await?;
+
+    // The letter is asked for otherwise. It is written in a fork, and from its beginning the program can go on there.
+    let fork = handle(&run, "What is this about?", "friendly").await?.run;
+    let second = handle(&fork, "What is this about?", "friendly").await?;
+
+    // A person wants another beginning. What the parent did after it stays the parent's.
+    let earlier = run.fork_at("classify", "ticket-7-again", "ada").await?;
+    let refused = handle(&earlier, "Is anybody angry?", "formal").await.err().map(|error| error.code());
+
+    let mut verified = true;
+    for run in [&run, &fork, &earlier] {
+        verified &= run.verify().await?.is_ok();
+    }
+    let costs = kernel.cost(&CostQuery::tree(&shop, "ticket-7")).await?.costs;
+    let proof = Proof {
+        replayed: second.replayed,
+        steps: compare(first, second).await?,
+        refused,
+        refunds: (provider.book().len(), provider.calls()),
+        asked: (costs.total().calls, model.calls()),
+        verified,
+    };
+    kernel.close().await?;
+    Ok(proof)
+}
+
+/// Puts two runs side by side. A step that another run holds is one that the fork shares.
+async fn compare(run: Handled, fork: Handled) -> Result<Vec<(&'static str, String, String, bool)>, Box<dyn Error>> {
+    let mut rows = Vec::new();
+    for ((step, left), (_, right)) in run.said.into_iter().zip(fork.said) {
+        let key = StepKey::parse(step)?;
+        let shared = fork.run.latest(|state| state.holder(&key).is_some()).await?;
+        rows.push((step, left, right, shared));
+    }
+    Ok(rows)
+}
+
+/// A model that writes what it is asked for.
+fn writer() -> ScriptedModel {
+    ScriptedModel::function(|request, _| {
+        let asked = format!("{:?}", request.messages);
+        let tone = ["formal", "friendly"].into_iter().find(|tone| asked.contains(tone));
+        Ok(ModelAnswer::text(tone.map_or("a complaint".into(), |tone| format!("a {tone} letter"))))
+    })
+}
