@@ -6,7 +6,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use artana_core::{IncarnationId, RunRef, Timestamp};
@@ -290,14 +290,15 @@ impl Groups<'_> {
             group.extend(std::iter::from_fn(|| inbox.next()));
             return (group, Fate::Refused(failure.into()));
         }
-        let (started, mut bytes) = (Instant::now(), 0);
+        let (started, mut bytes) = (self.tx.clock.elapsed(), 0);
         loop {
             let work = group.last_mut().expect("a group begins with one piece of work");
             bytes += work.weight();
             if let Err(failure) = self.run(work.as_mut()) {
                 return (group, Fate::Failed(failure.into()));
             }
-            let full = group.len() >= GROUP_COUNT || bytes >= GROUP_BYTES || started.elapsed() >= GROUP_TIME;
+            let late = self.tx.clock.elapsed().saturating_sub(started) >= GROUP_TIME;
+            let full = group.len() >= GROUP_COUNT || bytes >= GROUP_BYTES || late;
             match if full { None } else { inbox.next() } {
                 Some(work) => group.push(work),
                 None => break,
