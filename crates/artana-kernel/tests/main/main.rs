@@ -19,6 +19,7 @@ mod fork_effects;
 mod fork_points;
 mod forks;
 mod kept;
+mod model_canaries;
 mod model_counts;
 mod model_dropped;
 mod model_failures;
