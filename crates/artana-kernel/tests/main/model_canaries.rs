@@ -74,7 +74,7 @@ fn parrot() -> ScriptedModel {
                 let call = ToolUse { call_id: said("call"), name: said("tool"), args: said("args") };
                 Ok(ModelAnswer { parts: vec![Part::ToolCall(call)], ..ModelAnswer::default() })
             }
-            "late" => Ok(ModelAnswer { parts: vec![Part::Text("x".repeat(1)); 200], ..well }),
+            "late" => Ok(ModelAnswer { parts: vec![Part::Text("x".into()); 200], ..well }),
             _ => Ok(well),
         }
     })
