@@ -62,11 +62,11 @@ pub(crate) fn echo() -> ScriptedModel {
 /// Returns the last text of a request.
 pub(crate) fn last_text(request: &ModelRequest) -> String {
     let parts = request.messages.iter().flat_map(|message| &message.parts);
-    let texts = parts.filter_map(|part| match part {
+    let mut texts = parts.filter_map(|part| match part {
         Part::Text(text) => Some(text.clone()),
         _ => None,
     });
-    texts.last().unwrap_or_default()
+    texts.next_back().unwrap_or_default()
 }
 
 /// Begins to ask [`ONE`].

@@ -17,8 +17,11 @@ use crate::{
     world::{Process, TTL, World, world},
 };
 
+/// Changes one field of an ask.
+type Changes = fn(&mut Shape);
+
 /// One change for each field that can differ.
-pub(crate) const FIELDS: [(Field, fn(&mut Shape)); 10] = [
+pub(crate) const FIELDS: [(Field, Changes); 10] = [
     (Field::Model, |shape| shape.model = "demo/two".into()),
     (Field::Messages, |shape| shape.messages.push(Message::user("and?"))),
     (Field::InputItems, |shape| shape.items.clear()),

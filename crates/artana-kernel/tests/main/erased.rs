@@ -6,7 +6,7 @@ use std::{
 };
 
 use artana_core::{
-    ContentRef, Digest, Head, IncarnationId, Record, RunKey, RunRef, Seq, TenantId, TenantKey, Timestamp,
+    ContentRef, Digest, RunRef, Seq,
     ask::Field,
     conversation::Part,
     decide::ReplayPolicy,
@@ -14,18 +14,15 @@ use artana_core::{
     verify::Stored,
 };
 use artana_kernel::{Error, Kernel, Run};
-use artana_ports::{
-    Append, AppendError, Appended, BeatError, DueQuery, EventStore, Finding, Heartbeat, Leased, Listed, ModelError,
-    Page, RunQuery, StoreError, StoreInfo,
-};
+use artana_ports::{Append, AppendError, Appended, ModelError, StoreError};
 use artana_testkit::{MemoryStore, ScriptedModel};
-use async_trait::async_trait;
 use serde_json::json;
 
 use crate::{
     asking::{ONE, ask, echo},
     drift_shapes::{Plainly, Shape},
     drift_table::{FIELDS, Under},
+    passing_store::passing_store,
     world::{World, code, tenant, world},
 };
 
@@ -42,42 +39,19 @@ impl Forgetful {
     }
 }
 
-/// Passes calls on as they are.
-macro_rules! pass_on {
-    ($(fn $name:ident($($arg:ident: $type:ty),*) -> $out:ty;)*) => {
-        #[async_trait]
-        impl EventStore for Forgetful {
-            fn info(&self) -> StoreInfo {
-                self.inner.info()
-            }
-            async fn content(&self, root: &RunRef, digests: &[Digest]) -> Result<Vec<Stored>, StoreError> {
-                let mut found = self.inner.content(root, digests).await?;
-                let gone = self.gone.lock().unwrap();
-                for (found, _) in found.iter_mut().zip(digests).filter(|(_, digest)| gone.contains(*digest)) {
-                    *found = Stored::Erased { run: root.run.to_string(), seq: Seq::new(1) };
-                }
-                Ok(found)
-            }
-            $(async fn $name(&self $(, $arg: $type)*) -> $out { self.inner.$name($($arg),*).await })*
-        }
-    };
-}
+passing_store! { Forgetful;
+    async fn append(&self, batch: Append) -> Result<Appended, AppendError> {
+        self.inner.append(batch).await
+    }
 
-pass_on! {
-    fn append(batch: Append) -> Result<Appended, AppendError>;
-    fn read(run: &RunRef, after: Seq, limit: u32) -> Result<Vec<Record>, StoreError>;
-    fn head(run: &RunRef) -> Result<Option<Head>, StoreError>;
-    fn run_key(root: &RunRef) -> Result<Option<RunKey>, StoreError>;
-    fn tenant_key(tenant: &TenantId, candidate: Option<TenantKey>) -> Result<Option<TenantKey>, StoreError>;
-    fn view(run: &RunRef) -> Result<Option<Listed>, StoreError>;
-    fn runs(query: &RunQuery) -> Result<Page, StoreError>;
-    fn beat(beat: Heartbeat) -> Result<Timestamp, BeatError>;
-    fn retire(incarnation: IncarnationId) -> Result<(), StoreError>;
-    fn alive(incarnations: &[IncarnationId]) -> Result<Vec<bool>, StoreError>;
-    fn take_due(query: &DueQuery) -> Result<Vec<Leased>, BeatError>;
-    fn follow(run: &RunRef, after: Seq) -> Result<Head, StoreError>;
-    fn doctor() -> Result<Vec<Finding>, StoreError>;
-    fn close() -> Result<(), StoreError>;
+    async fn content(&self, root: &RunRef, digests: &[Digest]) -> Result<Vec<Stored>, StoreError> {
+        let mut found = self.inner.content(root, digests).await?;
+        let gone = self.gone.lock().unwrap();
+        for (found, _) in found.iter_mut().zip(digests).filter(|(_, digest)| gone.contains(*digest)) {
+            *found = Stored::Erased { run: root.run.to_string(), seq: Seq::new(1) };
+        }
+        Ok(found)
+    }
 }
 
 /// A process over a store that can forget.

@@ -292,7 +292,7 @@ async fn an_answer_and_a_question_of_odd_parts_come_back_as_they_were() {
         let reply = run.step("a").model(ONE).message(question.clone()).all_tools().await.unwrap();
         assert_eq!((reply.message(), reply.response_id()), (expected.clone(), Some("ü")));
         let [recorded] = run.model_calls().await.unwrap().try_into().unwrap();
-        assert_eq!(recorded.asked.messages, [question.clone()]);
+        assert_eq!(recorded.asked.messages, std::slice::from_ref(&question));
         assert_eq!(recorded.outcome, Some(Ok(answer.clone())));
     }
 }
