@@ -62,6 +62,7 @@ mod laws;
 pub mod model;
 mod run;
 pub mod saboteur;
+pub mod tool;
 mod trial;
 mod writer;
 
