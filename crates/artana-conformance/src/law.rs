@@ -1,11 +1,8 @@
-//! What a law is, what it is tried with, and how it says that it was broken.
+//! What a law is, what it may need, and how it says that it was broken. Laws of all ports have this form.
 
-use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
-use artana_core::{IncarnationId, Timestamp};
-use artana_ports::{BeatError, Clock, EventStore, Heartbeat};
-
-use crate::{ManualClock, Place, writer};
+use crate::Trial;
 
 /// How a law was broken: what was expected and what came instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,95 +63,99 @@ pub(crate) use {ensure, ensure_eq, ensure_matches};
 
 /// How a law ends.
 pub(crate) type Kept = Result<(), Breach>;
-type Body = fn(Arc<Trial>) -> Pin<Box<dyn Future<Output = Kept> + Send>>;
+type Body<T> = fn(Arc<T>) -> Pin<Box<dyn Future<Output = Kept> + Send>>;
 
-/// One thing every store must do.
-#[derive(Debug, Clone, Copy)]
-pub struct Law {
+/// Something that not every adapter offers. A law that needs it is skipped where it is lacking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Need {
+    /// Of a store: that its place can be opened twice at once.
+    TwoHandles,
+    /// Of a model: that an answer can arrive in pieces.
+    Streaming,
+    /// Of a model: that it can be shown tools.
+    Tools,
+    /// Of a model: that it can be given a schema of its output.
+    OutputSchema,
+    /// Of a model: that it shows what it thought.
+    Reasoning,
+    /// Of a model: that it tells cached tokens, and those spent on reasoning.
+    UsageDetails,
+    /// Of a model: that its answers have ids.
+    ResponseIds,
+    /// Of a model: that a conversation can go on from an answer's id.
+    PreviousResponses,
+    /// Of a model: that it takes raw input items.
+    InputItems,
+    /// Of a model: that it looks at pictures.
+    Images,
+    /// Of a model: that it takes a temperature, a share of the likeliest words and a bound of its output.
+    Sampling,
+    /// Of a model: that it takes a seed.
+    Seed,
+    /// Of a model: that it takes texts that end the output.
+    Stop,
+    /// Of a model: that it is told how much to think.
+    Effort,
+    /// Of a model: that it is told how much to say.
+    Verbosity,
+    /// Of a model: that options that are not set are not sent either.
+    BareOptions,
+    /// Of a model: that its failures have ids.
+    RequestIds,
+    /// Of a model: that it says how long to wait.
+    RetryAfter,
+    /// Of a model: that its adapter holds a credential.
+    Credential,
+    /// Of a tool: that it has a probe.
+    Probe,
+    /// Of a tool: that it tells the provider's own id of the effect.
+    EffectIds,
+}
+
+/// One thing every adapter of a port must do. `T` is what it is tried with: a store's [`Trial`] unless told.
+pub struct Law<T: 'static = Trial> {
     /// `area/what_holds`.
     pub name: &'static str,
     /// What holds, as a sentence.
     pub says: &'static str,
-    /// Whether the law opens its place twice.
-    pub needs_two_handles: bool,
-    pub(crate) body: Body,
+    /// What the law needs besides what every adapter offers.
+    pub needs: &'static [Need],
+    pub(crate) body: Body<T>,
 }
 
-impl Law {
-    pub(crate) const fn new(name: &'static str, says: &'static str, body: Body) -> Self {
-        Self { name, says, needs_two_handles: false, body }
-    }
-
-    pub(crate) const fn with_two_handles(name: &'static str, says: &'static str, body: Body) -> Self {
-        Self { name, says, needs_two_handles: true, body }
+impl<T> Clone for Law<T> {
+    fn clone(&self) -> Self {
+        *self
     }
 }
 
-/// Lists the laws of an area: each a name, a sentence and a function.
+impl<T> Copy for Law<T> {}
+
+impl<T> fmt::Debug for Law<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Law").field("name", &self.name).field("needs", &self.needs).finish_non_exhaustive()
+    }
+}
+
+impl<T> Law<T> {
+    pub(crate) const fn new(name: &'static str, says: &'static str, needs: &'static [Need], body: Body<T>) -> Self {
+        Self { name, says, needs, body }
+    }
+
+    /// Returns why the law is skipped, if something it needs is lacking.
+    pub(crate) fn lacking<'a>(&self, lacks: impl Fn(Need) -> Option<&'a str>) -> Option<String> {
+        self.needs.iter().find_map(|need| lacks(*need)).map(str::to_owned)
+    }
+}
+
+/// Lists the laws of an area: each a name, what it needs in brackets, a sentence and a function.
 macro_rules! laws {
-    ($($name:literal: $says:literal => $body:path;)+) => {
-        &[$($crate::law::Law::new($name, $says, |trial| Box::pin(async move { $body(&trial).await }))),+]
-    };
-    (two handles; $($name:literal: $says:literal => $body:path;)+) => {
-        &[$($crate::law::Law::with_two_handles($name, $says, |trial| Box::pin(async move { $body(&trial).await }))),+]
+    ($($name:literal $([$($need:ident),+])?: $says:literal => $body:path;)+) => {
+        &[$($crate::law::Law::new($name, $says, &[$($($crate::Need::$need),+)?], |trial| {
+            Box::pin(async move { $body(&trial).await })
+        })),+]
     };
 }
 
 pub(crate) use laws;
-
-/// What a law is tried with: an empty store and its clock.
-#[derive(Debug)]
-pub struct Trial {
-    pub(crate) store: Arc<dyn EventStore>,
-    pub(crate) clock: Arc<ManualClock>,
-    pub(crate) patience: u32,
-    place: Box<dyn Place>,
-}
-
-impl Trial {
-    pub(crate) fn new(
-        store: Arc<dyn EventStore>,
-        clock: Arc<ManualClock>,
-        place: Box<dyn Place>,
-        patience: u32,
-    ) -> Self {
-        Self { store, clock, patience, place }
-    }
-
-    /// Opens another handle on the same data.
-    pub(crate) async fn another(&self) -> Arc<dyn EventStore> {
-        self.place.open().await
-    }
-
-    pub(crate) fn now(&self) -> Timestamp {
-        self.clock.now()
-    }
-
-    pub(crate) fn advance_seconds(&self, seconds: u64) {
-        self.clock.advance(Duration::from_secs(seconds));
-    }
-
-    /// Starts the life of a new incarnation, ten seconds long.
-    pub(crate) async fn living(&self) -> Result<IncarnationId, BeatError> {
-        let incarnation = writer::new_incarnation();
-        self.beat(incarnation, 10, true).await?;
-        Ok(incarnation)
-    }
-
-    /// Sends a sign of life.
-    pub(crate) async fn beat(
-        &self,
-        incarnation: IncarnationId,
-        seconds: u64,
-        first: bool,
-    ) -> Result<Timestamp, BeatError> {
-        self.store.beat(Heartbeat { incarnation, ttl: Duration::from_secs(seconds), first }).await
-    }
-
-    /// Starts the life of a new incarnation and lets it pass.
-    pub(crate) async fn dead(&self) -> Result<IncarnationId, BeatError> {
-        let incarnation = self.living().await?;
-        self.advance_seconds(11);
-        Ok(incarnation)
-    }
-}

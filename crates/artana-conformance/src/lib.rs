@@ -59,12 +59,16 @@ mod clock;
 mod factory;
 mod law;
 mod laws;
+pub mod model;
 mod run;
 pub mod saboteur;
+pub mod tool;
+mod trial;
 mod writer;
 
 pub use clock::ManualClock;
 pub use factory::{Place, StoreFactory};
-pub use law::{Breach, Law, Trial};
+pub use law::{Breach, Law, Need};
 pub use laws::all as laws;
 pub use run::{Judged, Report, Verdict, judge, run_laws};
+pub use trial::Trial;

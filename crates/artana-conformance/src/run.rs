@@ -4,12 +4,12 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use artana_ports::Clock;
 
-use crate::{Law, ManualClock, StoreFactory, Trial, laws};
+use crate::{Law, ManualClock, Need, StoreFactory, Trial, laws};
 
 /// How long, in real time, a law may take before it counts as hanging.
 const LAW_LIMIT: Duration = Duration::from_secs(120);
 /// How often a law looks, a millisecond apart, for what should come at once.
-const PATIENCE: u32 = 10_000;
+pub(crate) const PATIENCE: u32 = 10_000;
 
 /// How a law came out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,15 +26,19 @@ pub enum Verdict {
 /// A law and how it came out.
 #[derive(Debug, Clone)]
 pub struct Judged {
-    /// The law.
-    pub law: Law,
+    /// The law's name.
+    pub law: &'static str,
+    /// What it says.
+    pub says: &'static str,
     /// How it came out.
     pub verdict: Verdict,
 }
 
-/// All laws judged on one adapter.
+/// All laws of a port judged on one adapter.
 #[derive(Debug, Clone)]
 pub struct Report {
+    /// The port: `store`, `model` or `tool`.
+    pub port: &'static str,
     /// The adapter's name.
     pub adapter: String,
     /// Every law, in the order of the suite.
@@ -42,6 +46,16 @@ pub struct Report {
 }
 
 impl Report {
+    pub(crate) fn new(port: &'static str, adapter: &str) -> Self {
+        Self { port, adapter: adapter.to_owned(), judged: Vec::new() }
+    }
+
+    /// Enters how a law came out, and prints a line of it.
+    pub(crate) fn enter<T>(&mut self, law: &Law<T>, verdict: Verdict) {
+        println!("conformance {}", line(self.port, &self.adapter, law.name, &verdict));
+        self.judged.push(Judged { law: law.name, says: law.says, verdict });
+    }
+
     /// Returns the broken laws.
     pub fn broken(&self) -> impl Iterator<Item = &Judged> {
         self.judged.iter().filter(|judged| matches!(judged.verdict, Verdict::Fail(_)))
@@ -60,38 +74,40 @@ impl Report {
 
 impl fmt::Display for Judged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Law { name, says, .. } = self.law;
-        match &self.verdict {
-            Verdict::Pass => write!(f, "{name} holds"),
-            Verdict::Fail(why) => write!(f, "{name} is broken: {why}\n    {says}"),
-            Verdict::Skip(why) => write!(f, "{name} is skipped: {why}"),
+        let Self { law, says, verdict } = self;
+        match verdict {
+            Verdict::Pass => write!(f, "{law} holds"),
+            Verdict::Fail(why) => write!(f, "{law} is broken: {why}\n    {says}"),
+            Verdict::Skip(why) => write!(f, "{law} is skipped: {why}"),
         }
     }
 }
 
-/// Judges an adapter by all laws and prints one line for each.
+/// Judges a store's adapter by all laws and prints one line for each.
 pub async fn run_laws(factory: &dyn StoreFactory) -> Report {
-    let mut report = Report { adapter: factory.name().to_owned(), judged: Vec::new() };
+    let mut report = Report::new("store", factory.name());
     for law in laws() {
-        let verdict = judge(law, factory, PATIENCE).await;
-        println!("conformance {}", line(factory.name(), law.name, &verdict));
-        report.judged.push(Judged { law: *law, verdict });
+        report.enter(law, judge(law, factory, PATIENCE).await);
     }
     report
 }
 
-/// Judges an adapter by one law. `patience` is how often to look, a millisecond apart, for what should come
-/// at once; a busy machine looks later, not less often.
+/// Judges a store's adapter by one law. `patience` is how often to look, a millisecond apart, for what should
+/// come at once; a busy machine looks later, not less often.
 pub async fn judge(law: &Law, factory: &dyn StoreFactory, patience: u32) -> Verdict {
-    if let Some(reason) = factory.single_handle().filter(|_| law.needs_two_handles) {
-        return Verdict::Skip(reason.to_owned());
+    if let Some(why) = law.lacking(|need| factory.single_handle().filter(|_| need == Need::TwoHandles)) {
+        return Verdict::Skip(why);
     }
     let clock = Arc::new(ManualClock::default());
     let place = factory.place(Arc::clone(&clock) as Arc<dyn Clock>).await;
     let store = place.open().await;
-    let trial = Arc::new(Trial::new(store, clock, place, patience));
+    attempt(law, Trial::new(store, clock, place, patience)).await
+}
+
+/// Tries a law.
+pub(crate) async fn attempt<T: Send + Sync>(law: &Law<T>, trial: T) -> Verdict {
     // A task of its own, so that a panic ends the law and not the suite.
-    let task = tokio::spawn((law.body)(trial));
+    let task = tokio::spawn((law.body)(Arc::new(trial)));
     match tokio::time::timeout(LAW_LIMIT, task).await {
         Ok(Ok(Ok(()))) => Verdict::Pass,
         Ok(Ok(Err(breach))) => Verdict::Fail(breach.to_string()),
@@ -100,26 +116,20 @@ pub async fn judge(law: &Law, factory: &dyn StoreFactory, patience: u32) -> Verd
     }
 }
 
-fn line(adapter: &str, law: &str, verdict: &Verdict) -> String {
+fn line(port: &str, adapter: &str, law: &str, verdict: &Verdict) -> String {
     let (word, reason) = match verdict {
         Verdict::Pass => ("pass", None),
         Verdict::Fail(why) => ("fail", Some(why)),
         Verdict::Skip(why) => ("skip", Some(why)),
     };
     let reason = reason.map_or(String::new(), |why| format!(r#","reason":{}"#, quoted(why)));
-    format!(r#"{{"adapter":{},"law":{},"verdict":"{word}"{reason}}}"#, quoted(adapter), quoted(law))
+    let (port, adapter, law) = (quoted(port), quoted(adapter), quoted(law));
+    format!(r#"{{"port":{port},"adapter":{adapter},"law":{law},"verdict":"{word}"{reason}}}"#)
 }
 
 /// Writes a JSON string.
 fn quoted(text: &str) -> String {
-    let escaped = text.chars().flat_map(|c| -> Vec<char> {
-        match c {
-            '"' | '\\' => vec!['\\', c],
-            c if c.is_control() => format!("\\u{:04x}", u32::from(c)).chars().collect(),
-            c => vec![c],
-        }
-    });
-    format!("\"{}\"", escaped.collect::<String>())
+    serde_json::Value::from(text).to_string()
 }
 
 #[cfg(test)]
@@ -128,9 +138,10 @@ mod tests {
 
     #[test]
     fn lines_are_json() {
-        assert_eq!(line("a", "x/y", &Verdict::Pass), r#"{"adapter":"a","law":"x/y","verdict":"pass"}"#);
+        let pass = r#"{"port":"store","adapter":"a","law":"x/y","verdict":"pass"}"#;
+        assert_eq!(line("store", "a", "x/y", &Verdict::Pass), pass);
         let skip = Verdict::Skip("a \"quoted\"\nreason".to_owned());
-        let expected = r#"{"adapter":"a","law":"x/y","verdict":"skip","reason":"a \"quoted\"\u000areason"}"#;
-        assert_eq!(line("a", "x/y", &skip), expected);
+        let expected = r#"{"port":"tool","adapter":"a","law":"x/y","verdict":"skip","reason":"a \"quoted\"\nreason"}"#;
+        assert_eq!(line("tool", "a", "x/y", &skip), expected);
     }
 }

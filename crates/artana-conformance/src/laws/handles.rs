@@ -11,15 +11,14 @@ use crate::{
 };
 
 pub(super) const LAWS: &[Law] = laws! {
-    two handles;
-    "handles/share_events": "What one handle appended another reads." => events;
-    "handles/share_heads": "What one handle appended makes another's batch stale." => heads;
-    "handles/share_content": "Content and keys outlive the handle that brought them." => outlive;
-    "handles/share_claims": "A key claimed through one handle is held for another." => claims;
-    "handles/share_leases": "A lease taken through one handle fences another." => leases;
-    "handles/share_lives": "A life started through one handle is seen through another." => lives;
-    "handles/wake_each_other": "Following through one handle sees what another appends." => follow;
-    "handles/close_alone": "Closing one handle leaves the other open." => close;
+    "handles/share_events" [TwoHandles]: "What one handle appended another reads." => events;
+    "handles/share_heads" [TwoHandles]: "What one handle appended makes another's batch stale." => heads;
+    "handles/share_content" [TwoHandles]: "Content and keys outlive the handle that brought them." => outlive;
+    "handles/share_claims" [TwoHandles]: "A key claimed through one handle is held for another." => claims;
+    "handles/share_leases" [TwoHandles]: "A lease taken through one handle fences another." => leases;
+    "handles/share_lives" [TwoHandles]: "A life started through one handle is seen through another." => lives;
+    "handles/wake_each_other" [TwoHandles]: "Following through one handle sees what another appends." => follow;
+    "handles/close_alone" [TwoHandles]: "Closing one handle leaves the other open." => close;
 };
 
 async fn events(t: &Trial) -> Kept {

@@ -1,3 +1,7 @@
 //! Tests of the suite itself.
 
+mod model_saboteurs;
+mod payment;
 mod saboteurs;
+mod tool_saboteurs;
+mod wire;

@@ -9,6 +9,7 @@ use artana_conformance::{
 use artana_ports::{Clock, EventStore};
 use artana_testkit::MemoryStore;
 use async_trait::async_trait;
+use tokio::runtime::Runtime;
 
 /// On a runtime of one thread a store in memory wakes a follower before the next look.
 const PATIENCE: u32 = 200;
@@ -50,20 +51,27 @@ async fn misfired(sabotage: &Sabotage) -> Vec<String> {
     wrong
 }
 
-/// Judges every so-manieth saboteur on a runtime of one thread, so that the laws do not wait for each other.
-fn misfired_of_every(step: usize, first: usize) -> Vec<String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-    let mine = saboteur::all().iter().skip(first).step_by(step);
-    mine.flat_map(|sabotage| runtime.block_on(misfired(sabotage))).collect()
+/// Judges saboteurs on all threads there are, each with a runtime of its own, so that the laws do not wait for
+/// each other.
+pub(crate) fn on_all_threads<S: Sync>(
+    saboteurs: &[S],
+    misfired: impl Fn(&Runtime, &S) -> Vec<String> + Sync,
+) -> Vec<String> {
+    let step = thread::available_parallelism().map_or(1, usize::from);
+    let every = |first: usize| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        saboteurs.iter().skip(first).step_by(step).flat_map(|s| misfired(&runtime, s)).collect::<Vec<_>>()
+    };
+    thread::scope(|scope| {
+        let every = &every;
+        let threads: Vec<_> = (0..step).map(|first| scope.spawn(move || every(first))).collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("judging does not panic")).collect()
+    })
 }
 
 #[test]
 fn each_saboteur_breaks_its_law_and_no_other() {
-    let step = thread::available_parallelism().map_or(1, usize::from);
-    let wrong: Vec<String> = thread::scope(|scope| {
-        let threads: Vec<_> = (0..step).map(|first| scope.spawn(move || misfired_of_every(step, first))).collect();
-        threads.into_iter().flat_map(|thread| thread.join().expect("judging does not panic")).collect()
-    });
+    let wrong = on_all_threads(saboteur::all(), |runtime, sabotage| runtime.block_on(misfired(sabotage)));
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

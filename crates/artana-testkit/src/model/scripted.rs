@@ -18,6 +18,7 @@ use super::sample::sample;
 
 type Answer = Result<ModelAnswer, ModelError>;
 type Function = dyn Fn(&ModelRequest, &ModelContext) -> Answer + Send + Sync;
+type Choice = dyn Fn(&ModelRequest, &ModelContext) -> ScriptedModel + Send + Sync;
 
 /// A model that follows a script. Cloning shares the script and what was asked.
 ///
@@ -54,6 +55,7 @@ pub struct ScriptedModel {
 #[derive(Clone)]
 enum Script {
     Function(Arc<Function>),
+    Choice(Arc<Choice>),
     Sequence(Arc<Mutex<VecDeque<ScriptedModel>>>),
 }
 
@@ -63,7 +65,14 @@ struct Manner {
     usage: Option<Usage>,
     delay: Option<(Arc<dyn Clock>, Duration)>,
     chunk: Option<usize>,
-    cut: Option<usize>,
+    end: Option<(usize, End)>,
+}
+
+/// How a stream ends before its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Cut,
+    Hang,
 }
 
 impl fmt::Debug for ScriptedModel {
@@ -149,6 +158,14 @@ impl ScriptedModel {
         Self::new(Script::Sequence(Arc::new(Mutex::new(scripts.into_iter().collect()))))
     }
 
+    /// Follows the script that a function chooses by the request, such as one for each cycle of a step.
+    pub fn choosing<F>(choose: F) -> Self
+    where
+        F: Fn(&ModelRequest, &ModelContext) -> Self + Send + Sync + 'static,
+    {
+        Self::new(Script::Choice(Arc::new(choose)))
+    }
+
     /// Reports these tokens with each answer.
     #[must_use]
     pub fn usage(mut self, input: u64, output: u64) -> Self {
@@ -180,7 +197,14 @@ impl ScriptedModel {
     /// is lost, and with it the answer.
     #[must_use]
     pub fn cut_after(mut self, pieces: usize) -> Self {
-        self.manner.cut = Some(pieces);
+        self.manner.end = Some((pieces, End::Cut));
+        self
+    }
+
+    /// Falls silent after so many pieces of the stream, or at its end where it has fewer, and never answers.
+    #[must_use]
+    pub fn hang_after(mut self, pieces: usize) -> Self {
+        self.manner.end = Some((pieces, End::Hang));
         self
     }
 
@@ -200,15 +224,16 @@ impl ScriptedModel {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Goes down the sequences to the function that answers, noting the question on the way.
-    fn next(&self, request: &ModelRequest, outer: &Manner) -> Option<(Arc<Function>, Manner)> {
+    /// Goes down to the function that answers, noting the question on the way.
+    fn next(&self, request: &ModelRequest, cx: &ModelContext, outer: &Manner) -> Option<(Arc<Function>, Manner)> {
         self.noted().push(request.clone());
         let manner = self.manner.clone().or(outer);
         match &self.script {
             Script::Function(function) => Some((Arc::clone(function), manner)),
+            Script::Choice(choose) => choose(request, cx).next(request, cx, &manner),
             Script::Sequence(scripts) => {
                 let next = scripts.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-                next?.next(request, &manner)
+                next?.next(request, cx, &manner)
             }
         }
     }
@@ -220,20 +245,21 @@ impl Manner {
             usage: self.usage.or(outer.usage),
             delay: self.delay.or_else(|| outer.delay.clone()),
             chunk: self.chunk.or(outer.chunk),
-            cut: self.cut.or(outer.cut),
+            end: self.end.or(outer.end),
         }
     }
 
-    /// Passes on the pieces of an answer, up to the cut.
+    /// Passes on the pieces of an answer, up to where it ends.
     async fn stream(&self, answer: &ModelAnswer, cx: &ModelContext) -> Result<(), ModelError> {
         let pieces = self.chunk.map_or_else(Vec::new, |chunk| pieces(answer, chunk));
-        for piece in pieces.into_iter().take(self.cut.unwrap_or(usize::MAX)) {
+        for piece in pieces.into_iter().take(self.end.map_or(usize::MAX, |(pieces, _)| pieces)) {
             cx.deltas.send(piece);
             tokio::task::yield_now().await;
         }
-        match self.cut {
-            Some(_) => Err(ModelError::new(ModelCategory::Network, "the stream broke off")),
+        match self.end {
             None => Ok(()),
+            Some((_, End::Cut)) => Err(ModelError::new(ModelCategory::Network, "the stream broke off")),
+            Some((_, End::Hang)) => std::future::pending().await,
         }
     }
 }
@@ -254,7 +280,7 @@ fn pieces(answer: &ModelAnswer, chunk: usize) -> Vec<Delta> {
 #[async_trait]
 impl ModelPort for ScriptedModel {
     async fn ask(&self, request: &ModelRequest, cx: &ModelContext) -> Result<ModelAnswer, ModelError> {
-        let Some((function, manner)) = self.next(request, &Manner::default()) else {
+        let Some((function, manner)) = self.next(request, cx, &Manner::default()) else {
             return Err(ModelError::new(ModelCategory::Internal, "the script has ended"));
         };
         if let Some((clock, delay)) = &manner.delay {

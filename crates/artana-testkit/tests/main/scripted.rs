@@ -122,6 +122,38 @@ async fn a_cut_stream_loses_the_answer_whoever_listens() {
 }
 
 #[tokio::test]
+async fn one_that_hangs_falls_silent_until_it_is_given_up() {
+    let model = ScriptedModel::text("one two").streaming(2).hang_after(2);
+    let (cx, mut pieces) = listening();
+    let asked = tokio::spawn({
+        let model = model.clone();
+        async move { model.ask(&request(None), &cx).await }
+    });
+    let arrived = [pieces.recv().await.unwrap(), pieces.recv().await.unwrap()];
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!asked.is_finished() && pieces.is_empty());
+    assert_eq!(arrived.as_slice(), deltas(&["on", "e "]));
+    asked.abort();
+    assert!(pieces.recv().await.is_none(), "whoever asked is gone, and the stream with it");
+}
+
+#[tokio::test]
+async fn a_script_may_be_chosen_by_the_request() {
+    let model = ScriptedModel::choosing(|_, cx| match cx.cycle {
+        1 => ScriptedModel::failing(ModelError::http(500, "once")),
+        _ => ScriptedModel::text("later").usage(2, 1),
+    })
+    .usage(9, 9);
+    assert_eq!(ask(&model).await.unwrap_err().message, "once");
+    let second = ModelContext { cycle: 2, ..context("s") };
+    let answer = model.ask(&request(None), &second).await.unwrap();
+    assert_eq!((answer.parts, answer.usage.input), (vec![Part::Text("later".into())], 2));
+    assert_eq!(model.calls(), 2);
+}
+
+#[tokio::test]
 async fn in_a_sequence_each_keeps_its_own_manner() {
     let clock = SimClock::new().auto_advance(true);
     let slow = |seconds| (Arc::new(clock.clone()) as Arc<dyn Clock>, Duration::from_secs(seconds));
