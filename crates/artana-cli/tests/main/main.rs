@@ -6,6 +6,8 @@ mod codes;
 mod demo;
 mod explain;
 mod follow;
+mod forks;
+mod kept;
 mod listing;
 mod looks;
 mod own_binary;
