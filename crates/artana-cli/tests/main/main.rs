@@ -7,6 +7,7 @@ mod demo;
 mod explain;
 mod follow;
 mod forks;
+mod init;
 mod kept;
 mod listing;
 mod looks;
