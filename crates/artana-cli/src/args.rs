@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 
 use crate::{
     look::Format,
@@ -40,7 +41,7 @@ pub(crate) struct Embedded {
     #[command(flatten)]
     pub(crate) common: Common,
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: EmbeddedCommand,
 }
 
 #[derive(Debug, Args)]
@@ -70,12 +71,44 @@ impl Common {
 pub(crate) enum StockCommand {
     /// Kills a payment at the worst moment, and shows one charge and a ledger that verifies.
     Demo(DemoArgs),
+    /// Writes a small project that builds and runs: one model, one tool, one run.
+    Init(InitArgs),
     #[command(flatten)]
     Over(Command),
+    /// Writes completions for a shell to standard output.
+    Completions(CompletionArgs),
     #[command(name = "demo-provider", hide = true)]
     DemoProvider(ProviderArgs),
     #[command(name = "demo-worker", hide = true)]
     DemoWorker(WorkerArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum EmbeddedCommand {
+    #[command(flatten)]
+    Over(Command),
+    /// Writes completions for a shell to standard output.
+    Completions(CompletionArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// The folder, which must be empty or new.
+    #[arg(default_value = ".")]
+    pub(crate) path: PathBuf,
+    /// What kind of project: dev has a model of its own, and needs no key and no network.
+    #[arg(long, value_name = "dev|enforced", default_value = "dev")]
+    pub(crate) profile: String,
+    /// Where the project gets Artana from: the checkout this program was built from, the repository, or the
+    /// registry. What works today, if none is named.
+    #[arg(long, value_name = "path|git|registry")]
+    pub(crate) source: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionArgs {
+    /// The shell.
+    pub(crate) shell: Shell,
 }
 
 #[derive(Debug, Subcommand)]
@@ -129,8 +162,10 @@ pub(crate) enum RunCommand {
     Summaries(KeptArgs),
     /// Shows what calls used and cost, by model and tool; of all runs, if none is named.
     Cost(CostArgs),
-    /// Compares two runs, or a run and its fork, step by step. Exits 0 when they are the same, and 1 when they
-    /// differ or when a ledger is broken, which an error then says.
+    /// Compares two runs, or a run and its fork, step by step. Exits 0 when they are the same, 1 when they differ.
+    ///
+    /// The order of the steps and the time they took make no difference; how the runs stand does. A ledger that is
+    /// broken exits 1 too, and an error says so. Values are shown only with --content.
     Diff(DiffArgs),
     /// Shows where a run comes from, and its forks and theirs.
     Tree {

@@ -89,7 +89,7 @@ fn row(kind: &str, name: Option<&str>, counts: Counts) -> Row {
         .or_shown("reasoning", tokens(|cost| cost.usage.reasoning), unusual(tokens(|cost| cost.usage.reasoning)))
         .weight(3)
         .or_shown("cost_usd", model.map(|cost| dollars(cost.cost)), known)
-        .to_the_right()
+        .aligned_right()
         .or_shown("unpriced", tokens(|cost| cost.unpriced), unusual(tokens(|cost| cost.unpriced)))
         .or_shown("took_us", counts.elapsed_us, took(Duration::from_micros(counts.elapsed_us)))
         .weight(1)

@@ -8,10 +8,11 @@ use clap::Parser;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::{
-    args::{Command, Embedded, Stock, StockCommand},
+    args::{Command, Embedded, EmbeddedCommand, Stock, StockCommand},
     command::{self, Context},
-    demo,
+    completions, demo,
     failure::{Exit, Failure},
+    init,
     look::Format,
     open,
     out::Out,
@@ -36,8 +37,17 @@ pub async fn main_with(kernel: Kernel, args: impl IntoIterator<Item = impl Into<
     let format = typed.common.format();
     let program = args.first().map_or("artana".into(), |name| name.to_string_lossy());
     let speller = Speller::new(&program, None, &typed.common.tenant);
-    let context = Context { kernel, tenant: Tenant::new(&typed.common.tenant), out: Out::new(format), speller };
-    ended(over(context, typed.command).await, format)
+    let out = Out::new(format);
+    let command = match typed.command {
+        EmbeddedCommand::Over(command) => command,
+        EmbeddedCommand::Completions(args) => {
+            let written = completions::write::<Embedded>(&args, &program, out);
+            let closed = kernel.close().await.map_err(Failure::from);
+            return ended(written.and_then(|exit| closed.map(|()| exit)), format);
+        }
+    };
+    let context = Context { kernel, tenant: Tenant::new(&typed.common.tenant), out, speller };
+    ended(over(context, command).await, format)
 }
 
 /// Runs the stock binary, which opens the store it is told to and has no tools.
@@ -56,6 +66,8 @@ fn stock_command(typed: Stock, format: Format) -> Result<Exit, Failure> {
     let (address, tenant) = (typed.store.address, typed.common.tenant);
     match typed.command {
         StockCommand::Demo(args) => demo::run(&args, &tenant, Out::new(format)),
+        StockCommand::Init(args) => init::run(&args, Out::new(format)),
+        StockCommand::Completions(args) => completions::write::<Stock>(&args, "artana", Out::new(format)),
         StockCommand::DemoProvider(args) => demo::provide(&args),
         StockCommand::DemoWorker(args) => runtime()?.block_on(demo::work(&args, &tenant)),
         StockCommand::Over(command) => runtime()?.block_on(async {

@@ -24,12 +24,14 @@
 
 mod args;
 mod command;
+mod completions;
 mod cost;
 mod demo;
 mod doubt;
 mod entry;
 mod failure;
 mod filter;
+mod init;
 mod look;
 mod open;
 mod out;

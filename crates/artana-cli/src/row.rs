@@ -61,7 +61,7 @@ impl Row {
     }
 
     /// Lines up the value that was added last like a number.
-    pub(crate) fn to_the_right(mut self) -> Self {
+    pub(crate) fn aligned_right(mut self) -> Self {
         if let Some(last) = self.0.last_mut() {
             last.column.is_number = true;
         }

@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_line_up_numbers_to_the_right_and_empty_ones_are_left_out() {
+    fn columns_line_up_numbers_aligned_right_and_empty_ones_are_left_out() {
         let expected = [
             "RUN     STATUS   EVENTS  LAST STEP", //
             "r-1     failed       12  summary",

@@ -29,7 +29,17 @@ fn obeyed(c: char) -> bool {
 
 /// Writes a value as one line of JSON; what a terminal would obey is escaped inside its strings.
 pub(crate) fn json_line(value: &impl Serialize) -> String {
-    let json = serde_json::to_string(value).expect("answers have string keys and no floats");
+    escaped(&serde_json::to_string(value).expect("answers have string keys and no floats"))
+}
+
+/// Writes a value as lines of JSON for people, escaped in the same way.
+pub(crate) fn json_lines(value: &impl Serialize) -> Vec<String> {
+    let json = serde_json::to_string_pretty(value).expect("answers have string keys");
+    json.lines().map(escaped).collect()
+}
+
+/// What a terminal would obey stands in JSON inside strings only.
+fn escaped(json: &str) -> String {
     let mut line = String::with_capacity(json.len());
     for c in json.chars() {
         if obeyed(c) {
@@ -107,6 +117,7 @@ mod tests {
         let line = json_line(&"\u{1b}\u{9b}\u{202e}ü");
         assert_eq!(line, r#""\u001b\u009b\u202eü""#);
         assert_eq!(serde_json::from_str::<String>(&line).ok().as_deref(), Some("\u{1b}\u{9b}\u{202e}ü"));
+        assert_eq!(json_lines(&["\u{9b}"]), ["[", "  \"\\u009b\"", "]"]);
     }
 
     #[test]

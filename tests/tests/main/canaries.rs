@@ -108,13 +108,19 @@ async fn what_was_said_stands_in_the_vault_and_nowhere_else() {
     run.resolve("doubt", Resolve::succeeded("ann", format!("\"{CANARY}\""), CANARY))
         .await
         .expect("a doubt is resolved");
+    run.set_artifact("artifact", &CANARY, 1).await.expect("it is kept");
+    run.summary("summary", &CANARY).await.expect("it is kept");
+    run.note("note", &CANARY).await.expect("it is kept");
     run.cancel("ann", CANARY).await.expect("the run is cancelled");
+    let explained = kernel.explain(&Tenant::new("acme"), "r").await.expect("the store answers");
+    let explained = format!("{explained:?}");
     kernel.close().await.expect("the kernel closes");
 
     let heard = ears.0.lock().expect("nobody writes any more").clone();
     let kept = outside_the_vault(&path);
     assert!(heard.contains("parrot") && kept.contains("tool_completed"), "something was said and written");
-    for (place, words) in [("a refusal", &refusals), ("a log", &heard), ("a table", &kept)] {
+    let places = [("a refusal", &refusals), ("a log", &heard), ("a table", &kept), ("an explanation", &explained)];
+    for (place, words) in places {
         assert!(!words.contains(CANARY), "{place} holds what was said: {words}");
     }
 }

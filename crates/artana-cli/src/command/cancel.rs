@@ -20,9 +20,12 @@ pub(super) async fn perform(cx: &mut Context, args: &CancelArgs) -> Result<Exit,
         .with("pending", view.pending)
         .with("unknown", view.unknown);
     cx.out.record(&row);
+    let explain = cx.speller.command(&["run", "explain", &args.run]);
     if view.unknown > 0 {
-        let status = cx.speller.command(&["run", "status", &args.run]);
-        note(&format!("the run ends once its steps in doubt are resolved: {status}"));
+        note(&format!("what is in doubt can still be resolved: {explain}"));
+    }
+    if view.pending > 0 {
+        note(&format!("the run ends once what is under way has ended: {explain}"));
     }
     Ok(Exit::Fine)
 }

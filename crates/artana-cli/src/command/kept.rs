@@ -12,7 +12,7 @@ use crate::{
     args::KeptArgs,
     failure::{Exit, Failure},
     row::Row,
-    text::json_line,
+    text::{json_line, json_lines, shown},
 };
 
 /// What is asked for.
@@ -57,13 +57,33 @@ pub(super) async fn perform(cx: &mut Context, what: What, args: &KeptArgs) -> Re
         cx.out.line(json_line(&value));
         return Ok(Exit::Fine);
     }
-    let mut rows = Vec::with_capacity(entries.len());
-    for entry in &entries {
-        let row = row(what, entry);
-        rows.push(if args.content { row.with("value", value(cx, &run, entry).await?) } else { row });
+    let mut values = Vec::new();
+    if args.content {
+        for entry in &entries {
+            values.push(value(cx, &run, entry).await?);
+        }
     }
-    cx.out.rows(&rows);
+    show(cx, what, &entries, values);
     Ok(Exit::Fine)
+}
+
+/// People get the values below the table, which has no room for them.
+fn show(cx: &mut Context, what: What, entries: &[Entry], values: Vec<Option<Value>>) {
+    let rows = entries.iter().map(|entry| row(what, entry));
+    if cx.out.is_person() || values.is_empty() {
+        cx.out.rows(&rows.collect::<Vec<_>>());
+    } else {
+        cx.out.rows(&rows.zip(&values).map(|(row, value)| row.with("value", value.clone())).collect::<Vec<_>>());
+        return;
+    }
+    for (entry, value) in entries.iter().zip(values) {
+        cx.out.line("");
+        cx.out.heading(&shown(&format!("{} {}, version {}", entry.kind, entry.name, entry.version)));
+        match value {
+            Some(value) => json_lines(&value).iter().for_each(|line| cx.out.line(format!("  {line}"))),
+            None => cx.out.line("  (erased)"),
+        }
+    }
 }
 
 /// Reads what was kept, in the order it was first kept; a fork has what its ancestors kept before it left.

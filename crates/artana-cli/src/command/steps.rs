@@ -118,7 +118,7 @@ fn row(shown: &Shown, name: &str) -> Row {
         .with("output", used.map(|used| used.usage.output))
         .weight(1)
         .with("cost_usd", used.filter(|used| used.unpriced == 0).map(|used| dollars(used.cost)))
-        .to_the_right()
+        .aligned_right()
         .with("shared_with", holder.as_ref().map(RunId::as_str))
 }
 

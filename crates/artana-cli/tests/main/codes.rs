@@ -24,6 +24,8 @@ fn invalid_or_failed_is_one() {
         &world,
         &[
             ("run status failed", 1),
+            ("run explain failed", 1),
+            ("run diff paid doubt", 1),
             ("run cancel paid --by a --reason b", 1),
             ("run resolve paid --step charge --failed --by a --reason b", 1),
         ],
@@ -41,6 +43,11 @@ fn usage_is_two() {
             ("run verify-ledger", 2),
             ("run verify-ledger paid --all", 2),
             ("run list --status happy", 2),
+            ("run list --pretty --json", 2),
+            ("run cost --tree", 2),
+            ("run cost --since yesterday", 2),
+            ("run cost --since 2026-11-25 --until 2026-11-25", 2),
+            ("run diff paid", 2),
             ("run resolve doubt --step charge --by a --reason b", 2),
             ("run resolve doubt --step charge --failed --succeeded 1 --by a --reason b", 2),
             ("run resolve doubt --step charge --succeeded {not --by a --reason b", 2),
@@ -54,18 +61,34 @@ fn usage_is_two() {
 #[test]
 fn needs_a_human_is_three() {
     let world = World::furnished();
-    codes(&world, &[("run status doubt", 3), ("run reconcile doubt --step charge", 3)]);
+    codes(&world, &[("run status doubt", 3), ("run explain doubt", 3), ("run reconcile doubt --step charge", 3)]);
 }
 
 #[test]
 fn not_found_is_four_and_nothing_is_told_of_others() {
     let world = World::furnished();
-    for verb in ["status", "events", "tail", "steps", "verify-ledger", "export"] {
+    for verb in [
+        "status",
+        "explain",
+        "events",
+        "tail",
+        "steps",
+        "artifacts",
+        "summaries",
+        "cost",
+        "tree",
+        "diff paid",
+        "verify-ledger",
+        "export",
+        "fork --at charge --by ann",
+    ] {
         let foreign = world.artana(&format!("run {verb} theirs"));
         let never = world.artana(&format!("run {verb} never"));
         assert_eq!((foreign.code, never.code), (4, 4), "{verb}");
         assert_eq!(foreign.err.replace("theirs", "never"), never.err, "{verb}");
-        assert!(world.artana(&format!("--tenant other run {verb} theirs")).code == 0, "{verb}");
+        if !verb.contains(' ') {
+            assert!(world.artana(&format!("--tenant other run {verb} theirs")).code == 0, "{verb}");
+        }
     }
     codes(&world, &[("run resolve paid --step no --failed --by a --reason b", 4), ("run reconcile paid --step no", 4)]);
 }
@@ -77,6 +100,10 @@ fn a_missing_store_is_five_and_stays_missing() {
         "run list",
         "run status paid",
         "run verify-ledger --all",
+        "run explain paid",
+        "run cost",
+        "run diff paid paid",
+        "run fork paid --at charge --by a",
         "run export paid -o x",
         "run cancel paid --by a --reason b",
         "run resolve paid --step s --failed --by a --reason b",

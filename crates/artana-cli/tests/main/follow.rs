@@ -1,7 +1,7 @@
 //! `run tail --follow` beside a process that writes, and a refusal while that process lives.
 
 use std::{
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read},
     process::Stdio,
     sync::mpsc,
     thread,
@@ -31,6 +31,39 @@ fn follow_shows_what_comes_and_ends_with_the_run() {
     let kinds: Vec<String> = lines.map(|line| line.unwrap().split('\t').nth(2).unwrap().to_owned()).collect();
     assert_eq!(kinds, ["tool_requested", "tool_completed", "run_finished"]);
     assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_cursor_goes_on_after_what_was_seen() {
+    let world = World::furnished();
+    let seqs = |line: &str| {
+        let out = world.artana(line).out;
+        out.lines().map(|line| line.split('\t').next().unwrap().parse().unwrap()).collect::<Vec<u64>>()
+    };
+    assert_eq!(seqs("run tail paid --after 2"), [3, 4]);
+    assert_eq!(seqs("run tail paid --after 2 --follow"), [3, 4], "an ended run is not waited for");
+    assert_eq!(seqs("run tail paid --after 4 --follow"), [0; 0]);
+    assert_eq!(seqs("run tail paid --after 0"), [1, 2, 3, 4]);
+    assert_eq!(world.artana("run tail paid --after 1 -n 2").code, 2, "a cursor or a number of lines");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_ends_it_quietly_after_a_whole_line() {
+    let world = World::furnished();
+    let mut command = world.command(["run", "tail", "open", "--follow", "--after", "0"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    out.read_line(&mut line).unwrap();
+    assert!(line.contains("\trun_started\t") && line.ends_with('\n'), "{line}");
+    let interrupted = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(interrupted.success());
+    let mut rest = String::new();
+    out.read_to_string(&mut rest).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((rest.as_str(), output.stderr.as_slice()), ("", &b""[..]));
+    assert!(world.artana("run verify-ledger open").code == 0, "nothing was hurt");
 }
 
 /// The tool says when it has been called, and then waits until the test is over.

@@ -1,28 +1,15 @@
 //! What comes out of files that were damaged or written in bad faith, and into pipes that close.
 
-use std::{fs, process::Stdio};
+use std::process::Stdio;
 
 use artana_core::{Tenant, ToolName};
 
 use crate::support::{World, charge, kernel, runtime};
 
-/// Replaces bytes in the ledger's file, wherever they stand; both have the same length.
-fn replace(world: &World, before: &[u8], after: &[u8]) {
-    assert_eq!(before.len(), after.len());
-    let mut bytes = fs::read(world.ledger()).unwrap();
-    let places: Vec<usize> =
-        bytes.windows(before.len()).enumerate().filter(|(_, window)| *window == before).map(|(at, _)| at).collect();
-    assert!(!places.is_empty(), "the bytes are in the file");
-    for at in places {
-        bytes[at..at + after.len()].copy_from_slice(after);
-    }
-    fs::write(world.ledger(), bytes).unwrap();
-}
-
 #[test]
 fn a_broken_run_hides_no_healthy_one() {
     let world = World::furnished();
-    replace(&world, b"defaultopenopenrunning", b"defaultopenopenr\x1b[1mng");
+    world.replace(b"defaultopenopenrunning", b"defaultopenopenr\x1b[1mng");
     let done = world.artana("run list");
     assert_eq!(done.code, 1, "{done:?}");
     let runs: Vec<_> = done.out.lines().map(|line| line.split('\t').take(2).collect::<Vec<_>>()).collect();
@@ -38,7 +25,7 @@ fn a_broken_run_hides_no_healthy_one() {
 #[test]
 fn a_changed_event_is_named_at_its_sequence() {
     let world = World::furnished();
-    replace(&world, br#""outcome":"completed""#, br#""outcome":"cancelled""#);
+    world.replace(br#""outcome":"completed""#, br#""outcome":"cancelled""#);
     let done = world.artana("run verify-ledger paid --json");
     let report: serde_json::Value = serde_json::from_str(&done.out).unwrap();
     assert_eq!((done.code, &report["break"], &report["break_seq"]), (1, &"HashMismatch".into(), &4.into()));
@@ -58,9 +45,17 @@ fn a_changed_event_is_named_at_its_sequence() {
 #[test]
 fn control_characters_never_reach_a_terminal() {
     let world = World::furnished();
-    replace(&world, br#""attempt":1,"effect""#, b"\"attempt\":1,\"\x1b[31m\x07\"");
-    for line in ["run events paid", "run status paid", "run verify-ledger paid", "run verify-ledger --all"] {
-        for line in [line.to_owned(), format!("{line} --json")] {
+    world.replace(br#""attempt":1,"effect""#, b"\"attempt\":1,\"\x1b[31m\x07\"");
+    for line in [
+        "run events paid",
+        "run status paid",
+        "run explain paid",
+        "run steps paid",
+        "run cost",
+        "run verify-ledger paid",
+        "run verify-ledger --all",
+    ] {
+        for line in [line.to_owned(), format!("{line} --json"), format!("{line} --pretty")] {
             let done = world.artana(&line);
             let quiet = |text: &str| text.chars().all(|c| !c.is_control() || c == '\n' || c == '\t');
             assert!(quiet(&done.out) && quiet(&done.err), "{line}: {done:?}");
@@ -88,7 +83,20 @@ fn text_that_turns_direction_is_escaped() {
 #[test]
 fn a_closed_pipe_ends_quietly() {
     let world = World::furnished();
-    for line in ["run events paid", "run list", "run export paid", "run status paid --json", "--help"] {
+    for line in [
+        "run events paid",
+        "run list",
+        "run export paid",
+        "run status paid --json",
+        "run explain paid",
+        "run explain paid --json",
+        "run steps paid --pretty",
+        "run cost paid",
+        "run tree paid",
+        "run diff paid paid",
+        "run tail paid --follow",
+        "--help",
+    ] {
         let mut command = world.command(line.split_whitespace());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());

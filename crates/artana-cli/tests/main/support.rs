@@ -95,6 +95,19 @@ impl World {
         told.replace(self.folder.path().to_str().unwrap(), "[folder]").replace(BINARY, "artana")
     }
 
+    /// Replaces bytes in the ledger's file, wherever they stand; both have the same length.
+    pub(crate) fn replace(&self, before: &[u8], after: &[u8]) {
+        assert_eq!(before.len(), after.len());
+        let mut bytes = std::fs::read(self.ledger()).unwrap();
+        let places: Vec<usize> =
+            bytes.windows(before.len()).enumerate().filter(|(_, window)| *window == before).map(|(at, _)| at).collect();
+        assert!(!places.is_empty(), "the bytes are in the file");
+        for at in places {
+            bytes[at..at + after.len()].copy_from_slice(after);
+        }
+        std::fs::write(self.ledger(), bytes).unwrap();
+    }
+
     pub(crate) fn files(&self) -> Vec<PathBuf> {
         let mut files: Vec<_> =
             std::fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();

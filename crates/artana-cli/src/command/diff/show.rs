@@ -204,11 +204,8 @@ fn page(shown: &Shown<'_>, look: Look) -> Vec<String> {
         }
     }
     if let Some(line) = statuses(shown) {
-        page.push(signed(
-            "~",
-            &format!("~ {:width$}  {} here, {} there", "the run", text(&line.a), text(&line.b)),
-            look,
-        ));
+        page.push(signed("~", "~ the run", look));
+        page.extend(detail(&line, look));
     }
     page.push(String::new());
     page.push(tally(shown));
