@@ -7,7 +7,7 @@
 
 use std::{error::Error, fmt, path::Path};
 
-use artana::{CostQuery, Error as Refused, ModelAnswer, core::StepKey, prelude::*};
+use artana::{CostQuery, Drift, Error as Refused, Field, ModelAnswer, core::StepKey, prelude::*};
 use artana_testkit::{ScriptedModel, provider::Provider};
 use serde_json::json;
 
@@ -17,35 +17,36 @@ async fn refund(cents: u64, cx: ToolContext, provider: State<Provider>) -> ToolR
     Ok(provider.charge(cx.idempotency_key(), &json!(cents)).map_err(ToolError::unknown)?.effect_id)
 }
 
-/// What a run of the program came to: the run that holds its last step, and what was said in each.
-struct Handled {
-    run: Run,
-    said: Vec<(&'static str, String)>,
-    replayed: bool,
-}
+/// The steps of the program, in its order.
+const STEPS: [&str; 3] = ["classify", "refund", "letter"];
 
-/// The program. Every run of it asks for the same three steps.
-async fn handle(run: &Run, question: &str, tone: &str) -> Result<Handled, Refused> {
+/// The program. It returns the run that holds the letter, and whether everything was answered from the ledgers.
+async fn handle(run: &Run, question: &str, tone: &str) -> Result<(Run, bool), Refused> {
     let topic = run.step("classify").model("demo/one").prompt(question).await?;
     let refunded = run.step("refund").tool(refund, &1200).await?;
     let prompt = format!("Write a {tone} letter about the refund {}.", refunded.output());
     let letter = run.step("letter").model("demo/one").prompt(prompt).replay(ReplayPolicy::ForkOnDrift).await?;
-    Ok(Handled {
-        run: letter.run().clone(),
-        replayed: topic.is_replayed() && refunded.is_replayed() && letter.is_replayed(),
-        said: vec![
-            ("classify", topic.into_output()),
-            ("refund", refunded.into_output()),
-            ("letter", letter.into_output()),
-        ],
-    })
+    let replayed = topic.is_replayed() && refunded.is_replayed() && letter.is_replayed();
+    Ok((letter.run().clone(), replayed))
+}
+
+/// One step of two runs.
+#[derive(Debug)]
+pub(crate) struct Compared {
+    pub(crate) step: &'static str,
+    /// What came of it in the run, and in the fork.
+    pub(crate) told: [String; 2],
+    /// What the two asked differently: fields and places.
+    pub(crate) asked: String,
+    /// Whether the fork has the step from its parent.
+    pub(crate) shared: bool,
 }
 
 /// What the example proves.
 #[derive(Debug)]
 pub(crate) struct Proof {
-    /// Of each step: its key, what was said in the run, what in the fork, and whether the two share it.
-    pub(crate) steps: Vec<(&'static str, String, String, bool)>,
+    /// The run and its fork, step by step.
+    pub(crate) steps: Vec<Compared>,
     /// Whether the program, run in the fork from its beginning, was answered from the ledgers alone.
     pub(crate) replayed: bool,
     /// The code of the error the second fork's refund ended with.
@@ -60,9 +61,9 @@ pub(crate) struct Proof {
 
 impl fmt::Display for Proof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (step, run, fork, shared) in &self.steps {
-            let whose = if *shared { "shared" } else { "its own" };
-            writeln!(f, "{step:<8}  {run:<17}  {fork:<17}  {whose}")?;
+        for Compared { step, told: [run, fork], asked, shared } in &self.steps {
+            let whose = if *shared { "shared".into() } else { format!("asked otherwise: {asked}") };
+            writeln!(f, "{step:<8}  {run:<17}  {fork:<19}  {whose}")?;
         }
         writeln!(f, "the program in the fork is answered from the ledgers: {}", self.replayed)?;
         writeln!(f, "a fork from before the refund is refused it: {}", self.refused.unwrap_or("no"))?;
@@ -89,11 +90,11 @@ pub(crate) async fn run(ledger: &Path) -> Result<Proof, Box<dyn Error>> {
         .build()?;
     let shop = Tenant::new("shop");
     let run = kernel.run(&shop, "ticket-7").await?;
-    let first = handle(&run, "What is this about?", "formal").await?;
+    handle(&run, "What is this about?", "formal").await?;
 
-    // The letter is asked for otherwise. It is written in a fork, and from its beginning the program can go on there.
-    let fork = handle(&run, "What is this about?", "friendly").await?.run;
-    let second = handle(&fork, "What is this about?", "friendly").await?;
+    // The letter is asked for otherwise. It is written in a fork, where the program can go on from its beginning.
+    let (fork, _) = handle(&run, "What is this about?", "friendly").await?;
+    let (_, replayed) = handle(&fork, "What is this about?", "friendly").await?;
 
     // A person wants another beginning. What the parent did after it stays the parent's.
     let earlier = run.fork_at("classify", "ticket-7-again", "ada").await?;
@@ -105,8 +106,8 @@ pub(crate) async fn run(ledger: &Path) -> Result<Proof, Box<dyn Error>> {
     }
     let costs = kernel.cost(&CostQuery::tree(&shop, "ticket-7")).await?.costs;
     let proof = Proof {
-        replayed: second.replayed,
-        steps: compare(first, second).await?,
+        steps: compare(&run, &fork).await?,
+        replayed,
         refused,
         refunds: (provider.book().len(), provider.calls()),
         asked: (costs.total().calls, model.calls()),
@@ -117,14 +118,19 @@ pub(crate) async fn run(ledger: &Path) -> Result<Proof, Box<dyn Error>> {
 }
 
 /// Puts two runs side by side. A step that another run holds is one that the fork shares.
-async fn compare(run: Handled, fork: Handled) -> Result<Vec<(&'static str, String, String, bool)>, Box<dyn Error>> {
-    let mut rows = Vec::new();
-    for ((step, left), (_, right)) in run.said.into_iter().zip(fork.said) {
+async fn compare(run: &Run, fork: &Run) -> Result<Vec<Compared>, Box<dyn Error>> {
+    let mut steps = Vec::new();
+    for step in STEPS {
+        let (left, right) = (run.words(step).await?, fork.words(step).await?);
+        let differs = |field: &&Field| left.asked.get(field) != right.asked.get(field);
+        let fields = left.asked.keys().filter(differs).copied().collect();
+        let asked = Drift::between(&fields, &left.asked, &right.asked).to_string();
         let key = StepKey::parse(step)?;
-        let shared = fork.run.latest(|state| state.holder(&key).is_some()).await?;
-        rows.push((step, left, right, shared));
+        let shared = fork.latest(|state| state.holder(&key).is_some()).await?;
+        let told = [left, right].map(|words| words.told.map_or_else(String::new, |told| told.to_string()));
+        steps.push(Compared { step, told, asked, shared });
     }
-    Ok(rows)
+    Ok(steps)
 }
 
 /// A model that writes what it is asked for.

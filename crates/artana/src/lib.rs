@@ -95,7 +95,7 @@ pub use artana_kernel::{
     Ask, BuildError, ClosureTool, CostQuery, CostReport, Dynamic, Error, Events, Explained, Export, ExportOptions,
     Follow, IntoTool, Kernel, KernelBuilder, Level, ModelCall, ModelFailed, ModelOutput, ModelReply, ModelStream,
     NoArgs, ReconcileCall, RecordedCall, Resolve, Run, Scope, SingleStepModelClient, State, States, StepHandle,
-    Streamed, Text, ToolAnswer, ToolBuilder, ToolBundle, ToolCall, ToolRef, Turn, Turns, Typed, TypedTool,
+    StepWords, Streamed, Text, ToolAnswer, ToolBuilder, ToolBundle, ToolCall, ToolRef, Turn, Turns, Typed, TypedTool,
     VerifyReport, Views, tool,
 };
 pub use artana_ports as ports;

@@ -78,8 +78,12 @@ async fn drift_is_named_to_the_character_and_goes_by_the_policy() {
 async fn a_fork_repeats_no_effect_and_is_compared_with_its_parent() {
     let folder = tempfile::tempdir().unwrap();
     let proof = fork_and_compare::run(&folder.path().join("a.db")).await.unwrap();
-    let steps: Vec<_> = proof.steps.iter().map(|(step, run, fork, shared)| (*step, run == fork, *shared)).collect();
-    assert_eq!(steps, [("classify", true, true), ("refund", true, true), ("letter", false, false)]);
+    let steps: Vec<_> = proof.steps.iter().map(|step| (step.step, step.asked.as_str(), step.shared)).collect();
+    let letter = ("letter", "messages at /0/parts/0/text", false);
+    assert_eq!(steps, [("classify", "", true), ("refund", "", true), letter]);
+    let told = |step: usize| proof.steps[step].told.each_ref().map(String::as_str);
+    assert_eq!(told(1), [r#""ch_1""#, r#""ch_1""#]);
+    assert_eq!(told(2), [r#""a formal letter""#, r#""a friendly letter""#]);
     assert!(proof.replayed, "the program in the fork asks nobody");
     assert_eq!(proof.refused, Some("artana::effect_belongs_to_ancestor"));
     assert_eq!(proof.refunds, (1, 1));
