@@ -200,7 +200,21 @@ pub mod prelude {
     };
 }
 
-/// The code of the README, compiled.
-#[cfg(all(doctest, feature = "sqlite"))]
-#[doc = include_str!("../../../README.md")]
-struct Readme;
+/// The code of the README and of the guide, compiled and run.
+#[cfg(all(doctest, feature = "macros", feature = "sqlite"))]
+mod pages {
+    #[doc = include_str!("../../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../../docs/from-python.md")]
+    struct FromPython;
+    #[doc = include_str!("../../../docs/guide/getting-started.md")]
+    struct GettingStarted;
+    #[doc = include_str!("../../../docs/guide/ledger.md")]
+    struct Ledger;
+    #[doc = include_str!("../../../docs/guide/replay.md")]
+    struct Replay;
+    #[doc = include_str!("../../../docs/guide/testing.md")]
+    struct Testing;
+    #[doc = include_str!("../../../docs/guide/tools.md")]
+    struct Tools;
+}

@@ -6,3 +6,4 @@ mod examples;
 mod macros;
 mod outcomes;
 mod readme;
+mod watching;
