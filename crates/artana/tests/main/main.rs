@@ -6,4 +6,3 @@ mod examples;
 mod macros;
 mod outcomes;
 mod readme;
-mod watching;
