@@ -1,7 +1,25 @@
-//! The laws every store of Artana passes, and the runner that judges an adapter by them.
-//! A law speaks to a store through its port only, tells the time by a clock of its own, and never sleeps.
+//! The laws that adapters of Artana's ports keep, and the runners that judge an adapter by them. A law speaks to an
+//! adapter through its port only.
 //!
-//! # For the author of an adapter
+//! | port | what is judged | with what |
+//! |---|---|---|
+//! | [`EventStore`](artana_ports::EventStore) | a store: [`run_laws`] | a [`StoreFactory`] |
+//! | [`ModelPort`](artana_ports::ModelPort) | an adapter of models: [`model::run_laws`] | a [`model::ModelFactory`], with a fake provider |
+//! | [`ToolPort`](artana_ports::ToolPort) | what makes tools: [`tool::run_laws`] | a [`tool::ToolFactory`], with a fake of the outside |
+//!
+//! A law has a name, a sentence and a function. For each the runner prints
+//!
+//! ```text
+//! conformance {"port":"store","adapter":"mine","law":"append/hash_is_compared","verdict":"pass"}
+//! ```
+//!
+//! The verdict is `pass`, `fail` with what was expected and what came instead, or `skip` with the reason why the
+//! adapter does not offer what the law [needs](Need). A law that panics or does not end is broken.
+//!
+//! Each law has a saboteur, in [`saboteur`], [`model::saboteur`] and [`tool::saboteur`]: an adapter that is wrong in
+//! one way, which this law alone notices.
+//!
+//! # For the author of a store
 //!
 //! Say how an empty place for data is made and how a store is opened on it, and run the laws:
 //!
@@ -45,15 +63,9 @@
 //! }
 //! ```
 //!
-//! The clock is the store's clock: the store must ask it for every instant it compares. Each law gets a
-//! place of its own; its files may go when the [`Place`] is dropped. A law that opens the place twice is
-//! skipped, with the reason, where [`StoreFactory::single_handle`] gives one. For each law the runner prints
-//!
-//! ```text
-//! conformance {"adapter":"mine","law":"append/hash_is_compared","verdict":"pass"}
-//! ```
-//!
-//! Each law has a saboteur in [`saboteur`]: a store that is wrong in one way, which this law alone notices.
+//! The clock is the store's clock: the store must ask it for every instant it compares, and the laws move it by
+//! hand. Each law gets a place of its own; its files may go when the [`Place`] is dropped. A law that opens the place twice is
+//! skipped where [`StoreFactory::single_handle`] gives a reason.
 
 mod clock;
 mod factory;

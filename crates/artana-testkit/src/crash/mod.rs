@@ -25,6 +25,44 @@ use models::Witness;
 use trial::Trial;
 
 /// A program whose lives may end anywhere.
+///
+/// # Example
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use artana_core::Tenant;
+/// use artana_kernel::{Error, Kernel};
+/// use artana_ports::ModelPort;
+/// use artana_testkit::{ScriptedModel, crash::{CrashWorld, Scenario}, crash_everywhere};
+/// use async_trait::async_trait;
+/// use serde_json::{Value, json};
+///
+/// struct Greeting;
+///
+/// #[async_trait]
+/// impl Scenario for Greeting {
+///     fn model(&self, _: &CrashWorld) -> Option<Arc<dyn ModelPort>> {
+///         Some(Arc::new(ScriptedModel::text("Hello")))
+///     }
+///
+///     fn runs(&self) -> Vec<(Tenant, String)> {
+///         vec![(Tenant::new("demo"), "r".into())]
+///     }
+///
+///     async fn run(&self, kernel: &Kernel, world: &CrashWorld) -> Result<Value, Error> {
+///         let run = kernel.run(&Tenant::new("demo"), "r").await?;
+///         let said = json!(run.step("greet").model("demo/one").prompt("Say hello").await?.output());
+///         world.told("greet", &said);
+///         run.finish().await?;
+///         Ok(said)
+///     }
+/// }
+///
+/// let report = crash_everywhere(&Greeting);
+/// assert!(report.points.iter().any(|point| point.name == "model.ask.after"));
+/// assert_eq!(report.violations, []);
+/// ```
 #[async_trait]
 pub trait Scenario: Send + Sync {
     /// Prepares a fresh world, such as what the provider will do with the next calls.

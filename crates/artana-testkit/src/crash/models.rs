@@ -6,7 +6,7 @@ use std::{
 };
 
 use artana_core::{
-    Event, Record, RequestId, RunRef, StepKey,
+    Event, Record, RequestId, StepKey,
     event::{Body, Usage},
 };
 use artana_kernel::{Error, RecordedCall, Run};
@@ -20,7 +20,8 @@ type Said = Result<ModelAnswer, ModelError>;
 /// A question that reached a model, and what it said, if it came to that.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Asked {
-    pub(super) run: RunRef,
+    /// Which life asked, counted from 1.
+    pub(super) life: usize,
     pub(super) step: StepKey,
     pub(super) request: RequestId,
     pub(super) words: ModelRequest,
@@ -35,11 +36,13 @@ pub(super) struct Witness(Arc<Mutex<Vec<Asked>>>);
 struct Watched {
     inner: Arc<dyn ModelPort>,
     notes: Witness,
+    life: usize,
 }
 
 impl Witness {
-    pub(super) fn watch(&self, inner: Arc<dyn ModelPort>) -> Arc<dyn ModelPort> {
-        Arc::new(Watched { inner, notes: self.clone() })
+    /// Watches the model of one life.
+    pub(super) fn watch(&self, inner: Arc<dyn ModelPort>, life: usize) -> Arc<dyn ModelPort> {
+        Arc::new(Watched { inner, notes: self.clone(), life })
     }
 
     pub(super) fn noted(&self) -> Vec<Asked> {
@@ -56,8 +59,8 @@ impl ModelPort for Watched {
     async fn ask(&self, request: &ModelRequest, cx: &ModelContext) -> Said {
         let at = {
             let mut notes = self.notes.lock();
-            let (run, step, request_id) = (cx.run.clone(), cx.step.clone(), cx.request);
-            notes.push(Asked { run, step, request: request_id, words: request.clone(), said: None });
+            let (life, step, words) = (self.life, cx.step.clone(), request.clone());
+            notes.push(Asked { life, step, request: cx.request, words, said: None });
             notes.len() - 1
         };
         let said = self.inner.ask(request, cx).await;
@@ -91,17 +94,9 @@ impl Recorded {
     }
 }
 
-/// What is known of a world before it is judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum World {
-    /// Nothing crashed.
-    Calm,
-    /// Something crashed.
-    Crashed,
-}
-
-/// Compares what was asked with what is recorded, and with what was asked where nothing crashed.
-pub(super) fn judge(asked: &[Asked], recorded: &Recorded, calm: &[Asked], world: World) -> Vec<String> {
+/// Compares what was asked with what is recorded, and with what was asked where nothing crashed. The first
+/// `crashes` lives were cut.
+pub(super) fn judge(asked: &[Asked], recorded: &Recorded, calm: &[Asked], crashes: usize) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut requests = BTreeSet::new();
     for question in asked {
@@ -111,6 +106,9 @@ pub(super) fn judge(asked: &[Asked], recorded: &Recorded, calm: &[Asked], world:
         }
         match recorded.call(question.request) {
             None => wrong.push(format!("step {step} asked a model before its request was recorded")),
+            Some(call) if call.outcome.is_none() && question.life > crashes => {
+                wrong.push(format!("a question of step {step} is abandoned by a life that went on"));
+            }
             Some(call) => wrong.extend(contradicts(question, call)),
         }
     }
@@ -122,9 +120,6 @@ pub(super) fn judge(asked: &[Asked], recorded: &Recorded, calm: &[Asked], world:
             }
             None if !recorded.closed.contains(&call.request) => {
                 wrong.push(format!("a question of step {step} was cut, and the ledger does not say so"));
-            }
-            None if world == World::Calm => {
-                wrong.push(format!("a question of step {step} is abandoned although nothing crashed"));
             }
             _ => {}
         }

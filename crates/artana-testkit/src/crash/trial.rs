@@ -12,7 +12,7 @@ use artana_kernel::{Error, Kernel};
 use super::{
     CrashReport, CrashWorld, Scenario, Violation,
     life::{Ended, TICK, all_rows, block_on, go_on, pass_time},
-    models::{self, Asked, Recorded, World},
+    models::{self, Asked, Recorded},
 };
 use crate::{
     SeededEntropy,
@@ -34,7 +34,7 @@ pub(super) struct Trial<'a, S> {
     scenario: &'a S,
     world: CrashWorld,
     crashes: Vec<Point>,
-    lives: u64,
+    lives: usize,
     unknown: bool,
     violations: Vec<Violation>,
 }
@@ -148,9 +148,8 @@ impl<'a, S: Scenario> Trial<'a, S> {
         match self.recorded() {
             Err(error) => self.violated(format!("what the models were asked cannot be read: {error}")),
             Ok(recorded) => {
-                let world = if self.crashes.is_empty() { World::Calm } else { World::Crashed };
-                let asked = self.world.witness.noted();
-                models::judge(&asked, &recorded, &calm.asked, world).into_iter().for_each(|what| self.violated(what));
+                let (asked, crashes) = (self.world.witness.noted(), self.crashes.len());
+                models::judge(&asked, &recorded, &calm.asked, crashes).into_iter().for_each(|what| self.violated(what));
             }
         }
     }
@@ -187,13 +186,13 @@ impl<'a, S: Scenario> Trial<'a, S> {
         let store = FaultStore::new(Arc::new(self.world.store.clone()), faults.clone());
         let mut builder = Kernel::builder(store)
             .clock(Arc::new(self.world.clock.clone()))
-            .entropy(Arc::new(SeededEntropy::new(self.lives)))
+            .entropy(Arc::new(SeededEntropy::new(self.lives as u64)))
             .time_to_live(TTL);
         for tool in self.scenario.tools(&self.world) {
             builder = builder.tool(FaultTool::new(tool, faults.clone()));
         }
         if let Some(model) = self.scenario.model(&self.world) {
-            builder = builder.model(FaultModel::new(self.world.witness.watch(model), faults.clone()));
+            builder = builder.model(FaultModel::new(self.world.witness.watch(model, self.lives), faults.clone()));
         }
         builder.build().expect("the scenario's tools are sound")
     }

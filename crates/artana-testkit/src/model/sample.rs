@@ -1,7 +1,7 @@
 //! Makes the smallest value that fits a JSON Schema, as far as schemas of Rust types go. The same schema gives
 //! the same value. It never checks: whoever asked for the schema does.
 
-use std::collections::VecDeque;
+use std::{cell::Cell, collections::VecDeque};
 
 use serde_json::{Map, Value, json};
 
@@ -9,6 +9,8 @@ use super::text;
 
 /// How many references may lie inside each other. A type that holds itself ends somewhere, and well before this.
 const MAX_HOPS: usize = 24;
+/// How many schemas are looked into: more than any type needs, and soon over where one branches without end.
+const MAX_LOOKS: usize = 100_000;
 
 /// Returns the smallest value that fits `schema`; `None` where no value does or none was found.
 ///
@@ -16,13 +18,21 @@ const MAX_HOPS: usize = 24;
 /// pattern is not: an example beside it is taken as it is.
 pub(super) fn sample(schema: &Value) -> Option<Value> {
     // Few references first: of the alternatives of a type that holds itself, one that ends is found.
-    (0..=MAX_HOPS).find_map(|hops| Parts::of(schema, schema, hops)?.value())
+    let looks = Cell::new(0);
+    (0..=MAX_HOPS).find_map(|hops| Parts::of(Root { schema, looks: &looks }, schema, hops)?.value())
+}
+
+/// The schema that references lead into.
+#[derive(Clone, Copy)]
+struct Root<'a> {
+    schema: &'a Value,
+    looks: &'a Cell<usize>,
 }
 
 /// A schema taken apart: what holds in any case, and the alternatives to choose from.
 #[derive(Clone)]
 struct Parts<'a> {
-    root: &'a Value,
+    root: Root<'a>,
     /// How many more references may be followed.
     hops: usize,
     keywords: Map<String, Value>,
@@ -30,18 +40,22 @@ struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    fn of(root: &'a Value, schema: &'a Value, hops: usize) -> Option<Self> {
+    fn of(root: Root<'a>, schema: &'a Value, hops: usize) -> Option<Self> {
         let mut parts = Self { root, hops, keywords: Map::new(), choices: VecDeque::new() };
         parts.take(schema).then_some(parts)
     }
 
     /// Adds what a schema demands; `false` where nothing can meet it.
     fn take(&mut self, schema: &'a Value) -> bool {
+        self.root.looks.set(self.root.looks.get() + 1);
+        if self.root.looks.get() > MAX_LOOKS {
+            return false;
+        }
         let Value::Object(schema) = schema else { return *schema != Value::Bool(false) };
         if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
             let target = self.hops.checked_sub(1).and_then(|hops| {
                 self.hops = hops;
-                resolve(self.root, reference)
+                resolve(self.root.schema, reference)
             });
             if !target.is_some_and(|target| self.take(target)) {
                 return false;

@@ -304,10 +304,15 @@ async fn schemas_that_no_type_wrote() {
 async fn where_there_is_no_value_the_model_says_so() {
     let endless =
         json!({"$ref": "#/$defs/a", "$defs": {"a": {"required": ["a"], "properties": {"a": {"$ref": "#/$defs/a"}}}}});
+    let branching = json!({"$ref": "#/$defs/a", "$defs": {"a": {"anyOf": [
+        {"required": ["x"], "properties": {"x": {"$ref": "#/$defs/a"}}},
+        {"required": ["y"], "properties": {"y": {"$ref": "#/$defs/a"}}},
+        {"required": ["z"], "properties": {"z": {"$ref": "#/$defs/a"}}}
+    ]}}});
     let nowhere = json!({"$ref": "#/$defs/missing"});
     let contradiction = json!({"allOf": [{"const": 1}, {"const": 2}]});
     let between = json!({"type": "integer", "minimum": 4, "maximum": 5, "multipleOf": 10});
-    for schema in [json!(false), endless, nowhere, contradiction, between] {
+    for schema in [json!(false), endless, branching, nowhere, contradiction, between] {
         let error = sample(schema.clone()).await.expect_err("no value");
         assert!(error.message.contains("no value"), "{schema}: {error:?}");
     }
