@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 
 use crate::support::{SECRET, World};
 
-const VERBS: [(&str, &str); 26] = [
+const VERBS: [(&str, &str); 27] = [
     ("list", "run list"),
     ("list_drifted", "run list --drift yes --label team=billing --since 2024-10-04"),
     ("list_forks", "run list --parent finished --drift no"),
@@ -13,6 +13,7 @@ const VERBS: [(&str, &str); 26] = [
     ("events", "run events forked"),
     ("steps", "run steps finished"),
     ("steps_forked", "run steps forked"),
+    ("steps_in_doubt", "run steps unknown"),
     ("steps_under_way", "run steps abandoned"),
     ("artifacts", "run artifacts finished"),
     ("artifacts_all", "run artifacts finished --all"),

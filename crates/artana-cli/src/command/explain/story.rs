@@ -13,7 +13,7 @@ use super::Told;
 use crate::{
     doubt::cause,
     telling::Telling,
-    text::{short_time, took},
+    text::{short_time, short_time_after, took},
     words::{callee, costs, count, fields, fork_cause, model_category, standing, tool_category, tool_category_text},
 };
 
@@ -260,7 +260,7 @@ fn waits_for(blocker: &Blocker) -> Vec<String> {
                 ),
                 format!("The provider knows it by the idempotency key {key}."),
                 "Nothing is guessed: another call could do it twice, and giving up could hide that it was done.".into(),
-                format!("From {} on, \"it did not happen\" can be believed.", short_time(attempt.settled_at)),
+                format!("From {} on, \"it did not happen\" can be believed.", short_time_after(attempt.settled_at)),
             ]
         }
         Blocker::Reconciling { step, .. } => {

@@ -8,7 +8,7 @@ use artana_core::{
 };
 
 use super::Told;
-use crate::{doubt, speller::Speller, telling::Way, text::short_time};
+use crate::{doubt, speller::Speller, telling::Way, text::short_time_after};
 
 /// Lists the ways on, those out of what blocks the run first.
 pub(super) fn ways(told: &Told<'_>, speller: &Speller) -> Vec<Way> {
@@ -50,7 +50,9 @@ fn of_lift(run: &str, lift: &Lift, speller: &Speller) -> Vec<Way> {
     let advice = |when: String| vec![Way::advice(when)];
     match lift {
         Lift::Reconcile { step } => vec![doubt::reconcile(run, step)],
-        Lift::Resolve { step, settled_at, .. } => doubt::resolve(run, step, &short_time(*settled_at), speller).into(),
+        Lift::Resolve { step, settled_at, .. } => {
+            doubt::resolve(run, step, &short_time_after(*settled_at), speller).into()
+        }
         Lift::InAncestor { step, holder } => vec![Way::new(
             format!("to have step {step} resolved where it is in doubt"),
             speller.command(&["run", "explain", holder.as_str()]),
