@@ -1,7 +1,8 @@
 //! The command line of Artana: the `artana` binary, and its verbs for a user's own binary.
 //!
 //! Answers go to standard output, everything else to standard error. Reading never creates a file,
-//! nothing is guessed for anybody, and no argument, result or secret of a run is ever printed.
+//! nothing is guessed for anybody, and what people, models and tools said is printed only by verbs that
+//! are asked for it with `--content`. A secret never is.
 //!
 //! # Example
 //!

@@ -91,7 +91,7 @@ impl Out {
         for (name, value) in row.pairs(self.look.reader) {
             match self.look.reader {
                 Reader::Person if value.is_empty() => {}
-                Reader::Person => self.line(format!("{name:width$}  {}", hued(&value, self.look))),
+                Reader::Person => self.line(format!("{name:width$}  {}", hued(name, &value, self.look))),
                 _ => self.line(format!("{name}\t{value}")),
             }
         }

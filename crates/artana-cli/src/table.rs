@@ -29,7 +29,7 @@ pub(crate) fn table(rows: &[Row], look: Look) -> Vec<String> {
     }
     table.set_header(shown.iter().map(|at| header(&columns[*at], look)));
     for row in &cells {
-        table.add_row(shown.iter().map(|at| cell(&row[*at], look)));
+        table.add_row(shown.iter().map(|at| cell(columns[*at].name, &row[*at], look)));
     }
     for (column, at) in table.column_iter_mut().zip(&shown) {
         column.set_padding((0, GAP));
@@ -74,17 +74,17 @@ fn header(column: &Column, look: Look) -> Cell {
     if look.colour { cell.add_attribute(Attribute::Dim) } else { cell }
 }
 
-fn cell(text: &str, look: Look) -> Cell {
+fn cell(name: &str, text: &str, look: Look) -> Cell {
     let cell = Cell::new(text);
-    match hue(text).filter(|_| look.colour) {
+    match hue(name, text).filter(|_| look.colour) {
         Some(colour) => cell.fg(colour),
         None => cell,
     }
 }
 
-/// Colours a word by what it says.
-pub(crate) fn hued(text: &str, look: Look) -> String {
-    match hue(text).filter(|_| look.colour) {
+/// Colours a value by what it says.
+pub(crate) fn hued(name: &str, text: &str, look: Look) -> String {
+    match hue(name, text).filter(|_| look.colour) {
         Some(Color::DarkGreen) => text.green().to_string(),
         Some(Color::DarkRed) => text.red().to_string(),
         Some(_) => text.yellow().to_string(),
@@ -92,7 +92,11 @@ pub(crate) fn hued(text: &str, look: Look) -> String {
     }
 }
 
-fn hue(text: &str) -> Option<Color> {
+/// Only what says how something stands has a colour: a run may have any name.
+fn hue(name: &str, text: &str) -> Option<Color> {
+    if !matches!(name, "status" | "state" | "level" | "severity" | "kind" | "outcome") {
+        return None;
+    }
     match text {
         "completed" | "succeeded" | "fine" | "internally consistent, not anchored" => Some(Color::DarkGreen),
         "failed" | "broken" => Some(Color::DarkRed),
@@ -143,6 +147,7 @@ mod tests {
     fn colours_say_how_it_ended() {
         let page = drawn(80, true).join("\n");
         assert!(page.contains("\u{1b}[38;5;1mfailed"), "{page:?}");
+        assert_eq!(hued("run", "failed", Look { reader: Reader::Person, width: 80, colour: true }), "failed");
         assert!(!drawn(80, false).join("\n").contains('\u{1b}'));
     }
 

@@ -85,7 +85,7 @@ impl Telling {
     }
 
     fn for_a_person(&self, look: Look) -> Vec<String> {
-        let values = self.title.iter().map(|(name, value)| format!("{name} {}", hued(&shown(value), look)));
+        let values = self.title.iter().map(|(name, value)| format!("{name} {}", hued(name, &shown(value), look)));
         let mut lines = vec![values.collect::<Vec<_>>().join(", ")];
         for section in &self.sections {
             lines.push(String::new());

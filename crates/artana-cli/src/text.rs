@@ -70,6 +70,11 @@ pub(crate) fn short_time(at: Timestamp) -> String {
     }
 }
 
+/// Writes the first whole second that is not before an instant.
+pub(crate) fn short_time_after(at: Timestamp) -> String {
+    short_time(at.after(Duration::from_micros(999_999)))
+}
+
 /// Breaks a text between its words into lines of so many characters. A word that is longer stays whole.
 pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
@@ -130,6 +135,8 @@ mod tests {
     fn short_times_are_exact_to_the_second() {
         assert_eq!(short_time(Timestamp::from_micros(1_700_000_000_999_999)), "2023-11-14T22:13:20Z");
         assert_eq!(short_time(Timestamp::from_micros(-1)), "1969-12-31T23:59:59Z");
+        assert_eq!(short_time_after(Timestamp::from_micros(1_700_000_000_000_001)), "2023-11-14T22:13:21Z");
+        assert_eq!(short_time_after(Timestamp::from_micros(1_700_000_000_000_000)), "2023-11-14T22:13:20Z");
         assert!(short_time(Timestamp::from_micros(i64::MIN)).contains("after 1970"));
     }
 

@@ -17,7 +17,7 @@ use crate::{
 };
 use manifest::Source;
 
-const MAIN: &str = include_str!("../../templates/dev/main.rs");
+const MAIN: &str = include_str!("../../templates/dev/main.rs.txt");
 const README: &str = include_str!("../../templates/dev/README.md");
 const IGNORED: &str = include_str!("../../templates/dev/gitignore");
 

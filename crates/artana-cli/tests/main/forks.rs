@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
-use artana_core::Tenant;
+use artana_core::{Tenant, conversation::Role};
 use artana_kernel::Kernel;
+use artana_ports::{Media, Message, ModelAnswer, Part, Source};
 use artana_store_sqlite::SqliteStore;
-use artana_testkit::fault::{Action, FaultStore, Faults};
+use artana_testkit::{
+    ScriptedModel,
+    fault::{Action, FaultStore, Faults},
+};
 use insta::assert_snapshot;
 use serde_json::Value;
 
@@ -99,6 +103,28 @@ fn a_tree_shows_parents_above_and_forks_below() {
 }
 
 #[test]
+fn a_fork_that_was_never_started_is_said_to_be_missing_and_can_be_started() {
+    let world = grown();
+    assert_snapshot!("missing", world.told_in_time("run explain forked"));
+    let told = world.artana("run explain forked").out;
+    let way = told.lines().find(|line| line.starts_with("next\tto start its fork stillborn")).unwrap();
+    let command = way.split('\t').nth(2).unwrap();
+    let words = command.split_whitespace().skip(1).map(|word| if word == "YOU" { "ann" } else { word });
+    assert_eq!(world.run(words).code, 0, "{command}");
+    assert_eq!(world.artana("run explain stillborn").code, 0);
+    assert!(!world.artana("run explain forked").out.contains("never started"));
+}
+
+#[test]
+fn a_fork_falls_with_what_it_shares() {
+    let world = World::storied();
+    world.replace(b"collected", b"colledted");
+    assert_snapshot!("broken_ancestor", world.told_in_time("run explain forked"));
+    let told = json(&world.artana("run explain finished --json"));
+    assert_eq!((&told[0]["events"], &told[0]["broken"]["seq"]), (&5.into(), &6.into()));
+}
+
+#[test]
 fn a_broken_fork_hides_no_other() {
     let world = grown();
     runtime().block_on(async {
@@ -133,6 +159,49 @@ fn the_difference_of_a_fork_is_exactly_what_it_did_otherwise() {
     let rows = json(&done);
     assert_eq!(rows[0]["run"], "finished");
     assert_eq!((rows[2]["verdict"].as_str(), rows[2]["asked"][0]["field"].as_str()), (Some("differs"), Some("model")));
+}
+
+/// Two runs of one program, whose model answers the second one `other`wise.
+fn twice(other: &'static str) -> World {
+    let world = World::empty();
+    let asked = std::sync::atomic::AtomicU32::new(0);
+    let model = move |_| {
+        ScriptedModel::function(move |_, _| {
+            let first = asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 0;
+            Ok(ModelAnswer::text(if first { r#"{"item": "tea", "count": 1}"# } else { other }))
+        })
+    };
+    runtime().block_on(async {
+        let teller = world.teller(1, model).await;
+        for id in ["a", "b"] {
+            let run = teller.start(id).await;
+            let image = Media { media_type: "image/png".into(), source: Source::Bytes(vec![1, 2]) };
+            let look = Message { role: Role::User, parts: vec![Part::Text("look".into()), Part::Image(image)] };
+            run.step("ask").model("demo/one").message(look).await.unwrap();
+            run.step("charge").tool(&teller.charge, &"card".to_owned()).await.unwrap();
+        }
+        teller.kernel.close().await.unwrap();
+    });
+    world
+}
+
+#[test]
+fn two_runs_that_did_the_same_are_the_same() {
+    let world = twice(r#"{"count": 1, "item": "tea"}"#);
+    let done = world.artana("run diff a b");
+    assert_eq!((done.out.as_str(), done.code), ("same\task\tmodel\t\t\t\t\t\nsame\tcharge\ttool\t\t\t\t\t\n", 0));
+}
+
+#[test]
+fn another_answer_is_named_by_its_place() {
+    let world = twice(r#"{"item": "tea", "count": 2}"#);
+    let done = world.artana("run diff a b");
+    assert!(done.code == 1 && done.out.starts_with("differs\task\tmodel\t\tanswer\t/count\t\t\n"), "{done:?}");
+    let done = world.artana("run diff a b --content");
+    assert!(done.out.starts_with("differs\task\tmodel\t\tanswer\t/count\t1\t2\n"), "{done:?}");
+    let world = twice("two teapots");
+    let done = world.artana("run diff a b");
+    assert!(done.code == 1 && done.out.starts_with("differs\task\tmodel\t\tanswer\t\t\t\n"), "{done:?}");
 }
 
 #[test]

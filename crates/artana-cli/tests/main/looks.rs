@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 
 use crate::support::{SECRET, World};
 
-const VERBS: [(&str, &str); 26] = [
+const VERBS: [(&str, &str); 27] = [
     ("list", "run list"),
     ("list_drifted", "run list --drift yes --label team=billing --since 2024-10-04"),
     ("list_forks", "run list --parent finished --drift no"),
@@ -13,6 +13,7 @@ const VERBS: [(&str, &str); 26] = [
     ("events", "run events forked"),
     ("steps", "run steps finished"),
     ("steps_forked", "run steps forked"),
+    ("steps_in_doubt", "run steps unknown"),
     ("steps_under_way", "run steps abandoned"),
     ("artifacts", "run artifacts finished"),
     ("artifacts_all", "run artifacts finished --all"),
@@ -53,4 +54,23 @@ fn nothing_that_was_said_is_shown_unasked() {
             assert!(!done.out.contains(SECRET) && !done.err.contains(SECRET), "{line}{format}: {done:?}");
         }
     }
+}
+
+#[test]
+fn a_page_is_as_wide_and_as_colourful_as_it_is_asked_to_be() {
+    let world = World::storied();
+    let told = |name: &str, value: &str| {
+        let mut command = world.command(["run", "list", "--pretty"]);
+        let output = command.env_remove("NO_COLOR").env("TERM", "xterm").env(name, value).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let plain = told("COLUMNS", "160");
+    assert!(plain.contains("STARTED") && !plain.contains("left out") && !plain.contains('\u{1b}'), "{plain}");
+    let narrow = told("COLUMNS", "60");
+    assert!(!narrow.contains("STARTED") && narrow.contains("left out"), "{narrow}");
+    assert!(told("CLICOLOR_FORCE", "1").contains("\u{1b}["));
+    assert!(!told("CLICOLOR_FORCE", "0").contains('\u{1b}'));
+    let mut command = world.command(["run", "list", "--pretty"]);
+    let output = command.env("CLICOLOR_FORCE", "1").env("NO_COLOR", "1").output().unwrap();
+    assert!(!String::from_utf8_lossy(&output.stdout).contains('\u{1b}'));
 }

@@ -4,15 +4,13 @@ use insta::assert_snapshot;
 
 use crate::support::{SECRET, World};
 
-const VERBS: [(&str, &str); 13] = [
+const VERBS: [(&str, &str); 11] = [
     ("list", "run list"),
     ("list_of_a_status", "run list --status failed --status completed"),
     ("status", "run status paid"),
     ("status_in_doubt", "run status doubt"),
     ("events", "run events paid"),
     ("tail", "run tail doubt -n 2"),
-    ("steps", "run steps paid"),
-    ("steps_in_doubt", "run steps doubt"),
     ("verify", "run verify-ledger paid"),
     ("verify_all", "run verify-ledger --all"),
     ("doctor", "store doctor"),

@@ -48,7 +48,7 @@ fn explained(told: &Told<'_>, explanation: &Explanation) -> Map<String, Value> {
         "drifts": explanation.drifts.iter().map(|drift| drifted(told, drift)).collect::<Vec<_>>(),
         "resolved": explanation.resolved.iter().map(|found| resolved(told, found)).collect::<Vec<_>>(),
         "failure": explanation.failure.as_ref().map(|failure| failed(told, failure)),
-        "forks": forks(explanation),
+        "forks": forks(told, explanation),
         "costs": cost::rows(&explanation.costs),
         "blockers": explanation.blockers.iter().map(blocker).collect::<Vec<_>>(),
     });
@@ -149,10 +149,11 @@ fn failed(told: &Told<'_>, failure: &Failure) -> Value {
     object
 }
 
-fn forks(explanation: &Explanation) -> Vec<Value> {
+fn forks(told: &Told<'_>, explanation: &Explanation) -> Vec<Value> {
     let fork = |(id, fork): (&artana_core::RunId, &artana_core::Fork)| {
         let (at, forked) = &fork.recorded;
-        json!({"run": id, "step": fork.step, "seq": at.get(), "because": cause(&forked.because)})
+        json!({"run": id, "step": fork.step, "seq": at.get(), "because": cause(&forked.because),
+               "started": !told.missing.contains(id)})
     };
     explanation.forks.iter().map(fork).collect()
 }

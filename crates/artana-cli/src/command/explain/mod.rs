@@ -6,13 +6,15 @@ mod json;
 mod story;
 mod ways;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use artana_core::{
-    ContentRef, Digest, Fork, RunRef, Status,
+    ContentRef, Digest, Fork, RunId, RunRef, Status,
     explain::{Explanation, Failure as Failed, Went},
     verify::ChainBreak,
 };
+
+use artana_ports::{Listed, RunQuery};
 
 use super::Context;
 use crate::{
@@ -28,6 +30,8 @@ struct Told<'a> {
     broken: Option<(RunRef, ChainBreak)>,
     /// The fork as its parent records it, if the run is one.
     left: Option<Fork>,
+    /// Forks that were announced and never started.
+    missing: BTreeSet<RunId>,
     /// What was said, by its digest, where that was asked for.
     said: BTreeMap<Digest, String>,
 }
@@ -54,6 +58,10 @@ async fn told<'a>(cx: &Context, args: &'a ExplainArgs, tenant: &'a str) -> Resul
     let (explanation, broken) = (explained.explanation, explained.broken);
     let mut said = BTreeMap::new();
     let mut left = None;
+    let missing = match &explanation {
+        Some(explanation) => missing(cx, explanation).await?,
+        None => BTreeSet::new(),
+    };
     if let (Some(explanation), None) = (&explanation, &broken) {
         if args.content {
             said = words(cx, explanation).await?;
@@ -64,7 +72,29 @@ async fn told<'a>(cx: &Context, args: &'a ExplainArgs, tenant: &'a str) -> Resul
             left = forks.into_iter().find(|(id, _)| *id == explanation.run.run).map(|(_, fork)| fork);
         }
     }
-    Ok(Told { id: &args.run, tenant, explanation, broken, left, said })
+    Ok(Told { id: &args.run, tenant, explanation, broken, left, missing, said })
+}
+
+/// Finds the forks that were announced and never started.
+async fn missing(cx: &Context, explanation: &Explanation) -> Result<BTreeSet<RunId>, Failure> {
+    let mut missing: BTreeSet<RunId> = explanation.forks.keys().cloned().collect();
+    let parent = Some(explanation.run.run.clone());
+    let mut query = RunQuery { parent, ..RunQuery::all(explanation.run.tenant.clone()) };
+    while !missing.is_empty() {
+        let page = cx.kernel.runs(&query).await?;
+        for listed in &page.items {
+            let id = match listed {
+                Listed::View(view) => view.run.run.as_str(),
+                Listed::Broken { run, .. } => run.as_str(),
+            };
+            missing.retain(|missing| missing.as_str() != id);
+        }
+        match page.next {
+            Some(next) => query.after = Some(next),
+            None => break,
+        }
+    }
+    Ok(missing)
 }
 
 /// Reads what was said about what happened.

@@ -13,7 +13,7 @@ use super::Told;
 use crate::{
     doubt::cause,
     telling::Telling,
-    text::{short_time, took},
+    text::{short_time, short_time_after, took},
     words::{callee, costs, count, fields, fork_cause, model_category, standing, tool_category, tool_category_text},
 };
 
@@ -64,7 +64,7 @@ fn happened_in(told: &Told<'_>, explanation: &Explanation) -> Vec<String> {
     sentences.extend(heard(explanation));
     sentences.extend(explanation.resolved.iter().map(|found| resolved(told, found)));
     sentences.extend(explanation.drifts.iter().map(|drift| drifted(told, drift)));
-    sentences.extend(forks(explanation));
+    sentences.extend(forks(told, explanation));
     sentences.extend(ended(told, explanation));
     sentences
 }
@@ -125,7 +125,7 @@ fn steps(explanation: &Explanation) -> String {
 fn heard(explanation: &Explanation) -> Vec<String> {
     let told = |what: &str, heard: &Heard| {
         let (kind, name) = callee(&heard.step);
-        let scope = heard.key.parent().map_or(String::new(), |scope| format!(" in the stage {scope}"));
+        let scope = heard.key.parent().map_or(String::new(), |scope| format!(" in the scope {scope}"));
         let at = short_time(heard.at);
         format!("{what} step {}{scope}, at {at}; {kind} {name} {}.", heard.key, standing(&heard.step))
     };
@@ -169,15 +169,16 @@ fn drifted(told: &Told<'_>, drift: &Drifted) -> String {
     }
 }
 
-/// Forks that a person wanted; the others are drifts.
-fn forks(explanation: &Explanation) -> Vec<String> {
+/// Forks that a person wanted, and those that were never started; the others are drifts.
+fn forks(told: &Told<'_>, explanation: &Explanation) -> Vec<String> {
     let wanted = explanation.forks.iter().filter_map(|(id, fork)| match &fork.recorded.1.because {
         ForkCause::Wanted { by } => {
             Some(format!("{by} forked it before step {} as run {id} (event {}).", fork.step, fork.recorded.0))
         }
         _ => None,
     });
-    wanted.collect()
+    let missing = told.missing.iter().map(|id| format!("The fork {id} was announced, and never started."));
+    wanted.chain(missing).collect()
 }
 
 fn ended(told: &Told<'_>, explanation: &Explanation) -> Option<String> {
@@ -260,7 +261,7 @@ fn waits_for(blocker: &Blocker) -> Vec<String> {
                 ),
                 format!("The provider knows it by the idempotency key {key}."),
                 "Nothing is guessed: another call could do it twice, and giving up could hide that it was done.".into(),
-                format!("From {} on, \"it did not happen\" can be believed.", short_time(attempt.settled_at)),
+                format!("From {} on, \"it did not happen\" can be believed.", short_time_after(attempt.settled_at)),
             ]
         }
         Blocker::Reconciling { step, .. } => {

@@ -2,13 +2,16 @@
 //! them guesses.
 
 use artana_core::{
-    StepKey,
-    event::Closing,
+    Fork, RunId, StepKey,
+    event::{Closing, ForkCause},
     explain::{Explanation, Lift, Went},
 };
 
 use super::Told;
-use crate::{doubt, speller::Speller, telling::Way, text::short_time};
+use crate::{doubt, speller::Speller, telling::Way, text::short_time_after};
+
+/// So many forks are each compared with the run; of more there is a tree.
+const FEW: usize = 3;
 
 /// Lists the ways on, those out of what blocks the run first.
 pub(super) fn ways(told: &Told<'_>, speller: &Speller) -> Vec<Way> {
@@ -50,7 +53,9 @@ fn of_lift(run: &str, lift: &Lift, speller: &Speller) -> Vec<Way> {
     let advice = |when: String| vec![Way::advice(when)];
     match lift {
         Lift::Reconcile { step } => vec![doubt::reconcile(run, step)],
-        Lift::Resolve { step, settled_at, .. } => doubt::resolve(run, step, &short_time(*settled_at), speller).into(),
+        Lift::Resolve { step, settled_at, .. } => {
+            doubt::resolve(run, step, &short_time_after(*settled_at), speller).into()
+        }
         Lift::InAncestor { step, holder } => vec![Way::new(
             format!("to have step {step} resolved where it is in doubt"),
             speller.command(&["run", "explain", holder.as_str()]),
@@ -101,10 +106,13 @@ fn looks(told: &Told<'_>, explanation: &Explanation, speller: &Speller) -> Vec<W
         let command = speller.command(&["run", "diff", parent.run.as_str(), told.id]);
         ways.push(Way::new("to see where it differs from the run it was forked from", command));
     }
-    for id in explanation.forks.keys() {
-        let command = speller.command(&["run", "diff", told.id, id.as_str()]);
-        ways.push(Way::new(format!("to see where its fork {id} differs from it"), command));
+    let started = explanation.forks.len().saturating_sub(told.missing.len());
+    if started > FEW {
+        let command = speller.command(&["run", "tree", told.id]);
+        ways.push(Way::new(format!("to see its {started} forks"), command));
     }
+    let shown = explanation.forks.iter().filter(|(id, _)| started <= FEW || told.missing.contains(*id));
+    ways.extend(shown.map(|(id, fork)| of_fork(told, id, fork, speller)));
     if explanation.steps.all > 0 {
         ways.push(Way::new("to see its steps one by one", speller.command(&["run", "steps", told.id])));
     }
@@ -113,6 +121,26 @@ fn looks(told: &Told<'_>, explanation: &Explanation, speller: &Speller) -> Vec<W
         ways.push(Way::new("to verify its ledger, and what its events refer to", command));
     }
     ways
+}
+
+/// A fork that was announced is started by whoever asks for it again.
+fn of_fork(told: &Told<'_>, id: &RunId, fork: &Fork, speller: &Speller) -> Way {
+    let step = &fork.step;
+    match &fork.recorded.1.because {
+        _ if !told.missing.contains(id) => {
+            let command = speller.command(&["run", "diff", told.id, id.as_str()]);
+            Way::new(format!("to see where its fork {id} differs from it"), command)
+        }
+        ForkCause::Wanted { .. } => {
+            let words = ["run", "fork", told.id, "--at", step.as_str(), "--id", id.as_str()];
+            let command = format!("{} --by YOU", speller.command(&words));
+            Way::new(format!("to start its fork {id}, which was announced and never started"), command)
+        }
+        _ => Way::advice(format!(
+            "to start its fork {id}, which was announced and never started: have its program ask for step {step} as \
+             it did"
+        )),
+    }
 }
 
 fn said_something(explanation: &Explanation) -> bool {
