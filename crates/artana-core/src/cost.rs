@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Digest, Event, ModelId, ModelStep, RunState, ToolName, ToolStep, Usd,
-    event::{Answer, Body, Cost, Late, LateOutcome, ModelOutcome, Outcome, Resolution, Usage},
+    event::{Abandoned, Answer, Body, Cost, Late, LateOutcome, ModelOutcome, Outcome, Resolution, Usage},
     json,
     model_cycle::ModelCycle,
 };
@@ -87,7 +87,8 @@ pub struct ModelCost {
     pub failed: u64,
     /// Requests whose answer nobody will learn; the provider may have charged for them.
     pub abandoned: u64,
-    /// Answers that no price was known for.
+    /// Calls whose price is not known: answers of a model without one, and failures that gave no answer but that
+    /// the provider may have charged for.
     pub unpriced: u64,
     /// What the others cost.
     pub cost: Usd,
@@ -178,9 +179,11 @@ impl ModelCost {
         match outcome {
             ModelOutcome::Completed(answer) => none.with(answer),
             ModelOutcome::Failed(failure) => {
-                let spent = failure.answer.as_ref().map_or(none, |answer| none.with(answer));
+                let unknown = Self { unpriced: u64::from(failure.category.may_be_charged()), ..none };
+                let spent = failure.answer.as_ref().map_or(unknown, |answer| none.with(answer));
                 Self { failed: 1, ..spent }
             }
+            ModelOutcome::Abandoned(Abandoned::NotSent) => none,
             ModelOutcome::Abandoned(_) => Self { abandoned: 1, ..none },
         }
     }
@@ -190,7 +193,12 @@ impl ModelCost {
     fn late(step: &ModelStep, late: &LateOutcome, outcome: &ModelOutcome) -> Self {
         match &step.cycle {
             ModelCycle::Completed(answered) if answered.request == late.request => Self::default(),
-            _ => Self { failed: 0, abandoned: 0, ..Self::of(outcome, late.elapsed_us) },
+            _ => {
+                let of = Self::of(outcome, late.elapsed_us);
+                // A failure that came late tells no more of its price than the request's end did.
+                let unpriced = if of.failed > 0 && of.usage == Usage::default() { 0 } else { of.unpriced };
+                Self { failed: 0, abandoned: 0, unpriced, ..of }
+            }
         }
     }
 

@@ -11,15 +11,15 @@ use crate::{
     limits::{MAX_DIFFERENCES, MAX_DRIFT_TEXT},
 };
 
-/// How an ask differs from the recorded one.
-#[derive(Debug, Clone, PartialEq)]
+/// How an ask differs from the recorded one. Written out, it names fields and places and holds no words.
+#[derive(Clone, PartialEq)]
 pub struct Drift {
     /// What differs, field by field; at most [`MAX_DIFFERENCES`] places.
     pub changes: Vec<Change>,
 }
 
 /// One place where two asks differ.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Change {
     /// The part of the ask.
     pub field: Field,
@@ -83,12 +83,35 @@ impl fmt::Display for Drift {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, change) in self.changes.iter().enumerate() {
             let comma = if index == 0 { "" } else { ", " };
-            write!(f, "{comma}{}", change.field)?;
-            if !change.path.is_empty() {
-                write!(f, " at {}", change.path)?;
-            }
+            write!(f, "{comma}{change}")?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Debug for Drift {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.changes).finish()
+    }
+}
+
+/// Names the field and the place. Keys of arguments and of input items may be data, and are left out.
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.field)?;
+        if self.path.is_empty() {
+            return Ok(());
+        }
+        let told = !matches!(self.field, Field::Args | Field::InputItems);
+        let is_told = |token: &str| told || token.bytes().all(|byte| byte.is_ascii_digit());
+        f.write_str(" at ")?;
+        self.path.split('/').skip(1).try_for_each(|token| write!(f, "/{}", if is_told(token) { token } else { "*" }))
+    }
+}
+
+impl fmt::Debug for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Change({self})")
     }
 }
 

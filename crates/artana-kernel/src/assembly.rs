@@ -2,7 +2,7 @@
 //! admit is never written; nothing here reads or sends anything.
 
 use artana_core::{
-    Content, Draft, Event, EventId, IncarnationId, Projection, RunState, Stamp, StepKey, Timestamp,
+    Content, Draft, Event, EventId, FoldError, IncarnationId, Projection, RunState, Stamp, StepKey, Timestamp,
     event::Body,
     limits::{MAX_APPEND_BYTES, MAX_CLAIMS, MAX_PAYLOAD_BYTES},
     seal,
@@ -145,6 +145,10 @@ impl<'a> Assembly<'a> {
 
 fn sealed(state: &RunState, projection: &mut Projection<'_>, draft: Draft, stamp: Stamp) -> Result<Event, Error> {
     let event = seal(state.run(), &projection.head(), draft, stamp);
-    projection.apply(&event)?;
+    projection.apply(&event).map_err(|refused| match refused {
+        // Others of this batch may have taken the last one.
+        FoldError::Fork { .. } => Error::TooManyForks { run: state.run().clone() },
+        other => other.into(),
+    })?;
     Ok(event)
 }

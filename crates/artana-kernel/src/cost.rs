@@ -91,11 +91,12 @@ pub struct CostReport {
 }
 
 impl Kernel {
-    /// Sums up what calls used and cost. One broken run hides none of the others.
+    /// Sums up what calls used and cost. Of several runs a broken one hides none of the others.
     ///
     /// # Errors
     ///
-    /// [`Error::RunNotFound`] when the tenant has no such run; [`Error::Store`].
+    /// [`Error::RunNotFound`] when the tenant has no such run; [`Error::Damaged`] when the one run that was asked
+    /// for, or the root of the tree, is broken; [`Error::Store`].
     pub async fn cost(&self, query: &CostQuery) -> Result<CostReport, Error> {
         self.0.open()?;
         let tenant = query.tenant.id()?.clone();

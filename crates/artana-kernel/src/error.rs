@@ -16,7 +16,9 @@ use artana_ports::{AppendError, BeatError, Owner, StoreError};
 use crate::ModelFailed;
 
 /// Everything a kernel call can refuse or report.
-#[derive(Debug, Clone, thiserror::Error)]
+///
+/// `Debug` says its code and its text, because that is what a program prints that ends with it.
+#[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A name is not fit.
@@ -347,6 +349,12 @@ pub enum Error {
     /// The kernel broke one of its own rules; please report it.
     #[error("internal: {0}; please report this")]
     Internal(String),
+}
+
+impl std::fmt::Debug for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {self}", self.code())
+    }
 }
 
 impl Error {

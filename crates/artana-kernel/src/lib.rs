@@ -25,6 +25,7 @@ mod model;
 mod perform;
 mod reconcile;
 mod run;
+mod schema;
 mod send;
 mod shared;
 mod start;

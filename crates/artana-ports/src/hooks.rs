@@ -83,7 +83,8 @@ pub enum Verdict {
     },
 }
 
-/// Sees events after their commit. It can neither fail nor repeat it, and must return at once.
+/// Sees events after their commit. It can neither fail nor repeat it, and must return at once: the run's next
+/// append waits for it. What takes longer belongs into a task of its own, behind a queue.
 pub trait Observer: Debug + Send + Sync + 'static {
     /// Called once for every committed append of this process, in the order of each run's sequence.
     fn committed(&self, run: &RunRef, events: &[Event]);

@@ -103,6 +103,11 @@ pub enum ModelDecision<'a> {
         /// The next cycle's number.
         cycle: u32,
     },
+    /// The owner is gone and the run starts nothing new: close its request as abandoned.
+    CloseLost {
+        /// The request.
+        abandoned: RequestId,
+    },
     /// Ask the model.
     Execute {
         /// The cycle's number.
@@ -143,8 +148,10 @@ pub fn decide_model<'a>(
         ModelCycle::Requested(asking) if owner != OwnerLife::Dead => {
             Ok(ModelDecision::InFlight { owner: asking.owner, here: owner == OwnerLife::Here })
         }
+        ModelCycle::Requested(asking) if !state.admits_effects() => {
+            Ok(ModelDecision::CloseLost { abandoned: asking.request })
+        }
         ModelCycle::Requested(asking) => {
-            admitted(state)?;
             Ok(ModelDecision::Takeover { abandoned: asking.request, cycle: asking.cycle + 1 })
         }
         ModelCycle::Completed(settled) if fields.is_empty() => Ok(ModelDecision::Replay(Told::Completed(settled))),

@@ -239,6 +239,12 @@ impl ModelCategory {
         }
     }
 
+    /// Returns whether the provider may have charged for a call that ended so and gave no answer.
+    #[must_use]
+    pub const fn may_be_charged(self) -> bool {
+        matches!(self, Self::Timeout | Self::Cancelled | Self::Provider5xx | Self::Network | Self::Internal)
+    }
+
     /// Returns whether the same call may work a little later.
     #[must_use]
     pub const fn is_transient(self) -> bool {

@@ -4,10 +4,10 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use artana_core::{
-    ContentType, Digest, IncarnationId, RequestId, RunState,
+    ContentType, Digest, IncarnationId, RequestId, RunState, StepKey,
     ask::Field,
     cycle::Settled,
-    decide::{self, ForkPoint, ModelDecision, OwnerLife, Refused, decide_model},
+    decide::{self, ForkPoint, ModelDecision, OwnerLife, Refused, decide_model, model_owner_lost},
     drift::Drift,
     event::{Answer, DriftReplayed, ModelFailure},
     json,
@@ -18,7 +18,7 @@ use super::{ModelFailed, drift, fork, perform, prepare::Prepared, reply::Told, t
 use crate::{
     Error,
     invoke::wait_for_flight,
-    journal::{Capacity, Facts, Plan},
+    journal::{Capacity, Facts, Journal, Plan},
 };
 
 /// What a decision comes to, without borrowing the state it was taken on.
@@ -28,6 +28,7 @@ enum Next {
     Drifted { settled: Box<Settled<Answer>>, fields: BTreeSet<Field>, is_new: bool },
     Fork { at: ForkPoint, fields: BTreeSet<Field> },
     InFlight { owner: IncarnationId, here: bool },
+    CloseLost(RequestId),
     Go,
     Refused(Refused),
 }
@@ -41,6 +42,7 @@ fn next(state: &RunState, prepared: &Prepared, life: OwnerLife) -> Next {
         }
         Ok(ModelDecision::Fork { at, fields }) => Next::Fork { at, fields },
         Ok(ModelDecision::InFlight { owner, here }) => Next::InFlight { owner, here },
+        Ok(ModelDecision::CloseLost { abandoned }) => Next::CloseLost(abandoned),
         Ok(ModelDecision::Takeover { .. } | ModelDecision::Execute { .. }) => Next::Go,
         Err(refused) => Next::Refused(refused),
     }
@@ -58,7 +60,8 @@ pub(crate) async fn ask(prepared: Prepared, deltas: &Deltas) -> Result<Told, Err
         let (owner, life) = journal.owner_life(prepared.step()).await?;
         match journal.with_state(|state| next(state, &prepared, life)) {
             Next::Completed(settled) => return told(&prepared, *settled, None).await,
-            Next::Failed(settled) => return Err(failed(&prepared, *settled).await),
+            // A failure is not for ever: somebody else may have had it tried again.
+            Next::Failed(settled) if read => return Err(failed(&prepared, *settled).await),
             Next::InFlight { here: true, .. } => wait_for_flight(&journal, prepared.step()).await,
             Next::Go if first || read => {
                 if let Some(told) = go(&prepared, owner, deltas).await? {
@@ -72,7 +75,10 @@ pub(crate) async fn ask(prepared: Prepared, deltas: &Deltas) -> Result<Told, Err
                 journal.refresh().await?;
                 read = true;
             }
-            Next::Go => unreachable!("the guards above take every first or freshly read decision to go"),
+            Next::Go | Next::Failed(_) => {
+                unreachable!("the guards above take every first or freshly read decision to go or to fail")
+            }
+            Next::CloseLost(abandoned) => close_lost(&journal, prepared.step(), abandoned).await?,
             Next::InFlight { owner, .. } => {
                 let (run, step) = (prepared.run.name().clone(), prepared.step().clone());
                 return Err(Error::InFlight { run, step, owner });
@@ -82,6 +88,19 @@ pub(crate) async fn ask(prepared: Prepared, deltas: &Deltas) -> Result<Told, Err
             Next::Refused(refused) => return Err(refusal(&prepared, refused).await),
         }
     }
+}
+
+/// Records that nobody will learn what a request was answered whose process is gone.
+async fn close_lost(journal: &Arc<Journal>, step: &StepKey, abandoned: RequestId) -> Result<(), Error> {
+    let key = step.clone();
+    let decide = move |state: &RunState, facts: &Facts<'_>| {
+        let open = state.step(&key).is_some_and(|step| step.is_pending() && step.request() == Some(abandoned));
+        if !open {
+            return Ok(Plan::default());
+        }
+        Plan::default().event(facts.id(), Some(&key), model_owner_lost(abandoned))
+    };
+    journal.append_detached(Capacity::Outcome(abandoned), Some(step.clone()), decide).await.map(drop)
 }
 
 /// A tool that a recorded ask had not seen makes no difference to it.
@@ -139,11 +158,16 @@ async fn told(prepared: &Prepared, settled: Settled<Answer>, drift: Option<Drift
         Some(id) => Some(journal.read_content(id, settled.at).await?.ok_or_else(erased)?),
         None => None,
     };
+    let items = match &settled.outcome.items {
+        Some(items) => Some(journal.read_content(items, settled.at).await?.ok_or_else(erased)?),
+        None => None,
+    };
     Ok(Told {
         run: prepared.run.clone(),
         answer: settled.outcome,
         parts,
         response_id: response_id.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
+        items,
         request: settled.request,
         cycles: settled.attempts,
         replayed: true,

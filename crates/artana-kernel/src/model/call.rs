@@ -153,6 +153,14 @@ impl ModelCall<Turns<Text>> {
     }
 }
 
+impl ModelCall<Turns<Text>> {
+    /// Wants JSON that matches a schema where the model does not ask for tools.
+    #[must_use]
+    pub fn output_schema(self, schema: Value) -> ModelCall<Turns<Dynamic>> {
+        self.with_output::<Text>().output_schema(schema).with_output()
+    }
+}
+
 impl<O: ModelOutput> ModelCall<O> {
     /// Makes the call and gives the pieces of the answer as they arrive, then the recorded answer.
     pub fn stream(self) -> ModelStream<O> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use artana_core::{ModelId, RequestId, RunRef, StepKey, event::ModelCategory};
 
 /// A model step without an answer that can be used, as it is recorded.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "model {model} gave no answer to step {step} of run {run} after {cycles} cycle(s) ({}); ask again with `retry_failed`, or under a new step key",
     category.as_str()
@@ -32,4 +32,11 @@ pub struct ModelFailed {
     pub request: RequestId,
     /// What the provider said, or what is wrong with the answer.
     pub message: String,
+}
+
+/// Says what its text says: the provider's words are for who asks for them.
+impl std::fmt::Debug for ModelFailed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ModelFailed({self})")
+    }
 }

@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::reply::Turn;
-use crate::perform::clipped;
+use crate::{perform::clipped, schema::demands};
 
 /// Most errors of one answer that are told to the model: enough to correct it, and bounded.
 const MAX_ERRORS: usize = 16;
@@ -130,12 +130,15 @@ fn kind_of(error: &serde_json::Error) -> String {
     }
 }
 
-/// A JSON Schema of outputs, with its canonical bytes and, once it is needed, its validator.
+type Fits = fn(&Value) -> Result<(), String>;
+
+/// A JSON Schema of outputs, with the canonical bytes of what it demands and, once it is needed, its validator.
 pub(crate) struct OutputSchema {
+    /// The schema as the model is given it.
     pub(crate) value: Value,
     pub(crate) canonical: Vec<u8>,
     validator: OnceLock<Result<jsonschema::Validator, String>>,
-    fits: Option<fn(&Value) -> Result<(), String>>,
+    fits: Option<Fits>,
 }
 
 impl fmt::Debug for OutputSchema {
@@ -151,7 +154,7 @@ impl OutputSchema {
         let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
         let made = || {
             let value = schemars::schema_for!(T).to_value();
-            let canonical = json::to_canonical(&value).expect("a schema made by a derive is shallow");
+            let canonical = json::to_canonical(&demands(&value)).expect("a schema made by a derive is shallow");
             Arc::new(Self { value, canonical, validator: OnceLock::new(), fits: Some(fits::<T>) })
         };
         Arc::clone(known.entry(TypeId::of::<T>()).or_insert_with(made))
@@ -159,7 +162,7 @@ impl OutputSchema {
 
     /// Takes a schema of the caller's.
     pub(crate) fn dynamic(value: Value) -> Result<Arc<Self>, String> {
-        let canonical = json::to_canonical(&value).map_err(|error| error.to_string())?;
+        let canonical = json::to_canonical(&demands(&value)).map_err(|error| error.to_string())?;
         Ok(Arc::new(Self { value, canonical, validator: OnceLock::new(), fits: None }))
     }
 

@@ -123,8 +123,9 @@ async fn cycle(prepared: &Prepared, gone: Option<IncarnationId>, deltas: &Deltas
             After::Done(Box::new(Told {
                 run: prepared.run.clone(),
                 answer,
-                parts: words.0,
-                response_id: words.1,
+                parts: words.parts,
+                response_id: words.response_id,
+                items: words.items,
                 request: claimed.request,
                 cycles: claimed.cycle,
                 replayed: false,
@@ -246,9 +247,9 @@ fn in_lines(mut answer: ModelAnswer) -> ModelAnswer {
     answer
 }
 
-fn words_of(ended: &Ended) -> Option<(Vec<Part>, Option<String>)> {
+fn words_of(ended: &Ended) -> Option<ModelAnswer> {
     match ended {
-        Ended::Answered(Ok(answer)) => Some((answer.parts.clone(), answer.response_id.clone())),
+        Ended::Answered(Ok(answer)) => Some(answer.clone()),
         _ => None,
     }
 }

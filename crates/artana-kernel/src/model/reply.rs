@@ -11,7 +11,7 @@ use super::output;
 use crate::Run;
 
 /// An answer on its way to the caller.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Told {
     pub(crate) run: Run,
     pub(crate) answer: Answer,
@@ -21,6 +21,7 @@ pub(crate) struct Told {
     pub(crate) cycles: u32,
     pub(crate) replayed: bool,
     pub(crate) drift: Option<Drift>,
+    pub(crate) items: Option<Vec<u8>>,
 }
 
 /// What a model does with a turn in which it may ask for tools.
@@ -39,10 +40,23 @@ pub enum Turn<T> {
 }
 
 /// A model's recorded answer.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ModelReply<T> {
     output: T,
     told: Told,
+}
+
+/// Says what was recorded of it, not what was said.
+impl<T> std::fmt::Debug for ModelReply<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ModelReply")
+            .field("run", self.told.run.name())
+            .field("request", &self.told.request)
+            .field("cycles", &self.told.cycles)
+            .field("replayed", &self.told.replayed)
+            .field("drift", &self.told.drift)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<T> ModelReply<T> {
@@ -120,6 +134,12 @@ impl<T> ModelReply<T> {
     #[must_use]
     pub fn response_id(&self) -> Option<&str> {
         self.told.response_id.as_deref()
+    }
+
+    /// Borrows the provider's own output items, a JSON list byte for byte, where it gives them for a next request.
+    #[must_use]
+    pub fn items(&self) -> Option<&[u8]> {
+        self.told.items.as_deref()
     }
 
     /// Returns the request that was answered.
