@@ -27,6 +27,7 @@ pub mod limits;
 pub mod model_cycle;
 mod money;
 mod record;
+pub mod schema;
 mod tenant;
 mod time;
 pub mod verify;

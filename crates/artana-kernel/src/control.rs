@@ -47,7 +47,8 @@ impl Run {
     /// [`Error::Unfinished`] while a step is under way or in doubt, [`Error::Ended`] when the run ended otherwise.
     pub async fn finish(&self) -> Result<(), Error> {
         self.latest(drivable).await??;
-        let decide = |state: &RunState, facts: &Facts<'_>| {
+        let lost = lost_calls(&self.journal).await?;
+        let decide = move |state: &RunState, facts: &Facts<'_>| {
             match state.status() {
                 Status::Completed => return Ok(Plan::default()),
                 Status::Running => {}
@@ -55,11 +56,20 @@ impl Run {
                 Status::NeedsReconciliation => {}
                 status => return Err(Error::NotRunning { run: state.run().clone(), status }),
             }
-            let steps = open_steps(state);
+            // A question whose process is gone is closed on the way; an effect is not, because it may have happened.
+            let mut plan = Plan::default();
+            let mut steps = open_steps(state);
+            for (step, request) in lost.iter().take(MAX_LOST) {
+                let recorded = state.model_step(step).filter(|model| model.cycle.request() == Some(*request));
+                if recorded.is_some() && steps.contains(step) {
+                    plan = plan.event(facts.id(), Some(step), model_owner_lost(*request))?;
+                    steps.retain(|open| open != step);
+                }
+            }
             if !steps.is_empty() {
                 return Err(Error::Unfinished { run: state.run().clone(), steps });
             }
-            Plan::default().event(facts.id(), None, RunFinished { outcome: RunOutcome::Completed })
+            plan.event(facts.id(), None, RunFinished { outcome: RunOutcome::Completed })
         };
         self.journal.append_detached(Capacity::Request, None, decide).await.map(drop)
     }

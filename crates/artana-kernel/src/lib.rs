@@ -25,7 +25,6 @@ mod model;
 mod perform;
 mod reconcile;
 mod run;
-mod schema;
 mod send;
 mod shared;
 mod start;

@@ -145,6 +145,7 @@ async fn stream(run: &Run) -> Result<(Vec<String>, u32, String), Failed> {
                 pieces.push(piece);
             }
             Streamed::Delta(Delta::Reasoning(_)) => {}
+            Streamed::Restarted => pieces.clear(),
             Streamed::Reply(reply) => return Ok((pieces, reply.cycles(), reply.into_output())),
         }
     }

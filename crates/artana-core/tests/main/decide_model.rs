@@ -127,6 +127,10 @@ fn decision(state: &RunState, ask: &ModelAsk, replay: Replay, owner: OwnerLife) 
             assert_eq!(state.step(&ask.step).and_then(|step| step.request()), Some(abandoned));
             format!("take over, cycle {cycle}")
         }
+        Ok(ModelDecision::CloseLost { abandoned }) => {
+            assert_eq!(state.step(&ask.step).and_then(|step| step.request()), Some(abandoned));
+            "close what is lost".into()
+        }
         Ok(ModelDecision::Execute { cycle }) => format!("execute, cycle {cycle}"),
         Err(refused) => refusal(&refused),
     }
@@ -258,7 +262,11 @@ fn a_closing_run_answers_and_starts_nothing() {
                 &cancelling(given(state)),
                 &same(),
                 (policy, retry, owner),
-                if starts { "run is cancelling" } else { open },
+                match open {
+                    _ if open.starts_with("take over") => "close what is lost",
+                    _ if starts => "run is cancelling",
+                    open => open,
+                },
             );
         }
     }

@@ -3,6 +3,12 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use super::{ModelFailed, drift, fork, perform, prepare::Prepared, reply::Told, stream::Listener, tools, words};
+use crate::{
+    Error,
+    invoke::wait_for_flight,
+    journal::{Capacity, Facts, Journal, Plan},
+};
 use artana_core::{
     ContentType, Digest, IncarnationId, RequestId, RunState, StepKey,
     ask::Field,
@@ -11,14 +17,6 @@ use artana_core::{
     drift::Drift,
     event::{Answer, DriftReplayed, ModelFailure},
     json,
-};
-use artana_ports::Deltas;
-
-use super::{ModelFailed, drift, fork, perform, prepare::Prepared, reply::Told, tools, words};
-use crate::{
-    Error,
-    invoke::wait_for_flight,
-    journal::{Capacity, Facts, Journal, Plan},
 };
 
 /// What a decision comes to, without borrowing the state it was taken on.
@@ -49,7 +47,7 @@ fn next(state: &RunState, prepared: &Prepared, life: OwnerLife) -> Next {
 }
 
 /// Asks a model, or answers from the ledger.
-pub(crate) async fn ask(prepared: Prepared, deltas: &Deltas) -> Result<Told, Error> {
+pub(crate) async fn ask(prepared: Prepared, listener: &Listener) -> Result<Told, Error> {
     let journal = Arc::clone(prepared.journal());
     journal.shared.open()?;
     let mut prepared = prepared;
@@ -64,7 +62,7 @@ pub(crate) async fn ask(prepared: Prepared, deltas: &Deltas) -> Result<Told, Err
             Next::Failed(settled) if read => return Err(failed(&prepared, *settled).await),
             Next::InFlight { here: true, .. } => wait_for_flight(&journal, prepared.step()).await,
             Next::Go if first || read => {
-                if let Some(told) = go(&prepared, owner, deltas).await? {
+                if let Some(told) = go(&prepared, owner, listener).await? {
                     return Ok(told);
                 }
                 // What was asked for once has been tried; what came of it is the answer.
@@ -84,7 +82,7 @@ pub(crate) async fn ask(prepared: Prepared, deltas: &Deltas) -> Result<Told, Err
                 return Err(Error::InFlight { run, step, owner });
             }
             Next::Drifted { settled, fields, is_new } => return drifted(&prepared, *settled, fields, is_new).await,
-            Next::Fork { at, fields } => return in_fork(&prepared, at, fields, deltas).await,
+            Next::Fork { at, fields } => return in_fork(&prepared, at, fields, listener).await,
             Next::Refused(refused) => return Err(refusal(&prepared, refused).await),
         }
     }
@@ -129,7 +127,7 @@ async fn with_seen_tools(prepared: Prepared) -> Result<Prepared, Error> {
 
 /// Asks in a task of its own, so that the caller may go; or waits for the ask under way.
 /// `None` means that the ledger has moved and has to be asked again.
-async fn go(prepared: &Prepared, gone: Option<IncarnationId>, deltas: &Deltas) -> Result<Option<Told>, Error> {
+async fn go(prepared: &Prepared, gone: Option<IncarnationId>, listener: &Listener) -> Result<Option<Told>, Error> {
     prepared.admit()?;
     let journal = prepared.journal();
     let flight = match journal.flights.begin(prepared.step()) {
@@ -140,9 +138,9 @@ async fn go(prepared: &Prepared, gone: Option<IncarnationId>, deltas: &Deltas) -
         }
     };
     let busy = journal.shared.enter()?;
-    let (task, deltas) = (prepared.clone(), deltas.clone());
+    let (task, listener) = (prepared.clone(), listener.clone());
     let done = tokio::spawn(async move {
-        let done = perform::perform(&task, gone, &deltas).await;
+        let done = perform::perform(&task, gone, &listener).await;
         drop((flight, busy));
         done
     });
@@ -245,10 +243,15 @@ async fn record_drift(
 }
 
 /// Executes the ask in a fork, or answers from the one that an equal ask made before.
-async fn in_fork(prepared: &Prepared, at: ForkPoint, fields: BTreeSet<Field>, deltas: &Deltas) -> Result<Told, Error> {
+async fn in_fork(
+    prepared: &Prepared,
+    at: ForkPoint,
+    fields: BTreeSet<Field>,
+    listener: &Listener,
+) -> Result<Told, Error> {
     let drift = drift::name(prepared, &fields).await?;
     let run = fork::fork_of(&prepared.run, prepared.step(), at, fork::Why::Drift { asked: prepared, fields }).await?;
-    let told = Box::pin(ask(prepared.moved_to(run), deltas)).await?;
+    let told = Box::pin(ask(prepared.moved_to(run), listener)).await?;
     Ok(Told { drift: Some(drift), ..told })
 }
 

@@ -13,7 +13,7 @@ use artana_core::{
     ask::{ApiMode, ReasoningEffort, Verbosity},
     decide::ReplayPolicy,
 };
-use artana_ports::{Deltas, Message, Sampling};
+use artana_ports::{Message, Sampling};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -24,7 +24,7 @@ use super::{
     output::{Dynamic, ModelOutput, OutputSchema, Text, Turns, Typed},
     prepare::Prepared,
     reply::{ModelReply, Told},
-    stream::ModelStream,
+    stream::{Listener, ModelStream},
 };
 use crate::{Error, Run};
 
@@ -167,10 +167,10 @@ impl<O: ModelOutput> ModelCall<O> {
         ModelStream::new(self)
     }
 
-    pub(crate) async fn make(self, deltas: Deltas) -> Result<ModelReply<O::Value>, Error> {
+    pub(crate) async fn make(self, listener: Listener) -> Result<ModelReply<O::Value>, Error> {
         let prepared = self.prepare()?;
         let (run, step) = (prepared.run.name().clone(), prepared.step().clone());
-        let told: Told = answer::ask(prepared, &deltas).await?;
+        let told: Told = answer::ask(prepared, &listener).await?;
         match O::read(&told.parts) {
             Ok(output) => Ok(ModelReply::new(output, told)),
             Err(problems) => Err(Error::Output { run, step, problem: problems.join("; ") }),
@@ -183,6 +183,6 @@ impl<O: ModelOutput> IntoFuture for ModelCall<O> {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.make(Deltas::none()))
+        Box::pin(self.make(Listener::default()))
     }
 }

@@ -9,6 +9,7 @@ use artana_core::{
     drift::{Drift, Words},
     event::ModelRequested,
     json as canonical,
+    schema::demands,
 };
 use serde_json::Value;
 
@@ -82,7 +83,7 @@ fn after(prepared: &Prepared, field: Field) -> Value {
         Field::InputItems if words.input_items.is_empty() => Value::Null,
         Field::InputItems => Value::Array(words.input_items.clone()),
         Field::Tools => prepared.signatures.as_ref().map_or(Value::Null, |map| Value::Object((**map).clone())),
-        Field::OutputSchema => words.schema.as_ref().map_or(Value::Null, |schema| schema.value.clone()),
+        Field::OutputSchema => words.schema.as_ref().map_or(Value::Null, |schema| demands(&schema.value)),
         _ => Value::Null,
     }
 }

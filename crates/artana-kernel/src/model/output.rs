@@ -9,14 +9,14 @@ use std::{
     sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError},
 };
 
-use artana_core::json;
+use artana_core::{json, schema::demands};
 use artana_ports::{Part, ToolUse};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::reply::Turn;
-use crate::{perform::clipped, schema::demands};
+use crate::perform::clipped;
 
 /// Most errors of one answer that are told to the model: enough to correct it, and bounded.
 const MAX_ERRORS: usize = 16;

@@ -16,13 +16,14 @@ use artana_core::{
     event::{Abandoned, Answer, Body, ModelCategory, ModelFailure, ModelOutcome, ModelRequested, ModelTerminal, Usage},
     limits::MAX_MODEL_RETRIES,
 };
-use artana_ports::{Deltas, Media, Message, ModelAnswer, ModelContext, ModelError, ModelPort, Part, Source};
+use artana_ports::{Media, Message, ModelAnswer, ModelContext, ModelError, ModelPort, Part, Source};
 use tracing::Instrument;
 
 use super::{
     output,
     prepare::{Cycle, Prepared},
     reply::Told,
+    stream::Listener,
     words::{Encoder, read_message},
 };
 use crate::{
@@ -79,7 +80,7 @@ enum After {
 pub(crate) async fn perform(
     prepared: &Prepared,
     gone: Option<IncarnationId>,
-    deltas: &Deltas,
+    listener: &Listener,
 ) -> Result<Option<Told>, Error> {
     let span = tracing::info_span!("artana.model", run = %prepared.run.name(), step = %prepared.step(),
         model = %prepared.ask.fingerprint.model, cycle = tracing::field::Empty, outcome = tracing::field::Empty);
@@ -87,7 +88,7 @@ pub(crate) async fn perform(
         let mut gone = gone;
         loop {
             prepared.journal().shared.open()?;
-            match cycle(prepared, gone, deltas).await? {
+            match cycle(prepared, gone, listener).await? {
                 After::Done(told) => return Ok(Some(*told)),
                 After::Ask => return Ok(None),
                 After::Again(wait) => wait_or_cancel(prepared.journal(), wait).await,
@@ -100,7 +101,7 @@ pub(crate) async fn perform(
     .await
 }
 
-async fn cycle(prepared: &Prepared, gone: Option<IncarnationId>, deltas: &Deltas) -> Result<After, Error> {
+async fn cycle(prepared: &Prepared, gone: Option<IncarnationId>, listener: &Listener) -> Result<After, Error> {
     let journal = prepared.journal();
     let port = Arc::clone(prepared.admit()?);
     let Some(claimed) = claim(prepared, gone).await? else { return Ok(After::Ask) };
@@ -108,7 +109,7 @@ async fn cycle(prepared: &Prepared, gone: Option<IncarnationId>, deltas: &Deltas
     let correction = correction(journal, &claimed.correction).await?;
     let started = journal.shared.clock.elapsed();
     let ended = if surely_alive(journal, claimed.incarnation) {
-        call(prepared, &*port, &claimed, correction, deltas).await
+        call(prepared, &*port, &claimed, correction, listener).await
     } else {
         Ended::NotSent
     };
@@ -156,7 +157,7 @@ fn outcome_name(body: &Body) -> &'static str {
 /// closed in the same append.
 async fn claim(prepared: &Prepared, gone: Option<IncarnationId>) -> Result<Option<Claimed>, Error> {
     let journal = prepared.journal();
-    let (task, step) = (prepared.clone(), prepared.step().clone());
+    let (task, step, encoded) = (prepared.clone(), prepared.step().clone(), prepared.encoded());
     let decide = move |state: &RunState, facts: &Facts<'_>| {
         let key = task.step();
         let Some((number, abandoned)) = next_cycle(state, &task, gone) else { return Ok(Plan::default()) };
@@ -165,7 +166,7 @@ async fn claim(prepared: &Prepared, gone: Option<IncarnationId>) -> Result<Optio
             plan = plan.event(facts.id(), Some(key), model_owner_lost(abandoned))?;
         }
         let cycle = Cycle { number, incarnation: facts.incarnation, correction: corrections(state, &task) };
-        let (requested, content) = task.request(cycle, |root| state.conversation(root));
+        let (requested, content) = task.request(&encoded, cycle, |root| state.conversation(root));
         Ok(plan.event(facts.id(), Some(key), requested)?.content(content))
     };
     let events = journal.append(Capacity::Request, Some(step), decide).await?;
@@ -213,7 +214,7 @@ async fn call(
     port: &dyn ModelPort,
     claimed: &Claimed,
     correction: Vec<Message>,
-    deltas: &Deltas,
+    listener: &Listener,
 ) -> Ended {
     let journal = prepared.journal();
     let clock = &journal.shared.clock;
@@ -222,7 +223,7 @@ async fn call(
     cx.cycle = claimed.cycle;
     cx.deadline = clock.now().after(timeout);
     cx.cancellation = journal.cancel.subscribe();
-    cx.deltas = deltas.clone();
+    cx.deltas = listener.next_cycle();
     let request = prepared.outgoing(correction);
     let mut answer = pin!(async { port.ask(&request, &cx).await });
     let mut deadline = pin!(clock.sleep(timeout));

@@ -116,36 +116,48 @@ impl Prepared {
         self.journal().shared.models.of(model).ok_or_else(|| Error::UnknownModel { model: model.clone() })
     }
 
-    /// Returns the request to record, and the words it refers to.
-    pub(crate) fn request(
-        &self,
-        cycle: Cycle,
-        extends: impl Fn(&Digest) -> Option<Extends>,
-    ) -> (ModelRequested, Vec<Content>) {
+    /// Encodes all that a request may have to record, so that nothing is digested while others wait for the run.
+    pub(crate) fn encoded(&self) -> Encoded {
+        let kept = |encode: &dyn Fn(&mut Encoder<'_>)| {
+            let mut encoder = Encoder::keeping(self.journal());
+            encode(&mut encoder);
+            encoder.into_content()
+        };
+        let message = |message: &Message| kept(&|encoder| drop(encoder.message(message)));
+        let messages = self.words.messages.iter().map(message).collect();
         let mut encoder = Encoder::keeping(self.journal());
-        let (kept, extends) = self.longest(extends);
-        let messages = self.words.messages[kept..].iter().map(|message| encoder.message(message)).collect();
         let fixed = Fixed::encode(&self.words, &mut encoder).expect("what was encoded once can be encoded again");
         let json =
             |encoder: &mut Encoder<'_>, map: &Map<String, Value>| encoder.put(ContentType::Json, tools::canonical(map));
         let tools = self.signatures.as_ref().map(|signatures| json(&mut encoder, signatures));
         let visibility = self.decisions().map(|decisions| json(&mut encoder, &decisions));
+        Encoded { messages, fixed, tools, visibility, content: encoder.into_content() }
+    }
+
+    /// Returns the request to record, and the words it refers to: of the conversation only what is new.
+    pub(crate) fn request(
+        &self,
+        encoded: &Encoded,
+        cycle: Cycle,
+        extends: impl Fn(&Digest) -> Option<Extends>,
+    ) -> (ModelRequested, Vec<Content>) {
+        let (kept, extends) = self.longest(extends);
         let requested = ModelRequested {
             asked_root: self.ask.fingerprint.asked_root,
             correction: cycle.correction,
             cycle: cycle.number,
             extends,
             incarnation: cycle.incarnation,
-            input_items: fixed.input_items,
-            messages,
+            input_items: encoded.fixed.input_items,
+            messages: self.messages[kept..].to_vec(),
             model: self.ask.fingerprint.model.clone(),
-            options: fixed.options,
-            output_schema: fixed.output_schema,
+            options: encoded.fixed.options,
+            output_schema: encoded.fixed.output_schema,
             timeout_us: micros(self.words.timeout),
-            tools,
-            visibility,
+            tools: encoded.tools,
+            visibility: encoded.visibility,
         };
-        (requested, encoder.into_content())
+        (requested, encoded.messages[kept..].iter().flatten().chain(&encoded.content).cloned().collect())
     }
 
     /// The decision on each tool, without those that the recorded ask had not seen.
@@ -185,6 +197,17 @@ impl Prepared {
             output_schema: words.schema.as_ref().map(|schema| schema.value.clone()),
         }
     }
+}
+
+/// What a request records, encoded.
+pub(crate) struct Encoded {
+    /// The content of each message.
+    messages: Vec<Vec<Content>>,
+    fixed: Fixed,
+    tools: Option<ContentRef>,
+    visibility: Option<ContentRef>,
+    /// The content of all the rest.
+    content: Vec<Content>,
 }
 
 /// What tells one cycle of a step from another.

@@ -176,7 +176,7 @@ impl ToolBuilder {
 
     fn spec<A: JsonSchema, O: JsonSchema>(self) -> Result<ToolSpec, IdError> {
         let args_schema = schemars::schema_for!(A).to_value();
-        let demands = crate::schema::demands(&args_schema);
+        let demands = artana_core::schema::demands(&args_schema);
         let canonical = json::to_canonical(&demands).expect("a schema made by a derive is shallow");
         let signature = ToolSignature {
             name: ToolName::parse(self.name)?,

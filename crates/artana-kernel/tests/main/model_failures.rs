@@ -250,3 +250,17 @@ async fn a_question_under_way_when_its_run_is_cancelled_is_told_so_and_recorded(
     assert_eq!(code(asked(&run, "a", "hi").retry_failed().await), "artana::not_running");
     world.verify(&run).await;
 }
+
+/// Another process has had the failed step tried again; the ledger answers here too.
+#[tokio::test]
+async fn a_failure_that_another_process_had_tried_again_is_not_raised_any_more() {
+    let world = world();
+    let model =
+        ScriptedModel::sequence([ScriptedModel::failing(ModelError::http(400, "no")), ScriptedModel::text("yes")]);
+    let (here, there) = (world.asking(&model), world.asking(&model));
+    let run = here.run("r").await;
+    ask(&run, "a", "hi").await.unwrap_err();
+    assert_eq!(asked(&there.run("r").await, "a", "hi").retry_failed().await.unwrap().output(), "yes");
+    assert_eq!(ask(&run, "a", "hi").await.unwrap().output(), "yes");
+    assert_eq!(model.calls(), 2);
+}

@@ -26,9 +26,10 @@ async fn read<O: ModelOutput>(mut stream: ModelStream<O>) -> (Vec<Delta>, Result
     loop {
         match stream.try_next().await {
             Ok(Some(Streamed::Delta(piece))) => pieces.push(piece),
+            Ok(Some(Streamed::Restarted)) => pieces.clear(),
             Ok(Some(Streamed::Reply(reply))) => {
                 assert!(matches!(stream.try_next().await, Ok(None)), "the answer is the last item");
-                return (pieces, Ok(reply));
+                return (pieces, Ok(*reply));
             }
             Ok(None) => panic!("a stream without an end"),
             Err(error) => {
@@ -199,4 +200,23 @@ async fn an_adapter_is_told_whether_anybody_listens() {
     assert_eq!(ask(&run, "a", "hi").await.unwrap().output(), "false");
     let (_, reply) = read(asked(&run, "b", "hi").stream()).await;
     assert_eq!(reply.unwrap().output(), "true");
+}
+
+#[tokio::test]
+async fn a_model_that_is_asked_again_begins_its_stream_anew() {
+    let world = world();
+    let answers =
+        [ScriptedModel::text("no json").streaming(4), ScriptedModel::text(r#"{"message":"hi"}"#).streaming(8)];
+    let process = world.asking(&ScriptedModel::sequence(answers));
+    let run = process.run("r").await;
+    let mut stream = asked(&run, "a", "hi").output::<Hello>().stream();
+    let mut seen = Vec::new();
+    while let Some(item) = stream.try_next().await.unwrap() {
+        seen.push(match item {
+            Streamed::Delta(Delta::Text(piece) | Delta::Reasoning(piece)) => piece,
+            Streamed::Restarted => "--".to_owned(),
+            Streamed::Reply(reply) => reply.into_output().message,
+        });
+    }
+    assert_eq!(seen, ["no j", "son", "--", "{\"messag", "e\":\"hi\"}", "hi"]);
 }

@@ -140,7 +140,7 @@ async fn a_stream_gives_pieces_and_then_the_answer() {
                     text.push_str(&piece);
                     count += 1;
                 }
-                artana_kernel::Streamed::Delta(_) => {}
+                artana_kernel::Streamed::Delta(_) | artana_kernel::Streamed::Restarted => {}
                 artana_kernel::Streamed::Reply(reply) => whole = Some(reply.into_output()),
             }
         }

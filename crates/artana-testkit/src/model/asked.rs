@@ -72,7 +72,7 @@ fn tools(request: &ModelRequest) -> BTreeSet<&str> {
 }
 
 fn schema(request: &ModelRequest) -> Value {
-    request.output_schema.clone().unwrap_or(Value::Null)
+    request.output_schema.as_ref().map_or(Value::Null, artana_core::schema::demands)
 }
 
 fn message(message: &Message) -> Value {

@@ -298,6 +298,7 @@ fn a_stream() {
                 match item {
                     Streamed::Delta(Delta::Text(piece)) => pieces.push_str(&piece),
                     Streamed::Delta(_) => {}
+                    Streamed::Restarted => pieces.clear(),
                     Streamed::Reply(reply) => world.told("a", &json!(reply.output())),
                 }
             }

@@ -1,5 +1,5 @@
 //! JSON Schemas as what they demand, without what they say about themselves: a better comment or another name
-//! of a type makes no other schema.
+//! of a type makes no other schema. Pure; it judges no value.
 
 use serde_json::{Map, Value};
 
@@ -11,7 +11,8 @@ const BY_NAME: [&str; 5] = ["$defs", "definitions", "dependentSchemas", "pattern
 const DATA: [&str; 4] = ["const", "default", "enum", "required"];
 
 /// Returns a schema without its annotations, those of the schemas in it included.
-pub(crate) fn demands(schema: &Value) -> Value {
+#[must_use]
+pub fn demands(schema: &Value) -> Value {
     match schema {
         Value::Object(keywords) => {
             let kept = keywords.iter().filter(|(keyword, _)| !ANNOTATIONS.contains(&keyword.as_str()));
