@@ -211,9 +211,9 @@ async fn claim(invocation: &Invocation, gone: Option<IncarnationId>) -> Result<O
     let task = invocation.clone();
     let decide = move |state: &RunState, facts: &Facts<'_>| {
         let Some(attempt) = next_attempt(state, &task, gone) else { return Ok(Plan::default()) };
-        let body = requested(&task, attempt, facts.incarnation);
+        let body = Body::from(requested(&task, attempt, facts.incarnation));
         let id = facts.id();
-        let claim = family::claim(state, &task.ask, id);
+        let claim = family::claim(state, &task.ask.step, &body, id);
         let plan = Plan::default().event(id, Some(&task.ask.step), body)?;
         Ok(plan.claim(claim).content([task.args_content.clone()]))
     };

@@ -6,7 +6,7 @@ use std::{
 };
 
 use artana_core::{
-    ContentRef, Digest, Head, IncarnationId, Record, RunKey, RunRef, Seq, TenantId, TenantKey, Timestamp,
+    ContentRef, Digest, EventId, Head, IncarnationId, Record, RunKey, RunRef, Seq, TenantId, TenantKey, Timestamp,
     ask::Field,
     conversation::Part,
     decide::ReplayPolicy,
@@ -69,6 +69,7 @@ pass_on! {
     fn head(run: &RunRef) -> Result<Option<Head>, StoreError>;
     fn run_key(root: &RunRef) -> Result<Option<RunKey>, StoreError>;
     fn tenant_key(tenant: &TenantId, candidate: Option<TenantKey>) -> Result<Option<TenantKey>, StoreError>;
+    fn holders(tenant: &TenantId, keys: &[String]) -> Result<Vec<Option<EventId>>, StoreError>;
     fn view(run: &RunRef) -> Result<Option<Listed>, StoreError>;
     fn runs(query: &RunQuery) -> Result<Page, StoreError>;
     fn beat(beat: Heartbeat) -> Result<Timestamp, BeatError>;
