@@ -212,7 +212,9 @@ async fn a_fork_recorded_while_others_begin_is_no_alarm() {
     world.settle().await;
     world.clock.advance(moment);
     world.settle().await;
-    ["b", "c", "d"].map(|step| begin(&mut tasks, step));
+    for step in ["b", "c", "d"] {
+        begin(&mut tasks, step);
+    }
     world.settle().await;
     world.pass_time(tasks.join_all()).await.into_iter().collect::<Result<(), _>>().unwrap();
     let kinds = world.kinds(&run).await;

@@ -232,18 +232,26 @@ async fn claims(bench: &Bench) -> [(&'static str, u64, Row); 2] {
 #[tokio::test]
 async fn every_bit_of_every_claim_is_found_at_the_event_that_holds_it() {
     let bench = Bench::new().await;
-    for (run, seq, row) in claims(&bench).await {
+    let claims = claims(&bench).await;
+    for (run, seq, row) in &claims {
         for column in columns(&bench.raw, "uniques") {
             let mut cells = Cells::new(&bench.raw, &column, vec![row.clone()]);
             assert!(cells.most_bits() > 0, "{column} is stored");
             for bit in 0..cells.most_bits() {
                 cells.flip(&bench.raw, 0, bit).expect("set");
                 let found = bench.opened.verdict(TENANT, run).await;
-                assert_eq!(found, Some((BreakKind::ViewMismatch, seq)), "bit {bit} of {column} of {run}");
+                assert_eq!(found, Some((BreakKind::ViewMismatch, *seq)), "bit {bit} of {column} of {run}");
                 cells.restore(&bench.raw, 0);
             }
         }
         assert_eq!(bench.opened.verdict(TENANT, run).await, None);
+    }
+    for change in ["UPDATE uniques SET holder = x'00'", "DELETE FROM uniques"] {
+        bench.raw.execute_batch(change).expect("a change");
+        for (run, seq, _) in &claims {
+            assert_eq!(bench.opened.verdict(TENANT, run).await, Some((BreakKind::ViewMismatch, *seq)), "{change}");
+            assert_eq!(bench.opened.by_export(TENANT, run).await, [None, None], "an export holds no claims");
+        }
     }
 }
 
