@@ -27,6 +27,8 @@ pub const MAX_PAGE_EVENTS: u32 = 1024;
 pub const MAX_PAGE_RUNS: u32 = 1000;
 /// Most digests asked of the vault at once, for the same reason.
 pub const MAX_CONTENT_BATCH: usize = 256;
+/// Most unique keys asked about at once, for the same reason.
+pub const MAX_KEY_BATCH: usize = 256;
 /// Most capabilities of a tenant: they stand in the first payload of every run.
 pub const MAX_CAPABILITIES: usize = 128;
 /// Most labels of a run, for the same reason.

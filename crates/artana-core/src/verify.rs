@@ -6,8 +6,9 @@ use std::fmt;
 use serde::Deserialize;
 
 use crate::{
-    ContentRef, Event, Frame, Genesis, Head, KeyId, Record, RunKey, RunRef, RunState, RunView, Seq,
+    ContentRef, Event, EventId, Frame, Genesis, Head, KeyId, Record, RunKey, RunRef, RunState, RunView, Seq,
     content::references,
+    decide::held_key,
     event::{Body, GenesisFields},
     json,
 };
@@ -210,6 +211,15 @@ impl Ledger {
     ///
     /// The [`ChainBreak`] at this record.
     pub fn push(&mut self, record: &Record) -> Result<Vec<ContentRef>, ChainBreak> {
+        self.push_with_key(record).map(|(content, _)| content)
+    }
+
+    /// Like [`Self::push`], and returns the unique key that the event has to hold as well, if it has to hold one.
+    ///
+    /// # Errors
+    ///
+    /// The [`ChainBreak`] at this record.
+    pub fn push_with_key(&mut self, record: &Record) -> Result<(Vec<ContentRef>, Option<String>), ChainBreak> {
         let chain = match &mut self.chain {
             Some(chain) => chain,
             None => self.chain.insert(first_chain(&self.run, record)?),
@@ -223,8 +233,10 @@ impl Ledger {
         }
         let found = references(&payload).map_err(|e| undecodable(&e))?;
         let event = Event::decode(record.clone()).map_err(|e| undecodable(&e))?;
+        let known = self.state.as_ref().filter(|_| !self.opaque);
+        let key = known.and_then(|before| held_key(before, event.step(), event.body()));
         self.fold(&event).map_err(|e| undecodable(&e))?;
-        Ok(found)
+        Ok((found, key))
     }
 
     fn fold(&mut self, event: &Event) -> Result<(), crate::FoldError> {
@@ -369,6 +381,19 @@ pub fn check_content(
             Ok(())
         }
     }
+}
+
+/// Checks that a unique key is held by the event that has to hold it.
+///
+/// # Errors
+///
+/// `ViewMismatch`.
+pub fn check_holder(seq: Seq, wanted: EventId, stored: Option<EventId>) -> Result<(), ChainBreak> {
+    if stored == Some(wanted) {
+        return Ok(());
+    }
+    let found = stored.map_or_else(|| "none".to_owned(), |holder| format!("one held by {holder}"));
+    Err(ChainBreak::new(BreakKind::ViewMismatch, seq, format!("a claim held by {wanted}"), found))
 }
 
 fn first_chain(run: &RunRef, record: &Record) -> Result<Chain, ChainBreak> {

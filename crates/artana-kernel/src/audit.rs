@@ -1,12 +1,12 @@
-//! Verification of a run where it is stored: chain, vocabulary, head, keys, content, view.
+//! Verification of a run where it is stored: chain, vocabulary, head, keys, content, claims, view.
 //! It looks at the store as it is, never at what this process remembers.
 
 use std::collections::{HashSet, VecDeque};
 
 use artana_core::{
-    ContentRef, Digest, Head, Record, RunId, RunKey, RunRef, Seq, Tenant,
-    limits::{MAX_CONTENT_BATCH, MAX_FORK_DEPTH, MAX_PAGE_EVENTS},
-    verify::{BreakKind, ChainBreak, Ledger, Stored, check_content, genesis_of},
+    ContentRef, Digest, EventId, Head, Record, RunId, RunKey, RunRef, Seq, Tenant,
+    limits::{MAX_CONTENT_BATCH, MAX_FORK_DEPTH, MAX_KEY_BATCH, MAX_PAGE_EVENTS},
+    verify::{BreakKind, ChainBreak, Ledger, Stored, check_content, check_holder, genesis_of},
 };
 use artana_ports::{EventStore, Listed};
 
@@ -129,6 +129,8 @@ struct Audit {
     content: u64,
     /// The first break in content, and the run whose event refers to it.
     later: Option<(RunRef, ChainBreak)>,
+    /// The first event that does not hold what it has to hold, and its run.
+    unheld: Option<(RunRef, ChainBreak)>,
     /// Digests that were checked, up to a bound; beyond it some are checked again.
     seen: HashSet<(Digest, u64)>,
 }
@@ -154,6 +156,7 @@ impl Audit {
             broken_in: None,
             content: 0,
             later: None,
+            unheld: None,
             seen: HashSet::new(),
         }
     }
@@ -250,12 +253,14 @@ impl Audit {
         key: &mut Option<Option<RunKey>>,
         page: Vec<Record>,
     ) -> Checked<()> {
-        let mut wanted = Vec::new();
+        let (mut wanted, mut held) = (Vec::new(), Vec::new());
         for record in &page {
-            let found = sound!(self.ledger.push(record));
+            let (found, key) = sound!(self.ledger.push_with_key(record));
             wanted.extend(found.into_iter().map(|reference| (record.seq, reference)));
+            held.extend(key.map(|key| Held { seq: record.seq, key, by: record.event_id }));
         }
         self.check_page(store, key, wanted).await?;
+        self.check_held(store, &held).await?;
         Ok(Ok(()))
     }
 
@@ -269,7 +274,10 @@ impl Audit {
         sound!(self.ledger.check_key(key.flatten().as_ref()));
         let tenant_key = store.tenant_key(&run.tenant, None).await?;
         sound!(self.ledger.check_tenant_key(tenant_key.map(|key| key.id())));
-        if let Some((holder, broken)) = self.later.take() {
+        // Of derived rows only what this build can rebuild is judged.
+        let rebuilt = self.ledger.state().is_some_and(|state| state.foreign().is_none());
+        let unheld = self.unheld.take().filter(|_| rebuilt);
+        if let Some((holder, broken)) = self.later.take().or(unheld) {
             self.broken_in = Some(holder).filter(|holder| holder != run);
             return Ok(Err(broken));
         }
@@ -287,6 +295,26 @@ impl Audit {
             Some(Listed::Broken { why, .. }) => broken(why),
             None => broken("none".into()),
         }
+    }
+
+    /// Asks who holds what a page's events have to hold, and keeps the first break for later. Whatever an event
+    /// claims is claimed in its own append and never given back, so a run that moves on makes no difference.
+    async fn check_held(&mut self, store: &dyn EventStore, held: &[Held]) -> Result<(), Error> {
+        let Some(genesis) = self.ledger.genesis() else { return Ok(()) };
+        if self.unheld.is_some() {
+            return Ok(());
+        }
+        for batch in held.chunks(MAX_KEY_BATCH) {
+            let keys: Vec<String> = batch.iter().map(|held| held.key.clone()).collect();
+            let stored = store.holders(&genesis.run.tenant, &keys).await?;
+            let stored = stored.into_iter().chain(std::iter::repeat(None));
+            let broken = batch.iter().zip(stored).find_map(|(held, by)| check_holder(held.seq, held.by, by).err());
+            if let Some(broken) = broken {
+                self.unheld = Some((genesis.run.clone(), broken));
+                return Ok(());
+            }
+        }
+        Ok(())
     }
 
     /// Checks the content a page refers to and keeps the first break for later.
@@ -326,6 +354,13 @@ impl Audit {
         }
         Ok(())
     }
+}
+
+/// A unique key, and the event that has to hold it.
+struct Held {
+    seq: Seq,
+    key: String,
+    by: EventId,
 }
 
 fn head_of(view: Option<&Listed>) -> Option<Head> {

@@ -2,22 +2,25 @@
 
 use artana_core::{
     EventId, ParentLink, RunId, RunRef, RunState, StepKey,
-    decide::{ToolAsk, effect_claim},
-    event::Effect,
+    decide::{ToolAsk, effect_claim, held_key},
+    event::{Body, Effect},
 };
 use artana_ports::Claim;
 
 use crate::{Error, Kernel, Run};
 
-/// Returns what a request has to claim. A run records that it is forked before the fork can begin anything, so
+/// Returns what an event has to claim. A run records that it is forked before the fork can begin anything, so
 /// a run without forks need not claim.
-pub(crate) fn claim(state: &RunState, ask: &ToolAsk, holder: EventId) -> Option<Claim> {
-    let alone = state.genesis().parent.is_none() && state.forks().is_empty();
-    if alone || ask.own_effect || state.tool_step(&ask.step).is_some() {
-        return None;
-    }
-    let key = effect_claim(&state.genesis().root, &ask.step, &ask.tool.name);
-    Some(Claim::Unique { key, holder })
+pub(crate) fn claim(before: &RunState, step: &StepKey, body: &Body, holder: EventId) -> Option<Claim> {
+    held_key(before, Some(step), body).map(|key| Claim::Unique { key, holder })
+}
+
+/// Returns what a call claims that wants the effect for its own run: nobody shall repeat it unasked. It goes on
+/// without the claim where a relative has it.
+pub(crate) fn own_claim(before: &RunState, ask: &ToolAsk, holder: EventId) -> Option<Claim> {
+    let alone = before.genesis().parent.is_none() && before.forks().is_empty();
+    let key = || effect_claim(&before.genesis().root, &ask.step, &ask.tool.name);
+    (ask.own_effect && !alone && ask.effect != Effect::Read).then(|| Claim::Unique { key: key(), holder })
 }
 
 /// A fork does not repeat an effect that an ancestor has begun, before the cut or after it.

@@ -29,6 +29,7 @@ mod send;
 mod shared;
 mod start;
 mod tool;
+mod verdict;
 
 pub use audit::{Level, VerifyReport, Views};
 pub use builder::{BuildError, KernelBuilder};

@@ -10,16 +10,11 @@ use std::{
 };
 
 use artana_core::{
-    Content, ContentRef, ContentType, IncarnationId, RequestId, RunState, StepKey,
+    Content, ContentRef, IncarnationId, RequestId, RunState, StepKey,
     decide::{OwnerLife, ToolChange, ToolDecision, decide_tool, record_outcome},
-    event::{
-        Body, Cause, Doubt, Effect, FailureCategory, Outcome, Reason, Rejected, Success, ToolAttemptFailed,
-        ToolCompleted, ToolFailure, ToolRequested,
-    },
-    json::{self, JsonErrorKind},
-    limits::MAX_APPEND_BYTES,
+    event::{Body, Effect, FailureCategory, Outcome, ToolAttemptFailed, ToolCompleted, ToolFailure, ToolRequested},
 };
-use artana_ports::{ClaimDenied, ToolContext, ToolError, ToolErrorKind, ToolOutput};
+use artana_ports::{ClaimDenied, ToolContext, ToolError, ToolOutput};
 use tracing::Instrument;
 
 use crate::{
@@ -27,15 +22,11 @@ use crate::{
     invoke::Invocation,
     journal::{Capacity, Facts, Journal, Plan},
     send::{MAX_BACKOFF, passes},
+    verdict::judge,
 };
 
-/// Bytes of an append kept for payloads and for the provider's id of the effect.
-const APPEND_RESERVE: usize = 1024 * 1024;
 /// The longest wait between two attempts.
 const MAX_RETRY_WAIT: Duration = Duration::from_secs(3600);
-
-/// The longest message or id of a tool that is kept: beside the largest result there is room for it.
-pub(crate) const MAX_TEXT_BYTES: usize = 1024 * 1024;
 
 /// A success on its way to the caller.
 #[derive(Debug, Clone)]
@@ -206,23 +197,42 @@ fn succeeded(body: Option<&Body>) -> bool {
 }
 
 async fn claim(invocation: &Invocation, gone: Option<IncarnationId>) -> Result<Option<Claimed>, Error> {
+    let denied = |claimed: &Result<_, Error>| matches!(claimed, Err(Error::Denied(ClaimDenied::Unique { .. })));
+    let mut claimed = claim_as(invocation, gone, Family::First).await;
+    if denied(&claimed) && invocation.ask.own_effect {
+        claimed = claim_as(invocation, gone, Family::Beside).await;
+    }
+    if denied(&claimed) {
+        let (run, step) = (invocation.run.name().clone(), invocation.ask.step.clone());
+        return Err(Error::EffectBelongsToAncestor { run, step, holder: None });
+    }
+    claimed
+}
+
+/// Whether a call is the first of its family under its key, or one beside another's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Family {
+    First,
+    Beside,
+}
+
+async fn claim_as(
+    invocation: &Invocation,
+    gone: Option<IncarnationId>,
+    family: Family,
+) -> Result<Option<Claimed>, Error> {
     let journal = invocation.journal();
-    let step = invocation.ask.step.clone();
     let task = invocation.clone();
     let decide = move |state: &RunState, facts: &Facts<'_>| {
         let Some(attempt) = next_attempt(state, &task, gone) else { return Ok(Plan::default()) };
-        let body = requested(&task, attempt, facts.incarnation);
+        let body = Body::from(requested(&task, attempt, facts.incarnation));
         let id = facts.id();
-        let claim = family::claim(state, &task.ask, id);
+        let own = (family == Family::First && attempt == 1).then(|| family::own_claim(state, &task.ask, id));
+        let claim = family::claim(state, &task.ask.step, &body, id).or(own.flatten());
         let plan = Plan::default().event(id, Some(&task.ask.step), body)?;
         Ok(plan.claim(claim).content([task.args_content.clone()]))
     };
-    let events = match journal.append(Capacity::Request, Some(step.clone()), decide).await {
-        Err(Error::Denied(ClaimDenied::Unique { .. })) => {
-            return Err(Error::EffectBelongsToAncestor { run: invocation.run.name().clone(), step, holder: None });
-        }
-        events => events?,
-    };
+    let events = journal.append(Capacity::Request, Some(invocation.ask.step.clone()), decide).await?;
     Ok(events.first().and_then(|event| match event.body() {
         Body::ToolRequested(asked) => {
             Some(Claimed { request: event.id().into(), attempt: asked.attempt, incarnation: asked.incarnation })
@@ -316,103 +326,6 @@ fn retry_wait(invocation: &Invocation, attempt: u32, ended: &Ended) -> Duration 
         _ => Duration::ZERO,
     };
     grown.max(asked).min(MAX_RETRY_WAIT)
-}
-
-/// Says what a call's end means. A transient failure is known not to have happened; what nobody
-/// classified may have, unless the tool only reads.
-fn judge(invocation: &Invocation, ended: Ended, attempt: u32, sent: bool) -> Verdict {
-    let spec = invocation.port().spec();
-    let more = !sent || attempt < spec.retry.attempts;
-    match ended {
-        Ended::Answered(Ok(output)) => success(invocation, output),
-        Ended::Answered(Err(error)) => match error.kind {
-            ToolErrorKind::Permanent => failure(invocation, FailureCategory::Permanent, error.message),
-            ToolErrorKind::Transient if more => {
-                let (error, content) = text(invocation, error.message);
-                Verdict { ending: Ending::AttemptFailed { error, sent }, content: vec![content] }
-            }
-            ToolErrorKind::Transient => failure(invocation, FailureCategory::Transient, error.message),
-            ToolErrorKind::Unknown if spec.effect == Effect::Read => passing(invocation, error.message, more),
-            ToolErrorKind::Unknown => doubt(invocation, Cause::Reported, Some(error.message)),
-        },
-        Ended::TimedOut if spec.effect == Effect::Read => passing(invocation, "the deadline passed".into(), more),
-        Ended::Panicked if spec.effect == Effect::Read => passing(invocation, "the tool panicked".into(), more),
-        Ended::TimedOut => doubt(invocation, Cause::Timeout, None),
-        Ended::Panicked => doubt(invocation, Cause::Panic, None),
-    }
-}
-
-pub(crate) fn doubt(invocation: &Invocation, cause: Cause, message: Option<String>) -> Verdict {
-    let (error, content) = message.map(|m| text(invocation, m)).unzip();
-    Verdict { ending: Ending::Completed(Outcome::Unknown(Doubt { cause, error })), content: Vec::from_iter(content) }
-}
-
-pub(crate) fn failure(invocation: &Invocation, category: FailureCategory, message: String) -> Verdict {
-    let (error, content) = text(invocation, message);
-    let failure = ToolFailure { category, error };
-    Verdict { ending: Ending::Completed(Outcome::Failed(failure)), content: vec![content] }
-}
-
-fn passing(invocation: &Invocation, message: String, more: bool) -> Verdict {
-    if !more {
-        return failure(invocation, FailureCategory::Transient, message);
-    }
-    let (error, content) = text(invocation, message);
-    Verdict { ending: Ending::AttemptFailed { error, sent: true }, content: vec![content] }
-}
-
-fn text(invocation: &Invocation, mut message: String) -> (ContentRef, Content) {
-    let end = clipped(&message, MAX_TEXT_BYTES).len();
-    message.truncate(end);
-    invocation.journal().content(ContentType::Text, message.into_bytes())
-}
-
-/// Returns the beginning of a text, at most so many bytes of it.
-pub(crate) fn clipped(text: &str, bytes: usize) -> &str {
-    let mut end = text.len().min(bytes);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
-}
-
-/// Records what was returned as opaque bytes, cut where they are too many; a result that cannot be
-/// used does not undo the effect.
-pub(crate) fn success(invocation: &Invocation, output: ToolOutput) -> Verdict {
-    let ToolOutput { mut result, effect_id } = output;
-    let len = result.len() as u64;
-    let reason = unusable(invocation, &result);
-    result.truncate(max_result(invocation));
-    let kind = if matches!(reason, None | Some(Reason::Schema)) { ContentType::Json } else { ContentType::Bytes };
-    let (result, content) = invocation.journal().content(kind, result);
-    let (effect_id, id_content) = effect_id.map(|id| text(invocation, id)).unzip();
-    let rejected = reason.map(|reason| Rejected { len, reason });
-    let outcome = Outcome::Succeeded(Success { effect_id, rejected, result });
-    let content = [content].into_iter().chain(id_content).collect();
-    Verdict { ending: Ending::Completed(outcome), content }
-}
-
-/// Arguments and result of a tool that only reads leave in one append, and have to fit into it.
-fn max_result(invocation: &Invocation) -> usize {
-    let room = MAX_APPEND_BYTES - APPEND_RESERVE - invocation.args_content.bytes.len();
-    invocation.port().spec().max_result.min(room)
-}
-
-fn unusable(invocation: &Invocation, result: &[u8]) -> Option<Reason> {
-    if result.len() > max_result(invocation) {
-        return Some(Reason::TooLarge);
-    }
-    match json::parse(result) {
-        Ok(value) if fits(invocation, &value) => None,
-        Ok(_) => Some(Reason::Schema),
-        Err(error) if error.kind() == JsonErrorKind::TooDeep => Some(Reason::TooDeep),
-        Err(_) => Some(Reason::NotJson),
-    }
-}
-
-/// A check that panics finds nothing fit, and the effect is recorded all the same.
-fn fits(invocation: &Invocation, value: &serde_json::Value) -> bool {
-    catch_unwind(AssertUnwindSafe(|| invocation.port().fits_result(value))).unwrap_or(false)
 }
 
 /// Records a call's end, for as long as it takes, and says what was recorded.

@@ -17,6 +17,7 @@ use crate::{
     invoke::{self, Answered, Invocation},
     journal::{Capacity, Facts, Plan},
     perform::{self, Done, Ended, Ending, Verdict},
+    verdict,
 };
 
 enum Next {
@@ -211,15 +212,15 @@ async fn probe(invocation: &Invocation, attempt: Attempt) -> Found {
         perform::guarded(invocation, async { port.probe(invocation.args.clone(), cx).await }).await
     };
     match asked {
-        Ok(Ok(Probed::Landed(output))) => found(perform::success(invocation, output)),
+        Ok(Ok(Probed::Landed(output))) => found(verdict::success(invocation, output)),
         Ok(Ok(Probed::NotLanded)) => {
             let now = invocation.journal().shared.clock.now();
             Found { outcome: not_landed(&attempt, now), content: Vec::new(), unseen: true }
         }
         Ok(Ok(Probed::Unknown)) => stays(None),
-        Ok(Err(error)) => found(perform::doubt(invocation, Cause::Reported, Some(error.message))),
-        Err(Ended::TimedOut) => found(perform::doubt(invocation, Cause::Timeout, None)),
-        Err(_) => found(perform::doubt(invocation, Cause::Panic, None)),
+        Ok(Err(error)) => found(verdict::doubt(invocation, Cause::Reported, Some(error.message))),
+        Err(Ended::TimedOut) => found(verdict::doubt(invocation, Cause::Timeout, None)),
+        Err(_) => found(verdict::doubt(invocation, Cause::Panic, None)),
     }
 }
 
@@ -227,10 +228,10 @@ async fn probe(invocation: &Invocation, attempt: Attempt) -> Found {
 /// want of credentials, say, tells nothing about a charge made before. So every failure keeps the doubt.
 async fn call_again(invocation: &Invocation, attempt: Attempt) -> Found {
     found(match perform::call(invocation, attempt.request, attempt.number).await {
-        Ended::Answered(Ok(output)) => perform::success(invocation, output),
-        Ended::Answered(Err(error)) => perform::doubt(invocation, Cause::Reported, Some(error.message)),
-        Ended::TimedOut => perform::doubt(invocation, Cause::Timeout, None),
-        Ended::Panicked => perform::doubt(invocation, Cause::Panic, None),
+        Ended::Answered(Ok(output)) => verdict::success(invocation, output),
+        Ended::Answered(Err(error)) => verdict::doubt(invocation, Cause::Reported, Some(error.message)),
+        Ended::TimedOut => verdict::doubt(invocation, Cause::Timeout, None),
+        Ended::Panicked => verdict::doubt(invocation, Cause::Panic, None),
     })
 }
 

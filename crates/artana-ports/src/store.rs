@@ -4,7 +4,7 @@
 use std::{fmt::Debug, time::Duration};
 
 use artana_core::{
-    Digest, Head, IncarnationId, Record, RunKey, RunRef, Seq, TenantId, TenantKey, Timestamp, verify::Stored,
+    Digest, EventId, Head, IncarnationId, Record, RunKey, RunRef, Seq, TenantId, TenantKey, Timestamp, verify::Stored,
 };
 use async_trait::async_trait;
 
@@ -68,6 +68,15 @@ pub trait EventStore: Debug + Send + Sync + 'static {
         tenant: &TenantId,
         candidate: Option<TenantKey>,
     ) -> Result<Option<TenantKey>, StoreError>;
+
+    /// Says for each unique key, in order, which event holds it. Keys that nobody holds have no holder, and
+    /// neither has one whose row cannot be read. At most [`artana_core::limits::MAX_KEY_BATCH`] are asked about
+    /// at once.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    async fn holders(&self, tenant: &TenantId, keys: &[String]) -> Result<Vec<Option<EventId>>, StoreError>;
 
     /// Returns a run's row.
     ///

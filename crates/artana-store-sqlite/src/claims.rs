@@ -5,9 +5,13 @@ use std::time::Duration;
 
 use artana_core::{EventId, TenantId};
 use artana_ports::{Append, AppendError, Claim, ClaimDenied, Release, Reserve};
-use rusqlite::params;
+use rusqlite::{Row, params};
 
-use crate::{error::Failure, statement::Column, writer::Tx};
+use crate::{
+    error::Failure,
+    statement::{Column, Statements},
+    writer::Tx,
+};
 
 const ACCOUNT: &str = "SELECT settled, reserved FROM accounts WHERE tenant = ?1 AND account = ?2";
 const SET_ACCOUNT: &str = "INSERT INTO accounts (tenant, account, settled, reserved) VALUES (?1, ?2, ?3, ?4) \
@@ -107,9 +111,7 @@ impl Account {
 }
 
 fn take_unique(tx: &mut Tx<'_>, tenant: &TenantId, key: &str, holder: EventId) -> Result<(), AppendError> {
-    let found = tx.sql.first(HOLDER, params![tenant.as_str(), key], |row| {
-        Ok(EventId::from_bytes(Column(0, "uniques.holder").array(row)?))
-    })?;
+    let found = tx.sql.first(HOLDER, params![tenant.as_str(), key], holder_of)?;
     match found {
         Some(found) if found == holder => Ok(()),
         Some(found) => Err(ClaimDenied::Unique { key: key.into(), holder: found }.into()),
@@ -118,6 +120,23 @@ fn take_unique(tx: &mut Tx<'_>, tenant: &TenantId, key: &str, holder: EventId) -
             Ok(())
         }
     }
+}
+
+/// Says who holds each key; nobody, too, where the row cannot be read, which verification then names.
+pub(crate) fn holders(
+    sql: &mut Statements<'_>,
+    tenant: &TenantId,
+    keys: &[String],
+) -> Result<Vec<Option<EventId>>, Failure> {
+    let mut holder = |key: &String| {
+        let found = sql.first(HOLDER, params![tenant.as_str(), key], |row| Ok(holder_of(row).ok()))?;
+        Ok(found.flatten())
+    };
+    keys.iter().map(&mut holder).collect()
+}
+
+fn holder_of(row: &Row<'_>) -> Result<EventId, Failure> {
+    Ok(EventId::from_bytes(Column(0, "uniques.holder").array(row)?))
 }
 
 fn take_rate(

@@ -9,7 +9,7 @@ use std::{
 };
 
 use artana_core::{
-    Digest, Head, IncarnationId, Record, RunKey, RunRef, Seq, TenantId, TenantKey, Timestamp, verify::Stored,
+    Digest, EventId, Head, IncarnationId, Record, RunKey, RunRef, Seq, TenantId, TenantKey, Timestamp, verify::Stored,
 };
 use artana_ports::{
     Append, AppendError, Appended, BeatError, Clock, DueQuery, EventStore, Finding, Heartbeat, Leased, Listed, Page,
@@ -20,6 +20,7 @@ use async_trait::async_trait;
 use crate::{
     SqliteOptions, Synchronous, append,
     checkpoint::Checkpoints,
+    claims,
     connect::{self, Access, Identity},
     doctor,
     error::Failure,
@@ -187,6 +188,11 @@ impl EventStore for SqliteStore {
                 self.writer()?.run(Subject::default(), claim).await.map(Some)
             }
         }
+    }
+
+    async fn holders(&self, tenant: &TenantId, keys: &[String]) -> Result<Vec<Option<EventId>>, StoreError> {
+        let (tenant, keys) = (tenant.clone(), keys.to_vec());
+        self.readers.ask(move |sql| claims::holders(sql, &tenant, &keys)).await
     }
 
     async fn view(&self, run: &RunRef) -> Result<Option<Listed>, StoreError> {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use artana_core::{
-    Digest, Head, IncarnationId, Record, RunKey, RunRef, Seq, TenantId, TenantKey, Timestamp, verify::Stored,
+    Digest, EventId, Head, IncarnationId, Record, RunKey, RunRef, Seq, TenantId, TenantKey, Timestamp, verify::Stored,
 };
 use artana_ports::{
     Append, AppendError, Appended, BeatError, DueQuery, EventStore, Finding, Heartbeat, Leased, Listed, Page, RunQuery,
@@ -74,6 +74,10 @@ impl EventStore for TimedStore {
         candidate: Option<TenantKey>,
     ) -> Result<Option<TenantKey>, StoreError> {
         self.timed(self.store.tenant_key(tenant, candidate)).await
+    }
+
+    async fn holders(&self, tenant: &TenantId, keys: &[String]) -> Result<Vec<Option<EventId>>, StoreError> {
+        self.timed(self.store.holders(tenant, keys)).await
     }
 
     async fn view(&self, run: &RunRef) -> Result<Option<Listed>, StoreError> {

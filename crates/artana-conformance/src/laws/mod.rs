@@ -10,6 +10,7 @@ mod filters;
 mod follow;
 mod handles;
 mod heartbeat;
+mod holders;
 mod isolation;
 mod lease;
 mod listing;
@@ -34,6 +35,7 @@ pub fn all() -> &'static [Law] {
             concurrency::LAWS,
             content::LAWS,
             claims::LAWS,
+            holders::LAWS,
             rates::LAWS,
             heartbeat::LAWS,
             lease::LAWS,

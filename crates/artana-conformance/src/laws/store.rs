@@ -52,6 +52,7 @@ async fn closed(t: &Trial) -> Kept {
         ("content", store.content(run, &[digest]).await.err()),
         ("run_key", store.run_key(run).await.err()),
         ("tenant_key", store.tenant_key(tenant, None).await.err()),
+        ("holders", store.holders(tenant, &["key".to_owned()]).await.err()),
         ("view", store.view(run).await.err()),
         ("runs", store.runs(&RunQuery::all(tenant.clone())).await.err()),
         ("retire", store.retire(incarnation).await.err()),

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-use artana_core::EventId;
-use artana_ports::{Append, AppendError, Appended, Claim, ClaimDenied, Release, Reserve};
+use artana_core::{EventId, TenantId};
+use artana_ports::{Append, AppendError, Appended, Claim, ClaimDenied, Release, Reserve, StoreError};
 use async_trait::async_trait;
 
 use super::{
@@ -218,12 +218,13 @@ impl Mischief for NamesTheClaimant {
 }
 
 #[derive(Debug, Default)]
-struct KeyPerRun;
+struct KeyPerRun(Notes<BTreeSet<String>>);
 
 #[async_trait]
 impl Mischief for KeyPerRun {
     async fn append(&self, at: Scene<'_>, mut batch: Append) -> Result<Appended, AppendError> {
         let suffix = format!(" of {}", batch.run.run);
+        self.0.with(|suffixes| suffixes.insert(suffix.clone()));
         for claim in &mut batch.claims {
             if let Claim::Unique { key, .. } = claim {
                 key.push_str(&suffix);
@@ -240,6 +241,22 @@ impl Mischief for KeyPerRun {
             }
             answer => answer,
         }
+    }
+
+    async fn holders(
+        &self,
+        at: Scene<'_>,
+        tenant: &TenantId,
+        keys: &[String],
+    ) -> Result<Vec<Option<EventId>>, StoreError> {
+        let mut held = vec![None; keys.len()];
+        for suffix in self.0.with(|suffixes| suffixes.clone()) {
+            let keys: Vec<String> = keys.iter().map(|key| format!("{key}{suffix}")).collect();
+            for (mine, theirs) in held.iter_mut().zip(at.store.holders(tenant, &keys).await?) {
+                *mine = mine.or(theirs);
+            }
+        }
+        Ok(held)
     }
 }
 

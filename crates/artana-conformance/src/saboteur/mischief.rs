@@ -7,7 +7,7 @@ use std::{
 };
 
 use artana_core::{
-    Digest, Head, IncarnationId, Record, RunKey, RunRef, Seq, TenantId, TenantKey, Timestamp, verify::Stored,
+    Digest, EventId, Head, IncarnationId, Record, RunKey, RunRef, Seq, TenantId, TenantKey, Timestamp, verify::Stored,
 };
 use artana_ports::{
     Append, AppendError, Appended, Authority, BeatError, Clock, DueQuery, EventStore, Finding, Heartbeat, Leased,
@@ -118,6 +118,15 @@ pub(super) trait Mischief: Debug + Send + Sync + 'static {
         at.store.tenant_key(tenant, candidate).await
     }
 
+    async fn holders(
+        &self,
+        at: Scene<'_>,
+        tenant: &TenantId,
+        keys: &[String],
+    ) -> Result<Vec<Option<EventId>>, StoreError> {
+        at.store.holders(tenant, keys).await
+    }
+
     async fn view(&self, at: Scene<'_>, run: &RunRef) -> Result<Option<Listed>, StoreError> {
         at.store.view(run).await
     }
@@ -202,6 +211,10 @@ impl EventStore for Saboteur {
         candidate: Option<TenantKey>,
     ) -> Result<Option<TenantKey>, StoreError> {
         self.mischief.tenant_key(self.scene(), tenant, candidate).await
+    }
+
+    async fn holders(&self, tenant: &TenantId, keys: &[String]) -> Result<Vec<Option<EventId>>, StoreError> {
+        self.mischief.holders(self.scene(), tenant, keys).await
     }
 
     async fn view(&self, run: &RunRef) -> Result<Option<Listed>, StoreError> {

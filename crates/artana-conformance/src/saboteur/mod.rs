@@ -10,6 +10,7 @@ mod filters;
 mod follow;
 mod handles;
 mod heartbeat;
+mod holders;
 mod isolation;
 mod lease;
 mod listing;
@@ -70,6 +71,7 @@ pub fn all() -> &'static [Sabotage] {
             concurrency::SABOTAGES,
             content::SABOTAGES,
             claims::SABOTAGES,
+            holders::SABOTAGES,
             rates::SABOTAGES,
             heartbeat::SABOTAGES,
             lease::SABOTAGES,

@@ -3,6 +3,7 @@
 //! Pure functions of the folded run, the ask, and what is known of the owner of a call under way.
 //! Never looks at a clock, never calls a port, never writes.
 
+mod family;
 mod model;
 mod tool;
 
@@ -14,13 +15,14 @@ use crate::{
     event::{Cause, ToolSignature},
 };
 
+pub use family::{effect_claim, held_key};
 pub use model::{
     ForkPoint, ModelDecision, Replay, ReplayPolicy, RetryFailed, Told, decide_fork, decide_model, fork_id,
     model_owner_lost, record_terminal,
 };
 pub use tool::{
     Means, ReconcileDecision, Settlement, ToolAsk, ToolChange, ToolDecision, decide_reconcile, decide_resolve,
-    decide_tool, effect_claim, may_call_again, not_landed, owner_lost, record_outcome,
+    decide_tool, may_call_again, not_landed, owner_lost, record_outcome,
 };
 
 /// What is known of the process that owns a call under way.

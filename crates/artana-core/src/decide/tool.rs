@@ -5,14 +5,12 @@ use std::time::Duration;
 
 use super::{OwnerLife, Refused, admitted, drivable};
 use crate::{
-    ContentRef, Digest, Frame, IncarnationId, RequestId, RunId, RunState, Step, StepKey, Timestamp, ToolName, ToolStep,
-    ToolVersion,
+    ContentRef, IncarnationId, RequestId, RunState, Step, StepKey, Timestamp, ToolStep, ToolVersion,
     cycle::{Attempt, Settled, ToolCycle},
     event::{
         Body, Cause, Doubt, Effect, Late, LateOutcome, Outcome, Resolution, Success, ToolCompleted, ToolFailure,
         ToolSignature,
     },
-    tag,
 };
 
 /// What a caller wants of a tool step.
@@ -312,16 +310,6 @@ pub fn decide_resolve(state: &RunState, step: &StepKey, owner: OwnerLife) -> Res
             Err(Refused::NotInDoubt)
         }
     }
-}
-
-/// Returns the key under which one run of a fork family holds an effect: 64 hex digits.
-#[must_use]
-pub fn effect_claim(root: &RunId, step: &StepKey, tool: &ToolName) -> String {
-    let frame = Frame::new("artana/1 family effect")
-        .field(tag::STEP, step.as_str().as_bytes())
-        .field(tag::ROOT_RUN, root.as_str().as_bytes())
-        .field(tag::TOOL, tool.as_str().as_bytes());
-    Digest::from_bytes(frame.hash()).to_string()
 }
 
 /// Returns how an attempt's outcome is recorded now: as its completion while its cycle is open,

@@ -3,6 +3,7 @@
 mod codec;
 mod cost;
 mod decide;
+mod decide_family;
 mod decide_model;
 mod drift;
 mod explain;

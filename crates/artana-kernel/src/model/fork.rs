@@ -85,7 +85,8 @@ async fn announce(
         let forked = RunForked { because: because.clone(), cut, fork: fork.run.clone() };
         Plan::default().event(facts.id(), Some(&key), forked)
     };
-    parent.append_detached(Capacity::Request, Some(step.clone()), decide).await.map(drop)
+    // Alone in its append: what others claim in theirs they decide on a run that knows of its fork, or does not.
+    parent.append_detached(Capacity::Request, None, decide).await.map(drop)
 }
 
 /// Writes a fork's first event; of many racing callers one does.

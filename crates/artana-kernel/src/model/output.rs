@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::reply::Turn;
-use crate::perform::clipped;
+use crate::verdict::clipped;
 
 /// Most errors of one answer that are told to the model: enough to correct it, and bounded.
 const MAX_ERRORS: usize = 16;

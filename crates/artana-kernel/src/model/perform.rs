@@ -29,7 +29,8 @@ use super::{
 use crate::{
     Error,
     journal::{Capacity, Facts, Journal, Plan},
-    perform::{MAX_TEXT_BYTES, clipped, insist, micros, surely_alive, wait_or_cancel},
+    perform::{insist, micros, surely_alive, wait_or_cancel},
+    verdict::{MAX_TEXT_BYTES, clipped},
 };
 
 /// The most bytes of one answer: with the terminal that refers to them they fit into one append.

@@ -16,6 +16,7 @@ pub(crate) async fn spent(world: &World, work: impl Future<Output = ()>) -> Coun
     spent.heads = after.heads - before.heads;
     spent.contents = after.contents - before.contents;
     spent.keys = after.keys - before.keys;
+    spent.holders = after.holders - before.holders;
     spent.views = after.views - before.views;
     spent.listings = after.listings - before.listings;
     spent.beats = after.beats - before.beats;

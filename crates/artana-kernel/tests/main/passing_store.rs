@@ -8,6 +8,8 @@ macro_rules! passing_store {
             fn read(run: &artana_core::RunRef, after: artana_core::Seq, limit: u32)
                 -> Result<Vec<artana_core::Record>, artana_ports::StoreError>;
             fn head(run: &artana_core::RunRef) -> Result<Option<artana_core::Head>, artana_ports::StoreError>;
+            fn holders(tenant: &artana_core::TenantId, keys: &[String])
+                -> Result<Vec<Option<artana_core::EventId>>, artana_ports::StoreError>;
             fn run_key(root: &artana_core::RunRef) -> Result<Option<artana_core::RunKey>, artana_ports::StoreError>;
             fn tenant_key(tenant: &artana_core::TenantId, candidate: Option<artana_core::TenantKey>)
                 -> Result<Option<artana_core::TenantKey>, artana_ports::StoreError>;

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use artana_core::{
-    Digest, Head, IncarnationId, Record, RunKey, RunRef, Seq, TenantId, TenantKey, Timestamp, verify::Stored,
+    Digest, EventId, Head, IncarnationId, Record, RunKey, RunRef, Seq, TenantId, TenantKey, Timestamp, verify::Stored,
 };
 use artana_kernel::{Error, Kernel};
 use artana_ports::{
@@ -54,6 +54,9 @@ impl EventStore for Tampered {
     }
     async fn tenant_key(&self, tenant: &TenantId, key: Option<TenantKey>) -> Result<Option<TenantKey>, StoreError> {
         self.inner.tenant_key(tenant, key).await
+    }
+    async fn holders(&self, tenant: &TenantId, keys: &[String]) -> Result<Vec<Option<EventId>>, StoreError> {
+        self.inner.holders(tenant, keys).await
     }
     async fn view(&self, run: &RunRef) -> Result<Option<Listed>, StoreError> {
         self.inner.view(run).await

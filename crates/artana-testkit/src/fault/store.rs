@@ -3,7 +3,7 @@
 use std::{fmt::Debug, future::Future, sync::Arc};
 
 use artana_core::{
-    Digest, Head, IncarnationId, Record, RunKey, RunRef, Seq, TenantId, TenantKey, Timestamp, verify::Stored,
+    Digest, EventId, Head, IncarnationId, Record, RunKey, RunRef, Seq, TenantId, TenantKey, Timestamp, verify::Stored,
 };
 use artana_ports::{
     Append, AppendError, Appended, BeatError, DueQuery, EventStore, Finding, Heartbeat, Leased, Listed, Page, RunQuery,
@@ -90,6 +90,10 @@ impl<S: EventStore + ?Sized> EventStore for FaultStore<S> {
         candidate: Option<TenantKey>,
     ) -> Result<Option<TenantKey>, StoreError> {
         self.between("tenant_key.before", "tenant_key.after", self.inner.tenant_key(tenant, candidate)).await
+    }
+
+    async fn holders(&self, tenant: &TenantId, keys: &[String]) -> Result<Vec<Option<EventId>>, StoreError> {
+        self.between("holders.before", "holders.after", self.inner.holders(tenant, keys)).await
     }
 
     async fn view(&self, run: &RunRef) -> Result<Option<Listed>, StoreError> {

@@ -59,6 +59,10 @@ impl Claims {
         if held_by == holder { Ok(()) } else { Err(ClaimDenied::Unique { key: key.to_owned(), holder: held_by }) }
     }
 
+    pub(super) fn holder(&self, key: &str) -> Option<EventId> {
+        self.unique.get(key).copied()
+    }
+
     fn count(&mut self, key: &str, (window, number): (u128, i128), limit: u64, amount: u64) -> Result<(), ClaimDenied> {
         let bucket = self.rates.entry((key.to_owned(), window)).or_default();
         let before = if bucket.number == number { bucket.count } else { 0 };

@@ -19,6 +19,8 @@ pub struct Counts {
     pub contents: u64,
     /// Keys of runs and tenants asked for.
     pub keys: u64,
+    /// Unique keys whose holders were asked for.
+    pub holders: u64,
     /// Rows of runs asked for.
     pub views: u64,
     /// Pages of runs asked for.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use artana_core::{Digest, Head, Record, RunId, RunKey, RunRef, RunView, TenantId, TenantKey, Timestamp};
+use artana_core::{Digest, EventId, Head, Record, RunId, RunKey, RunRef, RunView, TenantId, TenantKey, Timestamp};
 use artana_ports::{Append, AppendError, Appended, Claim, DueQuery, Leased, Release};
 
 use super::{
@@ -48,6 +48,10 @@ impl Data {
 
     pub(super) fn family(&self, root: &RunRef) -> Option<&Family> {
         self.tenants.get(&root.tenant)?.families.get(&root.run)
+    }
+
+    pub(super) fn holder(&self, tenant: &TenantId, key: &str) -> Option<EventId> {
+        self.tenants.get(tenant)?.claims.holder(key)
     }
 
     pub(super) fn tenant_count(&self) -> usize {

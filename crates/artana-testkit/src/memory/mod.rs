@@ -17,7 +17,7 @@ use std::{
 };
 
 use artana_core::{
-    Digest, Head, IncarnationId, Record, RunKey, RunRef, Seq, TenantId, TenantKey, Timestamp,
+    Digest, EventId, Head, IncarnationId, Record, RunKey, RunRef, Seq, TenantId, TenantKey, Timestamp,
     limits::{MAX_PAGE_EVENTS, MAX_TTL_SECONDS, MIN_TTL_MILLIS},
     verify::Stored,
 };
@@ -156,6 +156,11 @@ impl EventStore for MemoryStore {
     ) -> Result<Option<TenantKey>, StoreError> {
         let mut data = self.enter(|counts| counts.keys += 1)?;
         Ok(data.tenant_key(tenant, candidate))
+    }
+
+    async fn holders(&self, tenant: &TenantId, keys: &[String]) -> Result<Vec<Option<EventId>>, StoreError> {
+        let data = self.enter(|counts| counts.holders += keys.len() as u64)?;
+        Ok(keys.iter().map(|key| data.holder(tenant, key)).collect())
     }
 
     async fn view(&self, run: &RunRef) -> Result<Option<Listed>, StoreError> {

@@ -203,7 +203,7 @@ async fn every_field_counts_and_no_word_is_told() {
         other(&|r| r.options.previous_response_id = Some("canary".into())).await,
         other(&|r| r.options.sampling.seed = Some(7)).await,
         other(&|r| r.tools = tools(&["x", "z"])).await,
-        other(&|r| r.output_schema = Some(json!({"type": "object", "title": "bird"}))).await,
+        other(&|r| r.output_schema = Some(json!({"type": "array", "title": "canary"}))).await,
     ];
     assert_eq!(
         places,
@@ -218,11 +218,13 @@ async fn every_field_counts_and_no_word_is_told() {
             "previous_response_id",
             "sampling",
             "tools at /1",
-            "output_schema at /title",
+            "output_schema at /type",
         ]
     );
-    // What a ledger does not keep of a tool makes no difference, and neither does the order of keys.
+    // What a ledger does not keep of a tool makes no difference, and neither do the order of keys and what a
+    // schema says of itself.
     let same = with(&|r| {
+        r.output_schema = Some(json!({"title": "another", "type": "object"}));
         r.tools.reverse();
         r.tools[0].description = String::new();
         r.input_items[0] = json!({"a": 1, "b": "canary"});

@@ -18,7 +18,7 @@ use artana_testkit::SeededEntropy;
 use rusqlite::{Connection, ErrorCode};
 
 use super::{
-    ledger::{EVENTS, Opened, RUN, TENANT, image},
+    ledger::{CLAIMED, EVENTS, FORK, FORK_CLAIMED, Opened, RUN, TENANT, image},
     table::{Cells, Row, Stored, columns},
 };
 
@@ -137,7 +137,7 @@ async fn the_ledger_has_every_kind_and_every_outcome() {
 async fn no_table_and_no_row_of_the_run_is_left_out() {
     let bench = Bench::new().await;
     let count = |sql: &str| bench.raw.query_row(sql, [], |row| row.get::<_, i64>(0)).expect("a number");
-    let judged = ["events", "run_keys", "runs", "tenant_keys", "vault"];
+    let judged = ["events", "run_keys", "runs", "tenant_keys", "uniques", "vault"];
     let coordination = "heartbeats";
     let mut tables = bench.raw.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").expect("a statement");
     let tables = tables.query_map([], |row| row.get::<_, String>(0)).expect("tables");
@@ -146,6 +146,7 @@ async fn no_table_and_no_row_of_the_run_is_left_out() {
             assert_eq!(count(&format!("SELECT count(*) FROM {table}")), 0, "{table} holds something");
         }
     }
+    assert_eq!(count("SELECT count(*) FROM uniques"), claims(&bench).await.len() as i64, "every claim is an event's");
     let pieces = count("SELECT count(*) FROM vault WHERE tenant = 'acme' AND root = 'main'");
     assert_eq!(pieces as usize, referred(&bench.records).len(), "every piece of content is referred to");
 }
@@ -212,6 +213,46 @@ async fn every_bit_of_rows_without_a_sequence_is_found() {
         }
     }
     assert_eq!(bench.opened.verdict(TENANT, RUN).await, None);
+}
+
+/// Returns the claims of the run and of its fork: whose, at which sequence, and the row.
+async fn claims(bench: &Bench) -> [(&'static str, u64, Row); 2] {
+    let mut found = Vec::new();
+    for (run, step) in [(RUN, CLAIMED), (FORK, FORK_CLAIMED)] {
+        let name = RunRef::new(bench.run.tenant.clone(), RunId::parse(run).expect("a name"));
+        let records = bench.opened.store.read(&name, Seq::ZERO, PAGE).await.expect("rows");
+        let began = |record: &&Record| record.step.as_ref().and_then(|step| step.as_str()) == Some(step);
+        let first = records.iter().find(began).expect("the step");
+        let holder = Stored::Blob(first.event_id.as_bytes().to_vec());
+        found.push((run, first.seq.get(), Row::new("uniques", [("tenant", TENANT.into()), ("holder", holder)])));
+    }
+    found.try_into().expect("two claims")
+}
+
+#[tokio::test]
+async fn every_bit_of_every_claim_is_found_at_the_event_that_holds_it() {
+    let bench = Bench::new().await;
+    let claims = claims(&bench).await;
+    for (run, seq, row) in &claims {
+        for column in columns(&bench.raw, "uniques") {
+            let mut cells = Cells::new(&bench.raw, &column, vec![row.clone()]);
+            assert!(cells.most_bits() > 0, "{column} is stored");
+            for bit in 0..cells.most_bits() {
+                cells.flip(&bench.raw, 0, bit).expect("set");
+                let found = bench.opened.verdict(TENANT, run).await;
+                assert_eq!(found, Some((BreakKind::ViewMismatch, *seq)), "bit {bit} of {column} of {run}");
+                cells.restore(&bench.raw, 0);
+            }
+        }
+        assert_eq!(bench.opened.verdict(TENANT, run).await, None);
+    }
+    for change in ["UPDATE uniques SET holder = x'00'", "DELETE FROM uniques"] {
+        bench.raw.execute_batch(change).expect("a change");
+        for (run, seq, _) in &claims {
+            assert_eq!(bench.opened.verdict(TENANT, run).await, Some((BreakKind::ViewMismatch, *seq)), "{change}");
+            assert_eq!(bench.opened.by_export(TENANT, run).await, [None, None], "an export holds no claims");
+        }
+    }
 }
 
 /// Says whether a break is the one that a bit of this column causes.

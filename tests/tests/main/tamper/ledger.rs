@@ -29,6 +29,10 @@ pub(super) const RUN: &str = "main";
 pub(super) const OTHER: &str = "other";
 /// The fork of the run.
 pub(super) const FORK: &str = "main~side";
+/// The step of an effect that the run holds for its family.
+pub(super) const CLAIMED: &str = "held";
+/// The step of an effect that the fork holds for its family.
+pub(super) const FORK_CLAIMED: &str = "held/aside";
 /// A tenant that has a run of the same name.
 pub(super) const STRANGER: &str = "beta";
 /// How many events the run has.
@@ -219,7 +223,8 @@ async fn late(run: &Run, store: &Arc<SqliteStore>, clock: &SimClock, gate: &Arc<
     slow.await.expect("a task").expect("an answer");
 }
 
-/// A model answers, does not answer, and answers another ask; the application keeps something; the run is forked.
+/// A model answers, does not answer, and answers another ask; the application keeps something; the run is forked,
+/// and run and fork each begin an effect that the other may not repeat.
 async fn words(run: &Run) {
     let ask = |prompt: &str| run.step("greet").model("demo/one").prompt(prompt).temperature(0.5);
     ask("hello").await.expect("an answer");
@@ -229,7 +234,10 @@ async fn words(run: &Run) {
     run.summary("day", &"a line").await.expect("a summary");
     run.checkpoint("noon", &12).await.expect("a checkpoint");
     run.note("mood", &"fine").await.expect("a note");
-    run.fork_at("greet", FORK, "grace").await.expect("a fork");
+    let fork = run.fork_at("greet", FORK, "grace").await.expect("a fork");
+    call(run, CLAIMED, "gate", "20").await.expect("an answer");
+    // With the same words: the family's vault then holds none that only the fork refers to.
+    call(&fork, FORK_CLAIMED, "gate", "20").await.expect("an answer");
 }
 
 /// Looks around until the run has so many events.

@@ -16,7 +16,7 @@ use crate::{
 };
 
 pub(super) const LAWS: &[Law<ToolTrial>] = laws! {
-    "spec/digest_is_of_the_schema": "The digest in a tool's signature is that of its argument schema in canonical form." => digest;
+    "spec/digest_is_of_the_schema": "The digest in a tool's signature is that of what its argument schema demands, in canonical form." => digest;
     "spec/stays_the_same": "A tool declares the same before and after its calls, and each time it is made." => stays;
     "spec/bounds_hold": "Times, attempts and sizes are within the bounds of the format." => bounds;
     "spec/schemas_are_objects": "The schemas of arguments and of the result are JSON objects." => schemas;
@@ -24,7 +24,7 @@ pub(super) const LAWS: &[Law<ToolTrial>] = laws! {
 
 async fn digest(t: &ToolTrial) -> Kept {
     let spec = t.tool.spec();
-    let canonical = json::to_canonical(&spec.args_schema)?;
+    let canonical = json::to_canonical(&artana_core::schema::demands(&spec.args_schema))?;
     ensure_eq!(spec.signature.schema_hash, Digest::of_schema(&canonical), "the digest of the argument schema");
     Ok(())
 }
