@@ -89,8 +89,7 @@ async fn a_call_may_want_an_effect_of_its_own() {
     for again in [call(&child, "second", "mail").await.unwrap(), own(&child, "second", "mail").await.unwrap()] {
         assert!(again.is_replayed() && again.request() == first.request());
     }
-    refused(call(&run, "second", "mail").await, None);
-    let theirs = own(&run, "second", "mail").await.unwrap();
+    let theirs = call(&run, "second", "mail").await.unwrap();
     assert_ne!(theirs.raw(), first.raw());
     assert_eq!(world.effects(), 3);
     let key = |run: &Run| run.step("second").idempotency_key("mail").unwrap();
@@ -101,6 +100,14 @@ async fn a_call_may_want_an_effect_of_its_own() {
     refused(call(&run, "third", "mail").await, None);
     assert!(!own(&run, "third", "mail").await.unwrap().is_replayed());
     assert_eq!(world.effects(), 5);
+
+    assert!(!own(&child, "fourth", "mail").await.unwrap().is_replayed());
+    refused(call(&run, "fourth", "mail").await, None);
+    assert!(!own(&run, "fourth", "mail").await.unwrap().is_replayed());
+    assert_eq!(world.effects(), 7, "only who wants an effect of its own repeats one");
+    for run in [&run, &child] {
+        assert!(run.verify().await.unwrap().is_ok());
+    }
     drop(process);
 }
 

@@ -211,7 +211,7 @@ async fn every_field_counts_and_no_word_is_told() {
             "model",
             "messages at /0/role",
             "messages at /1/parts/0/source/digest, messages at /1/parts/0/source/len",
-            "input_items at /0/b",
+            "input_items at /0/*",
             "api_mode",
             "reasoning_effort",
             "verbosity",
