@@ -45,7 +45,6 @@ fn run(size: Size, groups: &[&str]) -> Result<()> {
         if models {
             steps::model_step(&size).await?;
             models::replay(&size).await?;
-            models::overhead(&size).await?;
             models::conversation(&size).await?;
         }
         if concurrent {
@@ -61,5 +60,8 @@ fn run(size: Size, groups: &[&str]) -> Result<()> {
         }
         Ok::<(), anyhow::Error>(())
     }))??;
+    if models {
+        models::overhead(&size)?;
+    }
     if wanted("start") { start::first_step(&size) } else { Ok(()) }
 }

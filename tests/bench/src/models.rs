@@ -69,8 +69,13 @@ pub(crate) async fn replay(size: &Size) -> Result<()> {
     Ok(kernel.close().await?)
 }
 
-/// What the kernel takes for a step besides what its store takes.
-pub(crate) async fn overhead(size: &Size) -> Result<()> {
+/// What the kernel takes for a step besides what its store takes, on a runtime of one thread: what a runtime of
+/// several takes to hand a task from one to another is not the kernel's.
+pub(crate) fn overhead(size: &Size) -> Result<()> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(overhead_of_steps(size))
+}
+
+async fn overhead_of_steps(size: &Size) -> Result<()> {
     let store = Arc::new(TimedStore::new(Arc::new(MemoryStore::new())));
     let kernel = Kernel::builder_shared(store.clone()).model(Echo).tool(world::effect()).build()?;
     let run = kernel.run(&world::tenant(), "run").await?;
