@@ -87,7 +87,7 @@ fn full(run: &Run, step: &str, words: &str) -> ModelCall {
     let parts = [Part::Text(said(words)), Part::File { name: Some(said("file")), media }];
     let call = run.step(step).model(ONE).system(said("system")).message(Message::new(Role::User, parts));
     let call = call.message(Message::tool_result(said("call"), said("result")));
-    call.input_items([json!({ "text": said(words) })]).previous_response_id(said(words)).sampling(sampling)
+    call.input_items([json!({ "text": said(words), said("key"): said(words) })]).previous_response_id(said(words)).sampling(sampling)
 }
 
 /// Collects what errors say, to people and to logs.
@@ -98,7 +98,7 @@ impl Refusals {
     fn add<T>(&mut self, answer: Result<T, Error>) {
         let Err(error) = answer else { return };
         self.1 += 1;
-        self.0.push_str(&format!("{error}\n"));
+        self.0.push_str(&format!("{error}\n{error:?}\n"));
         let mut source = std::error::Error::source(&error);
         while let Some(cause) = source {
             self.0.push_str(&format!("{cause}\n"));
