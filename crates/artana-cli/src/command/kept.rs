@@ -11,6 +11,7 @@ use super::{Context, lineage};
 use crate::{
     args::KeptArgs,
     failure::{Exit, Failure},
+    out::note,
     row::Row,
     text::{json_line, json_lines, shown},
 };
@@ -21,6 +22,21 @@ pub(super) enum What {
     Artifacts,
     /// Summaries, checkpoints and notes.
     Summaries,
+}
+
+impl What {
+    fn verb(self) -> &'static str {
+        match self {
+            Self::Artifacts => "artifacts",
+            Self::Summaries => "summaries",
+        }
+    }
+    fn kept(self) -> &'static str {
+        match self {
+            Self::Artifacts => "artifact",
+            Self::Summaries => "summary, checkpoint or note",
+        }
+    }
 }
 
 /// One value that was recorded.
@@ -64,6 +80,9 @@ pub(super) async fn perform(cx: &mut Context, what: What, args: &KeptArgs) -> Re
         }
     }
     show(cx, what, &entries, values);
+    if entries.is_empty() && cx.out.is_person() {
+        note(&format!("run {} has no {}", args.run, what.kept()));
+    }
     Ok(Exit::Fine)
 }
 
@@ -150,10 +169,10 @@ fn erased(entry: &Entry) -> Failure {
 }
 
 fn nothing(cx: &Context, what: What, args: &KeptArgs, name: &str) -> Failure {
-    let (verb, kept) = match what {
-        What::Artifacts => ("artifacts", "artifact"),
-        What::Summaries => ("summaries", "summary, checkpoint or note"),
-    };
-    let message = format!("run {} has no {kept} named {name}", args.run);
-    Failure::new(Exit::NotFound, "artana::nothing_kept", message).next(cx.speller.command(&["run", verb, &args.run]))
+    let message = format!("run {} has no {} named {name}", args.run, what.kept());
+    Failure::new(Exit::NotFound, "artana::nothing_kept", message).next(cx.speller.command(&[
+        "run",
+        what.verb(),
+        &args.run,
+    ]))
 }

@@ -9,7 +9,7 @@ use crate::{
     args::ListArgs,
     failure::{Exit, Failure},
     filter,
-    out::Out,
+    out::{Out, note},
     row::Row,
 };
 
@@ -32,6 +32,9 @@ pub(super) async fn perform(cx: &mut Context, args: &ListArgs) -> Result<Exit, F
         }
     }
     cx.out.rows(&rows);
+    if rows.is_empty() && cx.out.is_person() {
+        note(&format!("tenant {} has no run that fits; --tenant names another tenant", query.tenant));
+    }
     Ok(exit)
 }
 

@@ -5,10 +5,11 @@ use insta::assert_snapshot;
 
 use crate::support::{SECRET, World};
 
-const VERBS: [(&str, &str); 27] = [
+const VERBS: [(&str, &str); 29] = [
     ("list", "run list"),
     ("list_drifted", "run list --drift yes --label team=billing --since 2024-10-04"),
     ("list_forks", "run list --parent finished --drift no"),
+    ("list_nobody", "run list --parent nobody"),
     ("status", "run status drifted"),
     ("events", "run events forked"),
     ("steps", "run steps finished"),
@@ -22,6 +23,7 @@ const VERBS: [(&str, &str); 27] = [
     ("summaries", "run summaries finished"),
     ("summaries_all", "run summaries finished --all"),
     ("summaries_forked", "run summaries forked"),
+    ("summaries_empty", "run summaries failed"),
     ("cost", "run cost"),
     ("cost_of_one", "run cost finished"),
     ("cost_of_tree", "run cost finished --tree"),

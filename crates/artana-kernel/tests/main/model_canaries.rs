@@ -87,7 +87,9 @@ fn full(run: &Run, step: &str, words: &str) -> ModelCall {
     let parts = [Part::Text(said(words)), Part::File { name: Some(said("file")), media }];
     let call = run.step(step).model(ONE).system(said("system")).message(Message::new(Role::User, parts));
     let call = call.message(Message::tool_result(said("call"), said("result")));
-    call.input_items([json!({ "text": said(words), said("key"): said(words) })]).previous_response_id(said(words)).sampling(sampling)
+    call.input_items([json!({ "text": said(words), said("key"): said(words) })])
+        .previous_response_id(said(words))
+        .sampling(sampling)
 }
 
 /// Collects what errors say, to people and to logs.
