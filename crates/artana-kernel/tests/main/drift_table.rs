@@ -10,6 +10,7 @@ use artana_kernel::{Error, ModelCall, Run};
 use artana_ports::{Message, ModelAnswer, ModelError};
 use artana_testkit::{ScriptedModel, fault::Action};
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use crate::{
     asking::{ask, asked, echo, slowly},
@@ -225,6 +226,26 @@ async fn the_same_drift_a_hundred_times_is_one_event_one_fork_or_none() {
         assert_eq!(run.view().await.unwrap().drifts, expected.len() as u64);
         world.verify(&run).await;
     }
+}
+
+/// All of them find the drift new before one of them has recorded it.
+#[tokio::test]
+async fn a_new_drift_that_many_have_at_once_is_recorded_once() {
+    let (world, model) = (world(), echo());
+    let processes = [world.asking(&model), world.asking(&model)];
+    ask(&processes[0].run("r").await, "a", "hi").await.unwrap();
+    let mut tasks = JoinSet::new();
+    for n in 0..16 {
+        let run = processes[n % 2].run("r").await;
+        tasks.spawn(async move { asked(&run, "a", "ho").replay(ReplayPolicy::AllowPromptDrift).await });
+    }
+    for answer in tasks.join_all().await {
+        assert_eq!(answer.unwrap().output(), "re: hi");
+    }
+    let run = world.asking(&model).run("r").await;
+    assert_eq!(world.kinds(&run).await, ["model_requested", "model_terminal", "drift_replayed"]);
+    assert_eq!((run.view().await.unwrap().drifts, model.calls()), (1, 1));
+    world.verify(&run).await;
 }
 
 /// An ask that does not say falls under the kernel's policy, and one that does under its own.

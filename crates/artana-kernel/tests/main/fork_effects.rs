@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use artana_core::StepKey;
 use artana_kernel::{Error, Resolve, Run, ToolAnswer, ToolCall, tool};
 use artana_ports::{ToolContext, ToolError};
 use artana_testkit::{fault::Action, provider::Manner};
@@ -129,6 +130,12 @@ async fn an_effect_pending_at_the_cut_is_resolved_in_the_parent_alone() {
     assert_eq!(world.kinds(&run).await[..3], ["tool_requested", "model_requested", "model_terminal"]);
     let before = world.events(&child).await.len();
     let elsewhere = world.process().kernel.open_run(&tenant(), child.id()).await.unwrap();
+    for child in [&child, &elsewhere] {
+        let doubt = StepKey::parse("doubt").unwrap();
+        let seen =
+            child.latest(|state| state.step(&doubt).map(|step| (step.state(), step.is_pending()))).await.unwrap();
+        assert_eq!(seen, Some(("unknown", false)), "nobody works at it here");
+    }
     for settled in [false, true] {
         for child in [&child, &elsewhere] {
             refused(call(child, "doubt", "send").await, Some("r"));

@@ -140,6 +140,7 @@ async fn a_fork_of_a_fork_knows_both_and_forking_again_leaves_the_grandparent() 
     assert_eq!(again.parent().unwrap().run.as_str(), "r", "the step is the grandparent's");
     assert_eq!(again.parent().unwrap().seq, Seq::new(1));
     assert_eq!(run.forks().await.unwrap().len(), 2);
+    assert_eq!((child.forks().await.unwrap().len(), grandchild.forks().await.unwrap().len()), (1, 0));
     let reopened = world.asking(&model).kernel.open_run(&tenant(), grandchild.id()).await.unwrap();
     assert!(ask(&reopened, "plan", "what to do").await.unwrap().is_replayed());
 }

@@ -231,22 +231,30 @@ async fn a_closing_kernel_waits_for_no_further_try_and_another_goes_on() {
 
 #[tokio::test]
 async fn a_question_under_way_when_its_run_is_cancelled_is_told_so_and_recorded() {
+    for category in [ModelCategory::Cancelled, ModelCategory::RateLimited, ModelCategory::InvalidOutput] {
+        under_way_when_cancelled(category).await;
+    }
+}
+
+async fn under_way_when_cancelled(category: ModelCategory) {
     let world = world();
     let (clock, told) = (world.clock.clone(), Arc::new(Mutex::new(false)));
     let heard = Arc::clone(&told);
     let model = ScriptedModel::function(move |_, cx| {
         *heard.lock().unwrap() = cx.cancellation.is_cancelled();
-        Err(ModelError::new(ModelCategory::Cancelled, "given up"))
+        Err(ModelError::new(category, "given up"))
     });
     let model = model.slow_by(Arc::new(clock), Duration::from_secs(5));
     let process = world.asking(&model);
     let run = process.run("r").await;
     let task = asking(&world, asked(&run, "a", "hi").transient_retries(3).retries(3)).await;
     assert_eq!(world.pass_time(run.cancel("ann", "enough")).await.unwrap(), Status::Cancelled);
-    assert_eq!(failed(task.await.unwrap()).category, ModelCategory::Cancelled);
+    assert_eq!(failed(task.await.unwrap()).category, category);
+    let [ModelOutcome::Failed(recorded)] = &world.terminals(&run).await[..] else { panic!("one question was asked") };
+    assert!(!recorded.again, "nobody is left to ask again");
     assert!(*told.lock().unwrap());
     assert_eq!(code(ask(&run, "b", "hi").await), "artana::not_running");
-    assert_eq!(failed(ask(&run, "a", "hi").await).category, ModelCategory::Cancelled);
+    assert_eq!(failed(ask(&run, "a", "hi").await).category, category);
     assert_eq!(code(asked(&run, "a", "hi").retry_failed().await), "artana::not_running");
     world.verify(&run).await;
 }

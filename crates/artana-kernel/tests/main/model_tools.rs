@@ -204,6 +204,9 @@ async fn a_tool_without_its_capability_is_invisible_and_recorded_with_the_reason
     assert_eq!(drift.changes[0].path, "/cash");
     asked(&granted, "new", "hi").all_tools().await.unwrap();
     assert_eq!(shown(&model), ["a", "cash"]);
+    let child = granted.fork_at("all", "child", "ann").await.unwrap();
+    assert!(!asked(&child, "all", "hi").all_tools().await.unwrap().is_replayed());
+    assert_eq!(shown(&model), ["a", "cash"], "a fork may what its parent may, also where it leaves before the grant");
     let unbound = with(&world, &model, tools()).run("r").await;
     assert_eq!(code(asked(&unbound, "new", "hi").all_tools().await), "artana::drift", "the tenant does not ask for it");
 }
