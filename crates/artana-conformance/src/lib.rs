@@ -73,6 +73,7 @@ mod law;
 mod laws;
 pub mod model;
 mod run;
+mod sabotage;
 pub mod saboteur;
 pub mod tool;
 mod trial;

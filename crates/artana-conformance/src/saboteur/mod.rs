@@ -20,44 +20,21 @@ mod read;
 mod refused;
 mod store;
 
-use std::{
-    fmt,
-    sync::{
-        Arc, LazyLock,
-        atomic::{AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc, LazyLock,
+    atomic::{AtomicUsize, Ordering},
 };
 
 use artana_ports::{Clock, EventStore};
 use async_trait::async_trait;
 
-use crate::{Place, StoreFactory};
+use crate::{
+    Place, StoreFactory,
+    sabotage::{sabotage, sabotages},
+};
 use mischief::{Mischief, Saboteur};
 
-/// One way of being wrong, and the law that notices.
-#[derive(Clone, Copy)]
-pub struct Sabotage {
-    /// The law.
-    pub law: &'static str,
-    /// What the saboteur does, as a sentence.
-    pub does: &'static str,
-    begin: fn() -> Arc<dyn Mischief>,
-}
-
-impl fmt::Debug for Sabotage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.law, self.does)
-    }
-}
-
-/// Lists the saboteurs of an area: the law, what is done, and who does it.
-macro_rules! sabotages {
-    ($($law:literal: $does:literal => $name:ident;)+) => {
-        &[$($crate::saboteur::Sabotage { law: $law, does: $does, begin: || ::std::sync::Arc::new($name::default()) }),+]
-    };
-}
-
-use sabotages;
+sabotage!(StoreFactory, Mischief);
 
 /// Returns all saboteurs.
 #[must_use]
@@ -85,21 +62,6 @@ pub fn all() -> &'static [Sabotage] {
         .concat()
     });
     &ALL
-}
-
-impl Sabotage {
-    /// Puts the saboteur between the laws and an adapter that keeps them.
-    #[must_use]
-    pub fn of<'a>(&self, factory: &'a dyn StoreFactory) -> Sabotaged<'a> {
-        Sabotaged { factory, sabotage: *self }
-    }
-}
-
-/// An adapter with a saboteur before it.
-#[derive(Debug)]
-pub struct Sabotaged<'a> {
-    factory: &'a dyn StoreFactory,
-    sabotage: Sabotage,
 }
 
 #[async_trait]

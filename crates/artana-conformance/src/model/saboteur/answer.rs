@@ -3,10 +3,7 @@
 use artana_core::event::FinishReason;
 use artana_ports::{ModelAnswer, Part};
 
-use super::{
-    Sabotage,
-    mischief::{mischiefs, sabotages},
-};
+use super::{Sabotage, mischief::mischiefs, sabotages};
 
 pub(super) const SABOTAGES: &[Sabotage] = sabotages! {
     "answer/text_is_exact": "Trims texts." => Trims;

@@ -6,7 +6,8 @@ use async_trait::async_trait;
 
 use super::{
     Sabotage,
-    mischief::{Mischief, Said, Scene, sabotages},
+    mischief::{Mischief, Said, Scene},
+    sabotages,
 };
 
 pub(super) const SABOTAGES: &[Sabotage] = sabotages! {

@@ -71,15 +71,6 @@ impl ModelPort for Saboteur {
     }
 }
 
-/// Lists the saboteurs of an area: the law, what is done, and who does it.
-macro_rules! sabotages {
-    ($($law:literal: $does:literal => $name:ident;)+) => {
-        &[$($crate::model::saboteur::Sabotage {
-            law: $law, does: $does, begin: || ::std::sync::Arc::new($name::default())
-        }),+]
-    };
-}
-
 /// Makes saboteurs that change one thing each.
 macro_rules! mischiefs {
     ($($name:ident: $hook:ident($arg:ident: $type:ty) $body:block)+) => {
@@ -95,4 +86,4 @@ macro_rules! mischiefs {
     };
 }
 
-pub(super) use {mischiefs, sabotages};
+pub(super) use mischiefs;

@@ -8,34 +8,20 @@ mod mischief;
 mod request;
 mod stream;
 
-use std::{
-    fmt,
-    sync::{Arc, LazyLock},
-};
+use std::sync::{Arc, LazyLock};
 
 use artana_core::ModelId;
 use artana_ports::ModelPort;
 use async_trait::async_trait;
 
 use super::{ModelFactory, Scripted};
-use crate::Need;
+use crate::{
+    Need,
+    sabotage::{sabotage, sabotages},
+};
 use mischief::{Mischief, Saboteur};
 
-/// One way of being wrong, and the law that notices.
-#[derive(Clone, Copy)]
-pub struct Sabotage {
-    /// The law.
-    pub law: &'static str,
-    /// What the saboteur does, as a sentence.
-    pub does: &'static str,
-    begin: fn() -> Arc<dyn Mischief>,
-}
-
-impl fmt::Debug for Sabotage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.law, self.does)
-    }
-}
+sabotage!(ModelFactory, Mischief);
 
 /// Returns all saboteurs.
 #[must_use]
@@ -44,21 +30,6 @@ pub fn all() -> &'static [Sabotage] {
         [answer::SABOTAGES, stream::SABOTAGES, failure::SABOTAGES, request::SABOTAGES, life::SABOTAGES].concat()
     });
     &ALL
-}
-
-impl Sabotage {
-    /// Puts the saboteur between the laws and an adapter that keeps them.
-    #[must_use]
-    pub fn of<'a>(&self, factory: &'a dyn ModelFactory) -> Sabotaged<'a> {
-        Sabotaged { factory, sabotage: *self }
-    }
-}
-
-/// An adapter with a saboteur before it.
-#[derive(Debug)]
-pub struct Sabotaged<'a> {
-    factory: &'a dyn ModelFactory,
-    sabotage: Sabotage,
 }
 
 #[async_trait]

@@ -8,7 +8,8 @@ use async_trait::async_trait;
 
 use super::{
     Sabotage,
-    mischief::{Mischief, mischiefs, sabotages},
+    mischief::{Mischief, mischiefs},
+    sabotages,
 };
 
 pub(super) const SABOTAGES: &[Sabotage] = sabotages! {

@@ -7,7 +7,8 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::{
     Sabotage,
-    mischief::{Mischief, Said, Scene, sabotages},
+    mischief::{Mischief, Said, Scene},
+    sabotages,
 };
 
 pub(super) const SABOTAGES: &[Sabotage] = sabotages! {

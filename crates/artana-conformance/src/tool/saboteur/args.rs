@@ -13,7 +13,8 @@ use serde_json::Value;
 use super::{
     super::laws::UNKNOWN_KEY,
     Sabotage,
-    mischief::{Mischief, Scene, sabotages},
+    mischief::{Mischief, Scene},
+    sabotages,
 };
 
 pub(super) const SABOTAGES: &[Sabotage] = sabotages! {

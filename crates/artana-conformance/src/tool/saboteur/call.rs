@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::{
     Sabotage,
-    mischief::{Called, Mischief, Notes, Scene, sabotages, under_another_key},
+    mischief::{Called, Mischief, Notes, Scene, under_another_key},
+    sabotages,
 };
 
 pub(super) const SABOTAGES: &[Sabotage] = sabotages! {

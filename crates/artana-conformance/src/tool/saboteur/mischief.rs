@@ -117,14 +117,3 @@ impl ToolPort for Saboteur {
         self.mischief.probes(self.scene(), args, cx).await
     }
 }
-
-/// Lists the saboteurs of an area: the law, what is done, and who does it.
-macro_rules! sabotages {
-    ($($law:literal: $does:literal => $name:ident;)+) => {
-        &[$($crate::tool::saboteur::Sabotage {
-            law: $law, does: $does, begin: || ::std::sync::Arc::new($name::default())
-        }),+]
-    };
-}
-
-pub(super) use sabotages;

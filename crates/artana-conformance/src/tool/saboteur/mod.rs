@@ -9,34 +9,20 @@ mod mischief;
 mod probe;
 mod spec;
 
-use std::{
-    fmt,
-    sync::{Arc, LazyLock},
-};
+use std::sync::{Arc, LazyLock};
 
 use artana_ports::ToolPort;
 use async_trait::async_trait;
 use serde_json::Value;
 
 use super::{Bench, Manner, ToolFactory};
-use crate::Need;
+use crate::{
+    Need,
+    sabotage::{sabotage, sabotages},
+};
 use mischief::{Mischief, Saboteur};
 
-/// One way of being wrong, and the law that notices.
-#[derive(Clone, Copy)]
-pub struct Sabotage {
-    /// The law.
-    pub law: &'static str,
-    /// What the saboteur does, as a sentence.
-    pub does: &'static str,
-    begin: fn() -> Arc<dyn Mischief>,
-}
-
-impl fmt::Debug for Sabotage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.law, self.does)
-    }
-}
+sabotage!(ToolFactory, Mischief);
 
 /// Returns all saboteurs.
 #[must_use]
@@ -46,21 +32,6 @@ pub fn all() -> &'static [Sabotage] {
             .concat()
     });
     &ALL
-}
-
-impl Sabotage {
-    /// Puts the saboteur between the laws and an adapter that keeps them.
-    #[must_use]
-    pub fn of<'a>(&self, factory: &'a dyn ToolFactory) -> Sabotaged<'a> {
-        Sabotaged { factory, sabotage: *self }
-    }
-}
-
-/// An adapter with a saboteur before it.
-#[derive(Debug)]
-pub struct Sabotaged<'a> {
-    factory: &'a dyn ToolFactory,
-    sabotage: Sabotage,
 }
 
 #[async_trait]

@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::{
     Sabotage,
-    mischief::{Called, Mischief, Notes, Scene, sabotages},
+    mischief::{Called, Mischief, Notes, Scene},
+    sabotages,
 };
 
 pub(super) const SABOTAGES: &[Sabotage] = sabotages! {

@@ -9,10 +9,7 @@ use artana_core::Digest;
 use artana_ports::ToolSpec;
 use async_trait::async_trait;
 
-use super::{
-    Sabotage,
-    mischief::{Mischief, sabotages},
-};
+use super::{Sabotage, mischief::Mischief, sabotages};
 
 pub(super) const SABOTAGES: &[Sabotage] = sabotages! {
     "spec/digest_is_of_the_schema": "Has a digest of nothing." => DigestOfNothing;
