@@ -9,6 +9,7 @@
 //! | a model that says what you tell it to, slowly, in pieces or not at all | [`ScriptedModel`] |
 //! | the answers of a recorded run for a new run of the same program | [`ReplayModel`] |
 //! | a world outside that knows which effects really happened | [`provider::Provider`] |
+//! | to know that a secret is in no log | [`Ears`] |
 //! | something to go wrong at one call of one port | [`fault`] |
 //! | your program killed everywhere, and what is left judged | [`crash_everywhere`] |
 //!
@@ -44,6 +45,7 @@
 
 mod clock;
 pub mod crash;
+mod ears;
 mod entropy;
 pub mod fault;
 mod memory;
@@ -52,6 +54,7 @@ pub mod provider;
 
 pub use clock::SimClock;
 pub use crash::{crash_everywhere, crash_twice_everywhere};
+pub use ears::Ears;
 pub use entropy::SeededEntropy;
 pub use memory::{Counts, MemoryStore};
 pub use model::{ReplayModel, ScriptedModel};

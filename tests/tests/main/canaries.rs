@@ -1,52 +1,15 @@
 //! Canaries: what tools and people say stands in the vault, and nowhere else.
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::time::Duration;
 
 use artana_core::Tenant;
 use artana_kernel::{ClosureTool, Kernel, Resolve, tool};
 use artana_ports::{ToolContext, ToolError};
 use artana_store_sqlite::SqliteStore;
+use artana_testkit::Ears;
 use rusqlite::{Connection, types::Value};
-use tracing::{
-    Event, Metadata, Subscriber,
-    field::{Field, Visit},
-    span::{Attributes, Id, Record},
-};
 
 const CANARY: &str = "kanarienvogel";
-
-/// Keeps every word that is logged, spans and their fields included.
-#[derive(Debug, Clone, Default)]
-struct Ears(Arc<Mutex<String>>);
-
-impl Visit for Ears {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.0.lock().expect("one writer at a time").push_str(&format!("{field}={value:?} "));
-    }
-}
-
-impl Subscriber for Ears {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-    fn new_span(&self, span: &Attributes<'_>) -> Id {
-        span.record(&mut self.clone());
-        Id::from_u64(1)
-    }
-    fn record(&self, _: &Id, values: &Record<'_>) {
-        values.record(&mut self.clone());
-    }
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-    fn event(&self, event: &Event<'_>) {
-        event.record(&mut self.clone());
-    }
-    fn enter(&self, _: &Id) {}
-    fn exit(&self, _: &Id) {}
-}
 
 /// Does what it is told, and says the canary whatever it does.
 fn parrot() -> ClosureTool<(String, String), String> {
@@ -116,7 +79,7 @@ async fn what_was_said_stands_in_the_vault_and_nowhere_else() {
     let explained = format!("{explained:?}");
     kernel.close().await.expect("the kernel closes");
 
-    let heard = ears.0.lock().expect("nobody writes any more").clone();
+    let heard = ears.heard();
     let kept = outside_the_vault(&path);
     assert!(heard.contains("parrot") && kept.contains("tool_completed"), "something was said and written");
     let places = [("a refusal", &refusals), ("a log", &heard), ("a table", &kept), ("an explanation", &explained)];

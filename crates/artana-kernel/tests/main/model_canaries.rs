@@ -1,20 +1,10 @@
 //! Canaries: what is said to models and by them stands in the vault, and in no error text, no log and no row.
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex},
-};
-
 use artana_core::{Seq, conversation::Role, decide::ReplayPolicy, event::ModelCategory};
 use artana_kernel::{Error, ModelCall, Run};
 use artana_ports::{EventStore, Media, Message, ModelAnswer, ModelError, Part, Sampling, Source, ToolUse};
-use artana_testkit::ScriptedModel;
+use artana_testkit::{Ears, ScriptedModel};
 use serde_json::{Value, json};
-use tracing::{
-    Event, Metadata, Subscriber,
-    field::{Field, Visit},
-    span::{Attributes, Id, Record},
-};
 
 use crate::{
     asking::{ONE, asked},
@@ -22,35 +12,6 @@ use crate::{
 };
 
 const CANARY: &str = "kanarienvogel";
-
-/// Keeps every word that is logged, spans and their fields included.
-#[derive(Debug, Clone, Default)]
-struct Ears(Arc<Mutex<String>>);
-
-impl Visit for Ears {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.0.lock().unwrap().push_str(&format!("{field}={value:?} "));
-    }
-}
-
-impl Subscriber for Ears {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-    fn new_span(&self, span: &Attributes<'_>) -> Id {
-        span.record(&mut self.clone());
-        Id::from_u64(1)
-    }
-    fn record(&self, _: &Id, values: &Record<'_>) {
-        values.record(&mut self.clone());
-    }
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-    fn event(&self, event: &Event<'_>) {
-        event.record(&mut self.clone());
-    }
-    fn enter(&self, _: &Id) {}
-    fn exit(&self, _: &Id) {}
-}
 
 fn said(what: &str) -> String {
     format!("{CANARY} {what}")
@@ -171,7 +132,7 @@ async fn what_is_said_to_models_and_by_them_stands_in_the_vault_and_nowhere_else
         }
         kept.push_str(&format!("{:?}\n", world.store.view(run.name()).await.unwrap()));
     }
-    let heard = ears.0.lock().unwrap().clone();
+    let heard = ears.heard();
     assert!(refusals.1 >= 20, "{} refusals", refusals.1);
     assert!(heard.contains("artana.") || heard.contains("demo/one"), "something was logged");
     assert!(kept.contains("model_terminal") && kept.contains("drift_replayed") && kept.contains("run_forked"));
