@@ -97,8 +97,9 @@ async fn bad_arguments_of_a_recorded_step_are_drift_or_refused_but_never_run() {
     assert_eq!(world.effects(), 1);
 }
 
+/// A number that panics where it is read from 13.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-struct Grumpy(u64);
+pub(crate) struct Grumpy(pub(crate) u64);
 
 impl<'de> Deserialize<'de> for Grumpy {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

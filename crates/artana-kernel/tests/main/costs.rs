@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use artana_core::{
-    Actor, ModelId, RunRef, Seq, Tenant, Usd,
+    ModelId, RunRef, Tenant, Usd,
     cost::{Price, PriceTable},
 };
 use artana_kernel::{CostQuery, CostReport, Kernel, Run};
-use artana_ports::{Append, Authority, Clock, EventStore, ModelError, TimeRange};
+use artana_ports::{Clock, ModelError, TimeRange};
 use artana_testkit::ScriptedModel;
 
 use crate::{
     asking::{ask, asked, echo},
     forks::{fork, forking, parent},
+    store_faults::append_past,
     world::{Process, World, call, code, tenant, world},
 };
 
@@ -159,27 +160,7 @@ async fn failures_of_tools_and_models_are_counted() {
 
 /// Writes a row that no run of events may have.
 async fn break_run(world: &World, run: &Run) {
-    let last = world.store.read(run.name(), Seq::ZERO, 100).await.unwrap().pop().unwrap();
-    let mut row = last.clone();
-    row.seq = last.seq.next();
-    row.prev_hash = last.hash;
-    row.event_id = artana_core::EventId::from_bytes([9; 16]);
-    row.payload = b"{}".to_vec();
-    row.hash = row.computed_hash(&row.prev_hash);
-    let mut view = run.view().await.unwrap();
-    (view.head, view.updated_at) = (row.head(), row.at);
-    let append = Append {
-        run: run.name().clone(),
-        expected: Some(last.head()),
-        authority: Authority::Outside(Actor::parse("vandal").unwrap()),
-        events: vec![row],
-        content: Vec::new(),
-        claims: Vec::new(),
-        releases: Vec::new(),
-        view,
-        run_key: None,
-    };
-    world.store.append(append).await.unwrap();
+    append_past(world, run, "vandal", |row| row.event_id = artana_core::EventId::from_bytes([9; 16])).await;
 }
 
 #[tokio::test]

@@ -9,10 +9,11 @@ use artana_kernel::{CostQuery, Error, ModelFailed, ModelReply, Run, Turn};
 use artana_ports::{Media, Message, ModelAnswer, ModelRequest, Part, Role, Source, ToolUse};
 use artana_testkit::{ScriptedModel, fault::Action};
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::{
+    arguments::Grumpy,
     asking::{ONE, ask, asked, last_text},
     world::{World, code, tenant, world},
 };
@@ -313,17 +314,6 @@ async fn a_media_type_of_two_lines_is_refused_in_a_question_and_kept_in_an_answe
     assert_eq!(code(question.await), "artana::invalid_ask");
     let first = ask(&run, "a", "hi").await.unwrap().message();
     assert_eq!(ask(&run, "a", "hi").await.unwrap().message(), first);
-}
-
-#[derive(Debug, Serialize, JsonSchema)]
-struct Grumpy(u64);
-
-impl<'de> Deserialize<'de> for Grumpy {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let n = u64::deserialize(deserializer)?;
-        assert_ne!(n, 13, "on purpose");
-        Ok(Self(n))
-    }
 }
 
 #[tokio::test]

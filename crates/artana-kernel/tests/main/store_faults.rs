@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use artana_core::{EventId, Seq, Status};
+use artana_core::{EventId, Record, Seq, Status};
 use artana_ports::{Append, Authority, EventStore};
 use artana_testkit::fault::{Action, Faults};
 
@@ -145,21 +145,26 @@ async fn a_store_that_does_not_answer_is_unavailable_never_invalid() {
 
 /// Appends an event of a kind that this version does not know.
 async fn append_foreign(world: &World, run: &artana_kernel::Run) {
+    append_past(world, run, "newer", |row| {
+        row.event_id = EventId::from_bytes([7; 16]);
+        row.kind = "tea_served".into();
+    })
+    .await;
+}
+
+/// Appends past the kernel: the last row once more with an empty payload and what `change` makes of it.
+pub(crate) async fn append_past(world: &World, run: &artana_kernel::Run, who: &str, change: impl FnOnce(&mut Record)) {
     let last = world.store.read(run.name(), Seq::ZERO, 1024).await.unwrap().pop().unwrap();
     let mut row = last.clone();
-    row.seq = last.seq.next();
-    row.prev_hash = last.hash;
-    row.event_id = EventId::from_bytes([7; 16]);
-    row.kind = "tea_served".into();
-    row.payload = b"{}".to_vec();
+    (row.seq, row.prev_hash, row.payload) = (last.seq.next(), last.hash, b"{}".to_vec());
+    change(&mut row);
     row.hash = row.computed_hash(&row.prev_hash);
     let mut view = run.view().await.unwrap();
-    view.head = row.head();
-    view.updated_at = row.at;
+    (view.head, view.updated_at) = (row.head(), row.at);
     let append = Append {
         run: run.name().clone(),
         expected: Some(last.head()),
-        authority: Authority::Outside(artana_core::Actor::parse("newer").unwrap()),
+        authority: Authority::Outside(artana_core::Actor::parse(who).unwrap()),
         events: vec![row],
         content: Vec::new(),
         claims: Vec::new(),
