@@ -8,8 +8,8 @@ use std::time::Duration;
 use crate::{
     EventId, IncarnationId, RequestId, Seq, Timestamp,
     event::{
-        Body, Doubt, Late, Outcome, ReconcileAction, Resolution, Success, ToolFailure, ToolReconcileRequested,
-        ToolRequested,
+        Body, CodeKind, Doubt, Late, Outcome, ReconcileAction, Resolution, StepCompleted, StepRequested, Success,
+        ToolFailure, ToolReconcileRequested, ToolRequested,
     },
 };
 
@@ -112,6 +112,8 @@ impl ToolCycle {
             Body::ToolRequested(asked) => self.requested(event, asked),
             Body::ToolAttemptFailed(failed) => self.attempt_failed(failed.request),
             Body::ToolCompleted(done) => self.completed(event.seq, done.request, &done.outcome),
+            Body::StepRequested(asked) => self.step_requested(event, asked),
+            Body::StepCompleted(done) => self.step_completed(event, done),
             Body::ToolReconcileRequested(asked) => self.reconcile_requested(event, asked),
             Body::ToolResolved(found) => self.resolved(event.seq, found.request, found.reconcile, &found.outcome),
             Body::LateOutcome(late) => match &late.what {
@@ -156,6 +158,33 @@ impl ToolCycle {
         match self {
             Self::Requested(attempt) if attempt.request == request => Some(attempt.ended(at, outcome)),
             _ => None,
+        }
+    }
+
+    /// A closure is asked of nobody but its own process, so it is in doubt as soon as that is gone.
+    fn step_requested(self, event: ToolEvent<'_>, asked: &StepRequested) -> Option<Self> {
+        let (number, first_at) = match &self {
+            Self::Absent => (1, event.at),
+            Self::RetryDue(last) => (last.number + 1, last.first_at),
+            _ => return None,
+        };
+        let attempt = Attempt { owner: asked.incarnation, ..Attempt::unseen(event, number, first_at) };
+        (asked.attempt == number).then_some(Self::Requested(attempt))
+    }
+
+    /// What may be repeated is recorded when it has happened, and was not requested.
+    fn step_completed(self, event: ToolEvent<'_>, done: &StepCompleted) -> Option<Self> {
+        let attempt = match (self, done.kind, done.request) {
+            (Self::Requested(attempt), CodeKind::Once, Some(request)) if attempt.request == request => attempt,
+            (Self::Absent, CodeKind::Compute, None) => Attempt::unseen(event, 1, event.at),
+            (Self::RetryDue(last), CodeKind::Compute, None) => Attempt::unseen(event, last.number + 1, last.first_at),
+            _ => return None,
+        };
+        match (&done.outcome, done.kind) {
+            (Outcome::Failed(_), _) if done.again => Some(Self::RetryDue(attempt)),
+            (_, _) if done.again => None,
+            (Outcome::Unknown(_), CodeKind::Compute) => None,
+            (outcome, _) => Some(attempt.ended(event.seq, outcome)),
         }
     }
 
@@ -263,6 +292,16 @@ impl ToolCycle {
         matches!(self, Self::Succeeded(_) | Self::Failed(_))
     }
 
+    /// Returns where it is recorded for good what became of the effect.
+    #[must_use]
+    pub fn settled_at(&self) -> Option<Seq> {
+        match self {
+            Self::Succeeded(settled) => Some(settled.at),
+            Self::Failed(settled) => Some(settled.at),
+            _ => None,
+        }
+    }
+
     /// Returns the last request, if any was made.
     #[must_use]
     pub fn request(&self) -> Option<RequestId> {
@@ -293,6 +332,19 @@ impl ToolCycle {
 }
 
 impl Attempt {
+    /// An attempt of a closure: nothing of it outlives its process.
+    fn unseen(event: ToolEvent<'_>, number: u32, first_at: Timestamp) -> Self {
+        Self {
+            request: event.id.into(),
+            number,
+            owner: IncarnationId::from_bytes([0; 16]),
+            first_at,
+            settled_at: event.at,
+            called_again: false,
+            window: Duration::ZERO,
+        }
+    }
+
     /// Two calls may have been made under one request; that one of them failed does not say that
     /// the other did.
     fn settled_by(&self, late: &Outcome) -> bool {

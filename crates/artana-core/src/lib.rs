@@ -26,6 +26,7 @@ pub mod json;
 pub mod limits;
 pub mod model_cycle;
 mod money;
+mod ordinal;
 mod record;
 pub mod schema;
 mod tenant;
@@ -35,7 +36,10 @@ mod view;
 
 pub use content::{Content, ContentRef, ContentType};
 pub use digest::{ChainHash, Digest, Digester, HexError, KeyId, RunKey, TenantKey, effect_key};
-pub use fold::{FoldError, Fork, Kept, KeptValue, ModelStep, Projection, Round, RunState, Step, ToolStep};
+pub use fold::{
+    AskKind, Asked, ChildStep, CodeStep, FoldError, Fork, Kept, KeptValue, ModelStep, Pause, PauseStep, Place, Program,
+    Projection, Resumption, RollbackStep, Round, RunState, Signal, Step, TimerStep, ToolStep,
+};
 pub use frame::{Frame, tag};
 pub use genesis::{Genesis, ParentLink};
 pub use id::{
@@ -43,6 +47,7 @@ pub use id::{
     TenantId, ToolName, ToolVersion,
 };
 pub use money::{MoneyError, Usd};
+pub use ordinal::Ordinal;
 pub use record::{Draft, Event, Head, PayloadTooLarge, RawText, Record, Seq, Stamp, seal};
 pub use tenant::{Exceeded, Limits, Tenant, TenantError};
 pub use time::Timestamp;

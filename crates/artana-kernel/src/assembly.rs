@@ -7,7 +7,7 @@ use artana_core::{
     limits::{MAX_APPEND_BYTES, MAX_CLAIMS, MAX_PAYLOAD_BYTES},
     seal,
 };
-use artana_ports::{Append, Authority, Claim};
+use artana_ports::{Append, Authority, Claim, Release};
 
 use crate::{Error, shared::Shared};
 
@@ -38,9 +38,17 @@ pub(crate) struct Plan {
     pub(crate) content: Vec<Content>,
     /// What must hold across runs.
     pub(crate) claims: Vec<Claim>,
+    /// Whether whoever drives the run gives back its lease.
+    pub(crate) releases: bool,
 }
 
 impl Plan {
+    /// Gives back the run's lease.
+    pub(crate) fn release(mut self) -> Self {
+        self.releases = true;
+        self
+    }
+
     /// Adds an event of a step, or of the run itself.
     pub(crate) fn event(mut self, id: EventId, step: Option<&StepKey>, body: impl Into<Body>) -> Result<Self, Error> {
         self.drafts.push((id, Draft::new(step.cloned(), body)?));
@@ -60,7 +68,7 @@ impl Plan {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.drafts.is_empty()
+        self.drafts.is_empty() && !self.releases
     }
 
     fn bytes(&self) -> usize {
@@ -82,6 +90,7 @@ pub(crate) struct Assembly<'a> {
     events: Vec<Vec<Event>>,
     content: Vec<Content>,
     claims: Vec<Claim>,
+    releases: bool,
 }
 
 impl<'a> Assembly<'a> {
@@ -93,6 +102,7 @@ impl<'a> Assembly<'a> {
             events: Vec::new(),
             content: Vec::new(),
             claims: Vec::new(),
+            releases: false,
         }
     }
 
@@ -114,6 +124,7 @@ impl<'a> Assembly<'a> {
         self.events.push(events);
         self.content.extend(plan.content);
         self.claims.extend(plan.claims);
+        self.releases |= plan.releases;
         Ok(())
     }
 
@@ -135,7 +146,7 @@ impl<'a> Assembly<'a> {
             events: self.events.iter().flatten().map(|event| event.record().clone()).collect(),
             content: self.content,
             claims: self.claims,
-            releases: Vec::new(),
+            releases: self.releases.then_some(Release::Lease).into_iter().collect(),
             view: self.projection.view(),
             run_key: None,
         };

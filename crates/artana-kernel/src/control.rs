@@ -69,7 +69,7 @@ impl Run {
             if !steps.is_empty() {
                 return Err(Error::Unfinished { run: state.run().clone(), steps });
             }
-            plan.event(facts.id(), None, RunFinished { outcome: RunOutcome::Completed })
+            plan.event(facts.id(), None, RunFinished { outcome: RunOutcome::Completed, output: None })
         };
         self.journal.append_detached(Capacity::Request, None, decide).await.map(drop)
     }

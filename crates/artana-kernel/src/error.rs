@@ -334,6 +334,12 @@ pub enum Error {
         /// Who drives it.
         by: Owner,
     },
+    /// This process drove the run and counts as dead now, or somebody else drives it.
+    #[error("this process has lost the right to drive run {run}; ask again, and it goes on from the ledger")]
+    LeaseLost {
+        /// The run.
+        run: RunRef,
+    },
     /// Something is too large for the format.
     #[error("{0}")]
     TooLarge(String),
@@ -397,6 +403,7 @@ impl Error {
             Self::ContentErased { .. } => "artana::content_erased",
             Self::Damaged { .. } => "artana::damaged",
             Self::Fenced { .. } => "artana::fenced",
+            Self::LeaseLost { .. } => "artana::lease_lost",
             Self::TooLarge(_) => "artana::too_large",
             Self::Denied(_) => "artana::claim_denied",
             Self::Store(store) => store.code(),

@@ -15,13 +15,14 @@ use artana_core::{
     limits::{MAX_CONTENT_BATCH, MAX_PAGE_EVENTS, MAX_RUN_EVENTS},
     verify::{BreakKind, Chain, ChainBreak},
 };
-use artana_ports::{AppendError, Authority, Cancel};
+use artana_ports::{AppendError, Authority, Cancel, Release};
 use tokio::sync::{Mutex as AsyncMutex, oneshot};
 
 pub(crate) use crate::assembly::{Facts, Plan};
 use crate::{
     Error,
     assembly::{Assembly, Sealed},
+    drive::Drive,
     error::append_failed,
     flight::Flights,
     load,
@@ -48,10 +49,12 @@ pub(crate) struct Journal {
 }
 
 /// In what capacity an entry is appended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) enum Capacity {
     /// A request, or a request with its outcome: needs a living incarnation and an unleased run.
     Request,
+    /// The same by whoever drives the run as a whole: needs or takes its lease.
+    Drive(Arc<Drive>),
     /// The outcome of an effect that has begun: accepted whatever has become of this incarnation.
     Outcome(RequestId),
     /// A person or the outside world.
@@ -235,7 +238,10 @@ impl Journal {
         while let Some(entry) = waiting.pop_front() {
             let first = batch.is_empty();
             let joins = match &entry.step {
-                Some(step) => !matches!(entry.capacity, Capacity::Outside(_)) && steps.insert(step.clone()),
+                Some(step) => {
+                    entry.capacity.joins(batch.iter().map(|entry: &Entry| &entry.capacity))
+                        && steps.insert(step.clone())
+                }
                 None => false,
             };
             if first || (joins && batch.len() < MAX_ENTRIES) {
@@ -261,18 +267,37 @@ impl Journal {
             Ok(incarnation) => incarnation,
             Err(error) => return Round::Failed(error),
         };
-        let Some(sealed) = self.plan(batch, incarnation) else { return Round::Done };
+        let drive = drive_of(batch);
+        let authority = match authority(batch, incarnation) {
+            Some(authority) => authority,
+            None if batch.len() > 1 => return Round::Singly,
+            None => return Round::Failed(Error::LeaseLost { run: self.run.clone() }),
+        };
+        let Some(sealed) = self.plan(batch, incarnation, authority.clone()) else { return Round::Done };
         let first = sealed.append.events.first().map(|event| event.event_id);
-        let authority = sealed.append.authority.clone();
+        let releases = sealed.append.releases.contains(&Release::Lease);
         match send(&self.shared, sealed.append).await {
-            Ok(()) => self.settle(batch, sealed.events),
+            Ok(appended) => {
+                if let Some(drive) = drive {
+                    drive.appended(incarnation, appended.epoch, releases);
+                }
+                self.settle(batch, sealed.events)
+            }
             Err(AppendError::Conflict { actual }) => self.after_conflict(batch, actual, first, sealed.events).await,
             Err(AppendError::Lapsed | AppendError::Fenced { .. }) if outcomes_refused(batch, &authority) => {
                 Round::Singly
             }
+            Err(AppendError::Lapsed) if matches!(authority, Authority::Driver(_)) => {
+                drive.iter().for_each(|drive| drive.lose());
+                Round::Failed(Error::LeaseLost { run: self.run.clone() })
+            }
             Err(AppendError::Lapsed) => {
                 self.shared.lifeline.lapsed(incarnation);
                 Round::Again
+            }
+            Err(error @ AppendError::Fenced { .. }) => {
+                drive.iter().for_each(|drive| drive.lose());
+                Round::Failed(append_failed(&self.run, error))
             }
             Err(AppendError::Denied(_) | AppendError::TooLarge(_)) if batch.len() > 1 => Round::Singly,
             Err(error) => Round::Failed(append_failed(&self.run, error)),
@@ -292,7 +317,7 @@ impl Journal {
 
     /// Asks each entry what it wants on the present state; those that want nothing are answered,
     /// and those that would make the append too large wait for the next one.
-    fn plan(&self, batch: &mut Vec<Entry>, incarnation: IncarnationId) -> Option<Sealed> {
+    fn plan(&self, batch: &mut Vec<Entry>, incarnation: IncarnationId, authority: Authority) -> Option<Sealed> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let facts = Facts::new(incarnation, self.shared.clock.now(), &self.shared);
         let mut assembly = Assembly::new(&state);
@@ -314,7 +339,7 @@ impl Journal {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         rest.into_iter().rev().for_each(|entry| waiting.push_front(entry));
         *batch = kept;
-        (!batch.is_empty()).then(|| assembly.finish(authority(batch, incarnation)))
+        (!batch.is_empty()).then(|| assembly.finish(authority))
     }
 
     /// A conflict may be with our own batch, whose commit went unseen. A conflict with nothing to
@@ -375,7 +400,7 @@ impl Journal {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             let mut chain = Chain::resume(self.run.clone(), state.head());
             load::extend(&self.run, &mut chain, &mut state, rows)?;
-            if !state.admits_effects() {
+            if state.is_closing() {
                 self.cancel.cancel();
             }
         }
@@ -395,17 +420,39 @@ fn outcomes_refused(batch: &[Entry], authority: &Authority) -> bool {
     !matches!(authority, Authority::Late(_)) && batch.len() > 1 && batch.iter().any(outcome)
 }
 
-fn authority(batch: &[Entry], incarnation: IncarnationId) -> Authority {
+/// Returns the authority of a batch; `None` where it needs a lease that is lost.
+fn authority(batch: &[Entry], incarnation: IncarnationId) -> Option<Authority> {
     match batch {
-        [Entry { capacity: Capacity::Outcome(request), .. }] => Authority::Late(*request),
-        [Entry { capacity: Capacity::Outside(actor), .. }] => Authority::Outside(actor.clone()),
-        _ => Authority::Plain(incarnation),
+        [Entry { capacity: Capacity::Outcome(request), .. }] => Some(Authority::Late(*request)),
+        [Entry { capacity: Capacity::Outside(actor), .. }] => Some(Authority::Outside(actor.clone())),
+        _ => drive_of(batch).map_or(Some(Authority::Plain(incarnation)), |drive| drive.authority(incarnation)),
+    }
+}
+
+fn drive_of(batch: &[Entry]) -> Option<Arc<Drive>> {
+    batch.iter().find_map(|entry| match &entry.capacity {
+        Capacity::Drive(drive) => Some(Arc::clone(drive)),
+        _ => None,
+    })
+}
+
+impl Capacity {
+    /// Returns whether an entry may leave together with others: an outcome with anything, everything else with its
+    /// like. What a person says goes alone.
+    fn joins<'a>(&self, mut others: impl Iterator<Item = &'a Self>) -> bool {
+        others.all(|other| match (self, other) {
+            (Self::Outside(_), _) | (_, Self::Outside(_)) => false,
+            (Self::Outcome(_), _) | (_, Self::Outcome(_)) | (Self::Request, Self::Request) => true,
+            (Self::Drive(one), Self::Drive(other)) => Arc::ptr_eq(one, other),
+            (Self::Request, Self::Drive(_)) | (Self::Drive(_), Self::Request) => false,
+        }) && !matches!(self, Self::Outside(_))
     }
 }
 
 /// A run near its bound takes no new request, so that there is room for the outcomes of those it has.
 fn room_in_run(state: &RunState, capacity: &Capacity) -> Result<(), Error> {
-    if *capacity == Capacity::Request && state.head().seq.get() + RESERVED_EVENTS > MAX_RUN_EVENTS {
+    let asks = matches!(capacity, Capacity::Request | Capacity::Drive(_));
+    if asks && state.head().seq.get() + RESERVED_EVENTS > MAX_RUN_EVENTS {
         return Err(Error::TooLarge(format!("a run has at most {MAX_RUN_EVENTS} events; go on in another one")));
     }
     Ok(())

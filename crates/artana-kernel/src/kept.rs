@@ -12,7 +12,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     Error, Run,
-    journal::{Capacity, Facts, Plan},
+    journal::{Facts, Plan},
 };
 
 impl Run {
@@ -126,7 +126,7 @@ impl Run {
             Ok(Plan::default().event(facts.id(), None, body.clone())?.content([content.clone()]))
         };
         self.latest(|_| ()).await?;
-        self.journal.append_detached(Capacity::Request, None, decide).await.map(drop)
+        self.journal.append_detached(self.capacity(), None, decide).await.map(drop)
     }
 
     async fn kept_as<T: DeserializeOwned>(&self, name: &Name, found: Option<KeptValue>) -> Result<Option<T>, Error> {

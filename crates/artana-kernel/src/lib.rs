@@ -7,6 +7,7 @@ mod builder;
 mod call;
 mod control;
 mod cost;
+mod drive;
 mod error;
 mod events;
 mod explain;

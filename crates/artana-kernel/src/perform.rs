@@ -18,7 +18,7 @@ use artana_ports::{ClaimDenied, ToolContext, ToolError, ToolOutput};
 use tracing::Instrument;
 
 use crate::{
-    Error, family,
+    Error, Run, family,
     invoke::Invocation,
     journal::{Capacity, Facts, Journal, Plan},
     send::{MAX_BACKOFF, passes},
@@ -95,7 +95,7 @@ pub(crate) async fn perform(invocation: &Invocation, gone: Option<IncarnationId>
             match ended {
                 After::Done(done) => return Ok(Some(done)),
                 After::Ask => return Ok(None),
-                After::Retry(wait) => wait_or_cancel(invocation.journal(), wait).await,
+                After::Retry(wait) => wait_or_cancel(&invocation.run, wait).await,
             }
         }
     }
@@ -104,8 +104,9 @@ pub(crate) async fn perform(invocation: &Invocation, gone: Option<IncarnationId>
 }
 
 /// A run that is cancelled, or a kernel that closes, makes no further attempt, so there is nothing to wait for.
-pub(crate) async fn wait_or_cancel(journal: &Journal, wait: Duration) {
-    let (mut cancelled, mut closing) = (journal.cancel.subscribe(), journal.shared.closing.subscribe());
+pub(crate) async fn wait_or_cancel(run: &Run, wait: Duration) {
+    let journal = &run.journal;
+    let (mut cancelled, mut closing) = (run.cancellation(), journal.shared.closing.subscribe());
     tokio::select! {
         () = journal.shared.clock.sleep(wait) => {}
         () = cancelled.cancelled() => {}
@@ -175,7 +176,7 @@ async fn look(invocation: &Invocation, gone: Option<IncarnationId>) -> Result<Af
         let plan = Plan::default().event(request.into(), step, requested(&task, attempt, facts.incarnation))?;
         Ok(plan.event(facts.id(), step, ended)?.content([task.args_content.clone()]).content(content.clone()))
     };
-    let events = journal.append(Capacity::Request, Some(step), decide).await?;
+    let events = journal.append(invocation.run.capacity(), Some(step), decide).await?;
     let appended = !events.is_empty();
     Ok(match kept {
         _ if !appended => After::Ask,
@@ -232,7 +233,7 @@ async fn claim_as(
         let plan = Plan::default().event(id, Some(&task.ask.step), body)?;
         Ok(plan.claim(claim).content([task.args_content.clone()]))
     };
-    let events = journal.append(Capacity::Request, Some(invocation.ask.step.clone()), decide).await?;
+    let events = journal.append(invocation.run.capacity(), Some(invocation.ask.step.clone()), decide).await?;
     Ok(events.first().and_then(|event| match event.body() {
         Body::ToolRequested(asked) => {
             Some(Claimed { request: event.id().into(), attempt: asked.attempt, incarnation: asked.incarnation })
@@ -261,6 +262,7 @@ fn requested(invocation: &Invocation, attempt: u32, incarnation: IncarnationId) 
         attempt,
         effect: spec.effect,
         incarnation,
+        ordinal: invocation.run.ordinal(),
         own_effect: invocation.ask.own_effect,
         settle_us: micros(spec.settle),
         timeout_us: micros(spec.timeout),
@@ -307,7 +309,7 @@ pub(crate) fn context(invocation: &Invocation, request: RequestId, attempt: u32)
     cx.capabilities = Arc::new(invocation.run.tenant.capabilities().clone());
     cx.limits = journal.with_state(RunState::limits);
     cx.deadline = journal.shared.clock.now().after(spec.timeout);
-    cx.cancellation = journal.cancel.subscribe();
+    cx.cancellation = invocation.run.cancellation();
     cx
 }
 
@@ -344,7 +346,7 @@ async fn record(
         let body = match ending.clone() {
             // Somebody closed the cycle, and a call that never left says nothing about it.
             Ending::AttemptFailed { sent: false, .. } if !open => return Ok(Plan::default()),
-            Ending::AttemptFailed { error, .. } if open && state.admits_effects() => {
+            Ending::AttemptFailed { error, .. } if open && (!state.is_closing() || state.admits(&key)) => {
                 ToolAttemptFailed { error, request }.into()
             }
             // A run that starts nothing new makes no further attempt, so the failure is final there.

@@ -130,7 +130,7 @@ fn callable_now(invocation: &Invocation, attempt: &Attempt) -> bool {
 }
 
 fn callable(state: &RunState, step: &StepKey, attempt: &Attempt, now: Timestamp) -> bool {
-    state.tool_step(step).is_some_and(|step| may_call_again(state, step, attempt, now))
+    may_call_again(state, step, attempt, now)
 }
 
 /// Why a doubt stays.
@@ -184,7 +184,7 @@ async fn announce(
         let body = ToolReconcileRequested { action, incarnation: facts.incarnation, request: attempt.request, tool };
         Plan::default().event(facts.id(), Some(step), body)
     };
-    let events = journal.append(Capacity::Request, Some(step), decide).await?;
+    let events = journal.append(invocation.run.capacity(), Some(step), decide).await?;
     Ok(events.first().and_then(|event| match event.body() {
         Body::ToolReconcileRequested(asked) => Some((event.id(), asked.incarnation)),
         _ => None,

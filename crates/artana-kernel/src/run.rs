@@ -2,14 +2,16 @@
 
 use std::{fmt, sync::Arc};
 
-use artana_core::{IdError, RunRef, RunState, RunView, Seq, Status, StepKey, Tenant};
+use artana_core::{IdError, Ordinal, RunRef, RunState, RunView, Seq, Status, StepKey, Tenant};
+use artana_ports::Cancellation;
 use serde_json::Value;
 
 use crate::{
     Error, Events,
     call::{ReconcileCall, ToolCall},
+    drive::Driven,
     events,
-    journal::Journal,
+    journal::{Capacity, Journal},
     model::{Ask, ModelCall},
     tool::TypedTool,
 };
@@ -19,6 +21,7 @@ use crate::{
 pub struct Run {
     pub(crate) journal: Arc<Journal>,
     pub(crate) tenant: Tenant,
+    driven: Option<Driven>,
 }
 
 /// Names the run. What it holds has no place in a log.
@@ -30,7 +33,30 @@ impl fmt::Debug for Run {
 
 impl Run {
     pub(crate) fn new(journal: Arc<Journal>, tenant: Tenant) -> Self {
-        Self { journal, tenant }
+        Self { journal, tenant, driven: None }
+    }
+
+    /// Returns a handle that acts for whoever drives the run as a whole.
+    pub(crate) fn driven(&self, driven: Driven) -> Self {
+        Self { driven: Some(driven), ..self.clone() }
+    }
+
+    /// Returns in what capacity the handle makes requests.
+    pub(crate) fn capacity(&self) -> Capacity {
+        self.driven.as_ref().map_or(Capacity::Request, |driven| Capacity::Drive(Arc::clone(&driven.drive)))
+    }
+
+    /// Returns at which place of a workflow the handle's step was asked.
+    pub(crate) fn ordinal(&self) -> Option<Ordinal> {
+        self.driven.as_ref().and_then(|driven| driven.ordinal)
+    }
+
+    /// Returns what tells a call that it need not go on. What undoes something goes on although the run is ending.
+    pub(crate) fn cancellation(&self) -> Cancellation {
+        match &self.driven {
+            Some(driven) if driven.undoes => driven.drive.lost.subscribe(),
+            _ => self.journal.cancel.subscribe(),
+        }
     }
 
     /// Borrows the run's full name.

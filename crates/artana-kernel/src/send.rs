@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use artana_core::{EventId, RunRef, Seq};
-use artana_ports::{Append, AppendError, StoreError};
+use artana_ports::{Append, AppendError, Appended, StoreError};
 
 use crate::shared::Shared;
 
@@ -14,14 +14,14 @@ pub(crate) const MAX_BACKOFF: Duration = Duration::from_secs(5);
 
 /// Sends a batch until its fate is known. The same batch cannot commit twice, and once it may have
 /// committed, a store that is away says nothing about it.
-pub(crate) async fn send(shared: &Shared, append: Append) -> Result<(), AppendError> {
+pub(crate) async fn send(shared: &Shared, append: Append) -> Result<Appended, AppendError> {
     let mut backoff = FIRST_BACKOFF;
     let mut doubtful = false;
     loop {
         match shared.store.append(append.clone()).await {
             Err(AppendError::Ambiguous) => doubtful = true,
             Err(AppendError::Store(error)) if doubtful && passes(&error) => {}
-            known => return known.map(drop),
+            known => return known,
         }
         shared.clock.sleep(backoff).await;
         backoff = (backoff * 2).min(MAX_BACKOFF);

@@ -38,7 +38,9 @@ impl Kernel {
             genesis: GenesisFields::from(&genesis),
             labels: tenant.labels().clone(),
             limits: tenant.bounds(),
+            lineage: None,
             tenant_key_id: tenant_key.id(),
+            workflow: None,
         };
         let (state, event) = self.first_event(&genesis, started, None)?;
         match self.append_first(&state, event, Some(key.clone())).await {
@@ -68,7 +70,7 @@ impl Kernel {
             Err(AppendError::Conflict { .. }) if event_after(&self.0, &run, Seq::ZERO).await? == Some(event.id()) => {
                 Ok(())
             }
-            known => known,
+            known => known.map(drop),
         };
         if sent.is_ok() {
             self.0.observed(&run, [&event].into_iter());

@@ -3,6 +3,7 @@
 //! Pure functions of the folded run, the ask, and what is known of the owner of a call under way.
 //! Never looks at a clock, never calls a port, never writes.
 
+mod code;
 mod family;
 mod model;
 mod tool;
@@ -10,11 +11,12 @@ mod tool;
 use std::collections::BTreeSet;
 
 use crate::{
-    ContentRef, IncarnationId, RequestId, RunId, RunState, Status,
+    ContentRef, IncarnationId, RequestId, RunId, RunState, Status, StepKey,
     ask::Field,
     event::{Cause, ToolSignature},
 };
 
+pub use code::{CodeDecision, code_owner_lost, decide_code, record_code};
 pub use family::{effect_claim, held_key};
 pub use model::{
     ForkPoint, ModelDecision, Replay, ReplayPolicy, RetryFailed, Told, decide_fork, decide_model, fork_id,
@@ -102,6 +104,6 @@ pub(super) fn drivable(state: &RunState) -> Result<(), Refused> {
     }
 }
 
-pub(super) fn admitted(state: &RunState) -> Result<(), Refused> {
-    if state.admits_effects() { Ok(()) } else { Err(Refused::NotRunning(state.status())) }
+pub(super) fn admitted(state: &RunState, step: &StepKey) -> Result<(), Refused> {
+    if state.admits(step) { Ok(()) } else { Err(Refused::NotRunning(state.status())) }
 }

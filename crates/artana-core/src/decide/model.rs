@@ -128,9 +128,10 @@ pub fn decide_model<'a>(
 ) -> Result<ModelDecision<'a>, Refused> {
     drivable(state)?;
     let step = match state.step(&ask.step) {
-        None => return admitted(state).map(|()| ModelDecision::Execute { cycle: 1 }),
-        Some(Step::Tool(step)) => return Err(Refused::AnotherKind { recorded: step.tool.name.to_string() }),
+        None => return admitted(state, &ask.step).map(|()| ModelDecision::Execute { cycle: 1 }),
         Some(Step::Model(step)) => step,
+        Some(Step::Tool(step)) => return Err(Refused::AnotherKind { recorded: step.tool.name.to_string() }),
+        Some(other) => return Err(Refused::AnotherKind { recorded: other.kind().into() }),
     };
     let fields = step.asked.differs(&ask.fingerprint);
     if !fields.is_empty() {
@@ -148,7 +149,7 @@ pub fn decide_model<'a>(
         ModelCycle::Requested(asking) if owner != OwnerLife::Dead => {
             Ok(ModelDecision::InFlight { owner: asking.owner, here: owner == OwnerLife::Here })
         }
-        ModelCycle::Requested(asking) if !state.admits_effects() => {
+        ModelCycle::Requested(asking) if !state.admits(&ask.step) => {
             Ok(ModelDecision::CloseLost { abandoned: asking.request })
         }
         ModelCycle::Requested(asking) => {
@@ -163,7 +164,7 @@ pub fn decide_model<'a>(
             Ok(ModelDecision::Replay(Told::Failed(settled)))
         }
         ModelCycle::Failed(_) | ModelCycle::RetryDue(_) | ModelCycle::Abandoned(_) => {
-            admitted(state)?;
+            admitted(state, &ask.step)?;
             Ok(ModelDecision::Execute { cycle: step.cycle.cycles() + 1 })
         }
     }

@@ -129,7 +129,7 @@ pub enum ReconcileDecision<'a> {
 pub fn decide_tool<'a>(state: &'a RunState, ask: &ToolAsk, owner: OwnerLife) -> Result<ToolDecision<'a>, Refused> {
     drivable(state)?;
     let Some(step) = recorded(state, ask)? else {
-        return admitted(state).map(|()| ToolDecision::Execute);
+        return admitted(state, &ask.step).map(|()| ToolDecision::Execute);
     };
     match standing(state, step, ask, owner)? {
         Standing::Settled { settled, change } => Ok(ToolDecision::Replay { settled, change }),
@@ -147,6 +147,7 @@ fn recorded<'a>(state: &'a RunState, ask: &ToolAsk) -> Result<Option<&'a ToolSte
         None => return Ok(None),
         Some(Step::Model(step)) => return Err(Refused::AnotherKind { recorded: step.asked.model.to_string() }),
         Some(Step::Tool(step)) => step,
+        Some(other) => return Err(Refused::AnotherKind { recorded: other.kind().into() }),
     };
     let settled = step.cycle.is_settled();
     match state.holder(&ask.step) {
@@ -201,7 +202,7 @@ fn standing<'a>(
         ToolCycle::Requested(attempt) if step.effect != Effect::Read => Ok(Standing::Lost { request: attempt.request }),
         ToolCycle::Requested(attempt) | ToolCycle::RetryDue(attempt) => {
             accepted(change, ask)?;
-            admitted(state)?;
+            admitted(state, &ask.step)?;
             Ok(Standing::Due { attempt: attempt.number + 1 })
         }
         ToolCycle::Unknown(attempt, doubt) => {
@@ -242,13 +243,13 @@ pub fn decide_reconcile<'a>(
         Standing::InFlight { owner, here } => Ok(ReconcileDecision::InFlight { owner, here }),
         Standing::Lost { request } => Ok(ReconcileDecision::MarkUnknown { request }),
         Standing::Due { attempt } => Ok(ReconcileDecision::Retry { attempt }),
-        Standing::InDoubt { attempt, .. } => find_out(state, step, attempt, means),
+        Standing::InDoubt { attempt, .. } => find_out(state, (&ask.step, step), attempt, means),
     }
 }
 
 fn find_out<'a>(
     state: &RunState,
-    step: &ToolStep,
+    (key, step): (&StepKey, &ToolStep),
     attempt: &Attempt,
     means: Means,
 ) -> Result<ReconcileDecision<'a>, Refused> {
@@ -256,7 +257,7 @@ fn find_out<'a>(
         return Ok(ReconcileDecision::Probe { attempt: *attempt });
     }
     if key_still_held(step.effect, attempt, means.now) {
-        admitted(state)?;
+        admitted(state, key)?;
         return Ok(ReconcileDecision::CallAgain { attempt: *attempt });
     }
     Err(Refused::NeedsOperator { request: attempt.request })
@@ -274,8 +275,8 @@ pub fn not_landed(attempt: &Attempt, now: Timestamp) -> Resolution {
 
 /// Decides whether a doubt may be settled by calling again under the same request and key.
 #[must_use]
-pub fn may_call_again(state: &RunState, step: &ToolStep, attempt: &Attempt, now: Timestamp) -> bool {
-    state.admits_effects() && key_still_held(step.effect, attempt, now)
+pub fn may_call_again(state: &RunState, step: &StepKey, attempt: &Attempt, now: Timestamp) -> bool {
+    state.admits(step) && state.tool_step(step).is_some_and(|step| key_still_held(step.effect, attempt, now))
 }
 
 fn key_still_held(effect: Effect, attempt: &Attempt, now: Timestamp) -> bool {
@@ -294,11 +295,11 @@ fn key_still_held(effect: Effect, attempt: &Attempt, now: Timestamp) -> bool {
 /// [`Refused`] when there is nothing to resolve or the owner lives.
 pub fn decide_resolve(state: &RunState, step: &StepKey, owner: OwnerLife) -> Result<(RequestId, bool), Refused> {
     drivable(state)?;
-    let found = state.tool_step(step).ok_or(Refused::NothingRecorded)?;
-    if let Some(holder) = state.holder(step).filter(|_| found.cycle.is_unknown()) {
+    let found = state.step(step).and_then(Step::effect).ok_or(Refused::NothingRecorded)?;
+    if let Some(holder) = state.holder(step).filter(|_| found.is_unknown()) {
         return Err(Refused::BelongsToAncestor { holder: holder.clone() });
     }
-    match &found.cycle {
+    match found {
         ToolCycle::Unknown(attempt, _) => Ok((attempt.request, false)),
         ToolCycle::Requested(Attempt { owner: who, .. }) if owner != OwnerLife::Dead => {
             Err(Refused::OwnerAlive { owner: *who })

@@ -4,8 +4,11 @@
 mod fork;
 mod kept;
 mod model;
+mod people;
+mod queue;
 mod run;
 mod tool;
+mod workflow;
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -17,11 +20,19 @@ pub use model::{
     Abandoned, Answer, AskedOptions, Cost, DriftReplayed, Extends, FinishReason, ModelCategory, ModelFailure,
     ModelOutcome, ModelRequested, ModelTerminal, Usage,
 };
-pub use run::{CancelRequested, Closing, GenesisFields, GrantGiven, RunFinished, RunOutcome, RunStarted};
+pub use people::{Paused, Resumed};
+pub use queue::{DriverChanged, RunEnqueued, RunParked};
+pub use run::{
+    CancelRequested, Closing, GenesisFields, GrantGiven, Lineage, RunFinished, RunOutcome, RunStarted, WorkflowStarted,
+};
 pub use tool::{
     Cause, Doubt, Effect, FailureCategory, Late, LateOutcome, Outcome, Reason, ReconcileAction, Rejected, Resolution,
     Resolver, Success, ToolAttemptFailed, ToolCompleted, ToolFailure, ToolReconcileRequested, ToolRequested,
     ToolResolved, ToolSignature,
+};
+pub use workflow::{
+    ChildFinished, ChildOutcome, ChildStarted, CodeKind, CompensationRegistered, SignalReceived, StepCompleted,
+    StepRequested, TimerFired, Value, ValueRecorded, Wait, WaitStarted,
 };
 
 /// Why a stored row does not say anything.
@@ -88,9 +99,14 @@ macro_rules! bodies {
 
 bodies! {
     "run_started" => RunStarted,
+    "run_enqueued" => RunEnqueued,
     "run_forked" => RunForked,
+    "child_started" => ChildStarted,
+    "child_finished" => ChildFinished,
+    "driver_changed" => DriverChanged,
     "grant_given" => GrantGiven,
     "cancel_requested" => CancelRequested,
+    "run_parked" => RunParked,
     "run_finished" => RunFinished,
     "model_requested" => ModelRequested,
     "model_terminal" => ModelTerminal,
@@ -101,6 +117,15 @@ bodies! {
     "tool_reconcile_requested" => ToolReconcileRequested,
     "tool_resolved" => ToolResolved,
     "late_outcome" => LateOutcome,
+    "step_requested" => StepRequested,
+    "step_completed" => StepCompleted,
+    "value_recorded" => ValueRecorded,
+    "wait_started" => WaitStarted,
+    "timer_fired" => TimerFired,
+    "signal_received" => SignalReceived,
+    "compensation_registered" => CompensationRegistered,
+    "paused" => Paused,
+    "resumed" => Resumed,
     "artifact_set" => ArtifactSet,
     "summary_written" => SummaryWritten,
     "checkpoint" => Checkpoint,

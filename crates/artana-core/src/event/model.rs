@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ContentRef, Digest, IncarnationId, ModelId, RequestId, Usd,
+    ContentRef, Digest, IncarnationId, ModelId, Ordinal, RequestId, Usd,
     ask::{ApiMode, Field, ReasoningEffort, Verbosity},
     conversation::Message,
 };
@@ -35,6 +35,9 @@ pub struct ModelRequested {
     /// How the model is asked.
     #[serde(default, skip_serializing_if = "AskedOptions::is_default")]
     pub options: AskedOptions,
+    /// At which place of a workflow it was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ordinal: Option<Ordinal>,
     /// JSON Schema of the output, in canonical JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_schema: Option<ContentRef>,

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Actor, Capability, ContentRef, Genesis, KeyId, LabelKey, Limits, ParentLink, RunId, RunRef};
+use crate::{
+    Actor, Capability, ContentRef, Genesis, KeyId, LabelKey, Limits, Name, ParentLink, RunId, RunRef, StepKey,
+};
 
 /// Sequence 1 of every run: what the run is and what it is bound to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,8 +25,34 @@ pub struct RunStarted {
     /// What the tenant may use up in this run.
     #[serde(default)]
     pub limits: Limits,
+    /// Whose child the run is, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lineage: Option<Lineage>,
     /// The id of the tenant's key.
     pub tenant_key_id: KeyId,
+    /// What the run's code was given, where the run is a workflow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow: Option<WorkflowStarted>,
+}
+
+/// Whose child a run is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lineage {
+    /// The run that started it, of the same tenant.
+    pub run: RunId,
+    /// The step of that run.
+    pub step: StepKey,
+}
+
+/// What a workflow was given when it began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkflowStarted {
+    /// Its input, in canonical JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<ContentRef>,
+    /// The name under which its code is registered, if a worker may drive it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Name>,
 }
 
 /// The part of a genesis that stands in the first payload.
@@ -122,4 +150,7 @@ impl From<Closing> for RunOutcome {
 pub struct RunFinished {
     /// How it ended.
     pub outcome: RunOutcome,
+    /// What its code returned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<ContentRef>,
 }

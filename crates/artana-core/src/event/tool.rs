@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::ModelOutcome;
-use crate::{Actor, ContentRef, Digest, EventId, IncarnationId, RequestId, Timestamp, ToolName, ToolVersion};
+use crate::{Actor, ContentRef, Digest, EventId, IncarnationId, Ordinal, RequestId, Timestamp, ToolName, ToolVersion};
 
 /// What makes two tools the same tool.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +47,9 @@ pub struct ToolRequested {
     pub effect: Effect,
     /// Whose heartbeat says whether the attempt is still being made.
     pub incarnation: IncarnationId,
+    /// At which place of a workflow it was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ordinal: Option<Ordinal>,
     /// Whether the caller wants this effect for the fork itself, whatever its family did under the key.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub own_effect: bool,

@@ -4,9 +4,10 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    Digest, IncarnationId, ModelId, RequestId, RunId, RunState, Step, StepKey, Timestamp, ToolStep,
+    Digest, EventId, IncarnationId, ModelId, Name, Pause, Queued, RequestId, RunId, RunState, Status, Step, StepKey,
+    Timestamp,
     cycle::{Attempt, Reconciliation, ToolCycle},
-    event::{Cause, Closing, Effect, ToolSignature},
+    event::{Cause, Closing, CodeKind, Effect, ToolSignature, Wait},
     model_cycle::ModelCycle,
 };
 
@@ -23,16 +24,40 @@ pub enum Blocker {
     InDoubt {
         /// The step.
         step: StepKey,
-        /// The tool.
-        tool: ToolSignature,
+        /// What was called.
+        what: Pending,
         /// The attempt in doubt.
         attempt: Attempt,
         /// Why nobody knows.
         cause: Cause,
         /// Whether the doubt is in the ledger already.
         recorded: Recorded,
-        /// By which the provider knows the effect.
-        key: Digest,
+        /// By which the provider knows the effect, where there is one.
+        key: Option<Digest>,
+    },
+    /// Somebody stopped the run, or its own code did, until somebody says that it may go on.
+    Paused {
+        /// By which the pause is lifted.
+        ticket: EventId,
+        /// Who stopped it, why and when.
+        pause: Pause,
+    },
+    /// The run's code waits for something from outside.
+    Waits {
+        /// The step, where the wait has one.
+        step: Option<StepKey>,
+        /// For what.
+        wait: Wait,
+    },
+    /// The run is ending, and something it did has yet to be undone by its code.
+    ToUndo {
+        /// What is registered to undo something, the last first.
+        steps: Vec<StepKey>,
+    },
+    /// Nobody has begun with it.
+    Queued {
+        /// Its place in the queue.
+        place: Queued,
     },
     /// Somebody is finding out about an effect in doubt.
     Reconciling {
@@ -85,12 +110,14 @@ pub enum Blocker {
 
 /// What a step calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "a step is a model's or a tool's")]
+#[expect(clippy::exhaustive_enums, reason = "a step that may be under way is one of them")]
 pub enum Pending {
     /// A model.
     Model(ModelId),
     /// A tool.
     Tool(ToolSignature),
+    /// A closure.
+    Code(CodeKind),
 }
 
 /// Whether a doubt stands in the ledger.
@@ -116,8 +143,8 @@ pub enum Lift {
     Resolve {
         /// The step.
         step: StepKey,
-        /// By which the provider knows the effect.
-        key: Digest,
+        /// By which the provider knows the effect, where there is one.
+        key: Option<Digest>,
         /// From when on "it did not happen" can be believed.
         settled_at: Timestamp,
     },
@@ -128,7 +155,24 @@ pub enum Lift {
         /// The ancestor.
         holder: RunId,
     },
-    /// The process at the step is waited for.
+    /// A person says that the run may go on.
+    Resume {
+        /// By which the pause is lifted.
+        ticket: EventId,
+        /// The pause.
+        pause: Pause,
+    },
+    /// Somebody sends the run a signal.
+    Signal {
+        /// Its name.
+        name: Name,
+    },
+    /// The other run goes on.
+    Child {
+        /// Which.
+        run: RunId,
+    },
+    /// What is under way is waited for.
     Wait,
     /// The program that drives the run is run again, and goes on by itself.
     RunAgain,
@@ -162,10 +206,10 @@ pub enum Lift {
 }
 
 impl Blocker {
-    /// Returns whether an effect is in doubt, which only somebody who finds out can change.
+    /// Returns whether somebody has to see to it: an effect is in doubt, or the run was stopped.
     #[must_use]
     pub fn needs_human(&self) -> bool {
-        matches!(self, Self::InDoubt { .. } | Self::Reconciling { .. })
+        matches!(self, Self::InDoubt { .. } | Self::Reconciling { .. } | Self::Paused { .. })
     }
 
     /// Lists what would lift it, the likeliest first.
@@ -175,9 +219,17 @@ impl Blocker {
             Self::Newer { what } => vec![Lift::Upgrade { what: what.clone() }],
             Self::InDoubt { step, key, attempt, .. } => {
                 let resolve = Lift::Resolve { step: step.clone(), key: *key, settled_at: attempt.settled_at };
-                vec![Lift::Reconcile { step: step.clone() }, resolve]
+                // Nobody but a person knows what became of a closure.
+                let reconcile = key.is_some().then(|| Lift::Reconcile { step: step.clone() });
+                reconcile.into_iter().chain([resolve]).collect()
             }
-            Self::Reconciling { .. } | Self::UnderWay { .. } => vec![Lift::Wait],
+            Self::Paused { ticket, pause } => vec![Lift::Resume { ticket: *ticket, pause: pause.clone() }],
+            Self::Waits { wait: Wait::Signal(name), .. } => vec![Lift::Signal { name: name.clone() }],
+            Self::Waits { wait: Wait::Child(run), .. } => vec![Lift::Child { run: run.clone() }],
+            Self::ToUndo { .. } => vec![Lift::RunAgain],
+            Self::Reconciling { .. } | Self::UnderWay { .. } | Self::Waits { .. } | Self::Queued { .. } => {
+                vec![Lift::Wait]
+            }
             Self::InAncestor { step, holder } => {
                 vec![Lift::InAncestor { step: step.clone(), holder: holder.clone() }]
             }
@@ -192,10 +244,14 @@ impl Blocker {
             Self::InDoubt { .. } => 1,
             Self::Reconciling { .. } => 2,
             Self::InAncestor { .. } => 3,
-            Self::Orphaned { .. } => 4,
-            Self::UnderWay { .. } => 5,
-            Self::Due { .. } => 6,
-            Self::Idle => 7,
+            Self::Paused { .. } => 4,
+            Self::ToUndo { .. } => 5,
+            Self::Orphaned { .. } => 6,
+            Self::UnderWay { .. } => 7,
+            Self::Waits { .. } => 8,
+            Self::Due { .. } => 9,
+            Self::Queued { .. } => 10,
+            Self::Idle => 11,
         }
     }
 }
@@ -208,7 +264,8 @@ pub(super) fn blockers(state: &RunState, alive: &BTreeSet<IncarnationId>) -> Vec
         .shared_steps()
         .filter(|(_, step)| step.is_unknown())
         .filter_map(|(key, _)| Some(Blocker::InAncestor { step: key.clone(), holder: state.holder(key)?.clone() }));
-    let mut found: Vec<Blocker> = newer.into_iter().chain(own).chain(shared).collect();
+    let whole = of_run(state);
+    let mut found: Vec<Blocker> = newer.into_iter().chain(own).chain(shared).chain(whole).collect();
     if state.status().is_finished() {
         // What an ended run leaves undone nobody waits for; what is in doubt still is.
         found.retain(|blocker| blocker.rank() < 3);
@@ -216,6 +273,27 @@ pub(super) fn blockers(state: &RunState, alive: &BTreeSet<IncarnationId>) -> Vec
         found.push(Blocker::Idle);
     }
     found.sort_by_key(Blocker::rank);
+    found
+}
+
+/// Lists what stops the run as a whole.
+fn of_run(state: &RunState) -> Vec<Blocker> {
+    let pauses = state.pauses().iter();
+    let mut found: Vec<Blocker> =
+        pauses.map(|(ticket, pause)| Blocker::Paused { ticket: *ticket, pause: pause.clone() }).collect();
+    if state.is_suspended() {
+        // A doubt and a pause say themselves what they are.
+        let waits = state.waits().filter(|(_, _, wait)| !matches!(wait, Wait::Doubt(_) | Wait::Pause(_)));
+        found.extend(waits.map(|(_, step, wait)| Blocker::Waits { step: step.cloned(), wait: wait.clone() }));
+    }
+    let mut undo: Vec<StepKey> = state.rollbacks().cloned().collect();
+    if state.closing().is_some() && !undo.is_empty() {
+        undo.sort_by_key(|key| std::cmp::Reverse(state.origin(key).map(|(_, at)| at)));
+        found.push(Blocker::ToUndo { steps: undo });
+    }
+    if let (Status::Queued, Some(place)) = (state.status(), state.view().queued) {
+        found.push(Blocker::Queued { place });
+    }
     found
 }
 
@@ -230,24 +308,34 @@ fn of_step(state: &RunState, alive: &BTreeSet<IncarnationId>, key: &StepKey, ste
                 ModelCycle::Absent | ModelCycle::Completed(_) | ModelCycle::Failed(_) => None,
             }
         }
-        Step::Tool(tool) => match &tool.cycle {
-            ToolCycle::Requested(attempt) if alive.contains(&attempt.owner) || tool.effect == Effect::Read => {
-                let what = Pending::Tool(tool.tool.clone());
-                Some(open(state, alive, key, (what, attempt.request, attempt.owner)))
-            }
-            ToolCycle::Requested(attempt) => {
-                Some(doubt(state, key, tool, (*attempt, Cause::OwnerLost, Recorded::NotYet)))
-            }
-            ToolCycle::Unknown(attempt, why) => Some(doubt(state, key, tool, (*attempt, why.cause, Recorded::Yes))),
-            ToolCycle::Reconciling(_, open) if alive.contains(&open.owner) => {
-                Some(Blocker::Reconciling { step: key.clone(), open: *open })
-            }
-            ToolCycle::Reconciling(attempt, _) => {
-                Some(doubt(state, key, tool, (*attempt, Cause::OwnerLost, Recorded::Yes)))
-            }
-            ToolCycle::RetryDue(_) => Some(due(Pending::Tool(tool.tool.clone()))),
-            ToolCycle::Absent | ToolCycle::Succeeded(_) | ToolCycle::Failed(_) => None,
-        },
+        Step::Tool(tool) => of_cycle((state, alive, key), Pending::Tool(tool.tool.clone()), &tool.cycle, tool.effect),
+        Step::Code(code) => {
+            let effect = if code.kind == CodeKind::Compute { Effect::Read } else { Effect::SideEffect };
+            of_cycle((state, alive, key), Pending::Code(code.kind), &code.cycle, effect)
+        }
+        // What is waited for stops the run as a whole.
+        Step::Timer(_) | Step::Pause(_) | Step::Child(_) | Step::Rollback(_) => None,
+    }
+}
+
+type Around<'a> = (&'a RunState, &'a BTreeSet<IncarnationId>, &'a StepKey);
+
+fn of_cycle(around: Around<'_>, what: Pending, cycle: &ToolCycle, effect: Effect) -> Option<Blocker> {
+    let (state, alive, key) = around;
+    match cycle {
+        ToolCycle::Requested(attempt) if alive.contains(&attempt.owner) || effect == Effect::Read => {
+            Some(open(state, alive, key, (what, attempt.request, attempt.owner)))
+        }
+        ToolCycle::Requested(attempt) => Some(doubt(state, key, what, (*attempt, Cause::OwnerLost, Recorded::NotYet))),
+        ToolCycle::Unknown(attempt, why) => Some(doubt(state, key, what, (*attempt, why.cause, Recorded::Yes))),
+        ToolCycle::Reconciling(_, open) if alive.contains(&open.owner) => {
+            Some(Blocker::Reconciling { step: key.clone(), open: *open })
+        }
+        ToolCycle::Reconciling(attempt, _) => {
+            Some(doubt(state, key, what, (*attempt, Cause::OwnerLost, Recorded::Yes)))
+        }
+        ToolCycle::RetryDue(attempt) => Some(Blocker::Due { step: key.clone(), what, made: attempt.number }),
+        ToolCycle::Absent | ToolCycle::Succeeded(_) | ToolCycle::Failed(_) => None,
     }
 }
 
@@ -267,9 +355,12 @@ fn open(
 fn doubt(
     state: &RunState,
     key: &StepKey,
-    tool: &ToolStep,
+    what: Pending,
     (attempt, cause, recorded): (Attempt, Cause, Recorded),
 ) -> Blocker {
-    let effect = state.run().effect_key(key, &tool.tool.name);
-    Blocker::InDoubt { step: key.clone(), tool: tool.tool.clone(), attempt, cause, recorded, key: effect }
+    let effect = match &what {
+        Pending::Tool(tool) => Some(state.run().effect_key(key, &tool.name)),
+        Pending::Model(_) | Pending::Code(_) => None,
+    };
+    Blocker::InDoubt { step: key.clone(), what, attempt, cause, recorded, key: effect }
 }

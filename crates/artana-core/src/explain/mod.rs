@@ -13,11 +13,11 @@ pub use blocker::{Blocker, Lift, Pending, Recorded};
 pub use history::{Drifted, Ended, History, Resolved, Went};
 
 use crate::{
-    Capability, Fork, Head, IncarnationId, LabelKey, ModelId, ParentLink, RunId, RunRef, RunState, Seq, Status, Step,
-    StepKey, Timestamp, ToolName,
+    Capability, ContentRef, Fork, Head, IncarnationId, LabelKey, ModelId, ParentLink, RunId, RunRef, RunState, Seq,
+    Status, Step, StepKey, Timestamp, ToolName,
     cost::Costs,
     cycle::{Settled, ToolCycle},
-    event::{Effect, ModelFailure, ToolFailure},
+    event::{ChildOutcome, Effect, ModelFailure, Outcome, ToolFailure},
     model_cycle::ModelCycle,
 };
 
@@ -125,6 +125,26 @@ pub enum Failure {
         /// The last attempt's failure.
         failed: Box<Settled<ToolFailure>>,
     },
+    /// A closure, or what was to undo something, failed.
+    Code {
+        /// The step.
+        step: StepKey,
+        /// Where that is recorded.
+        at: Seq,
+        /// What it said.
+        error: ContentRef,
+    },
+    /// A child run failed.
+    Child {
+        /// The step.
+        step: StepKey,
+        /// The child.
+        run: RunId,
+        /// Where that is recorded.
+        at: Seq,
+        /// Why it was given up.
+        error: ContentRef,
+    },
 }
 
 /// Explains a run from its state and its events. `alive` holds those of the processes at its steps that live.
@@ -175,7 +195,9 @@ impl Failure {
     #[must_use]
     pub fn step(&self) -> &StepKey {
         match self {
-            Self::Model { step, .. } | Self::Tool { step, .. } => step,
+            Self::Model { step, .. } | Self::Tool { step, .. } | Self::Code { step, .. } | Self::Child { step, .. } => {
+                step
+            }
         }
     }
 
@@ -185,6 +207,7 @@ impl Failure {
         match self {
             Self::Model { failed, .. } => failed.at,
             Self::Tool { failed, .. } => failed.at,
+            Self::Code { at, .. } | Self::Child { at, .. } => *at,
         }
     }
 
@@ -196,6 +219,8 @@ impl Failure {
                 vec![Lift::RetryFailed { step: step.clone() }, Lift::Fork { step }]
             }
             Self::Tool { .. } if open => vec![Lift::NewKey { step }],
+            // Whoever wrote the code sees to it: the failure was returned to it.
+            Self::Code { .. } | Self::Child { .. } => Vec::new(),
             Self::Tool { effect: Effect::Read, .. } | Self::Model { .. } => vec![Lift::Fork { step }],
             Self::Tool { .. } => Vec::new(),
         }
@@ -223,23 +248,34 @@ fn steps(state: &RunState) -> Steps {
     for (_, step) in state.steps() {
         steps.all += 1;
         let count = match step {
-            Step::Tool(tool) => match &tool.cycle {
-                ToolCycle::Succeeded(_) => &mut steps.done,
-                ToolCycle::Failed(_) => &mut steps.failed,
-                ToolCycle::Unknown(..) | ToolCycle::Reconciling(..) => &mut steps.unknown,
-                ToolCycle::Requested(_) => &mut steps.pending,
-                ToolCycle::RetryDue(_) | ToolCycle::Absent => &mut steps.due,
-            },
             Step::Model(model) => match &model.cycle {
                 ModelCycle::Completed(_) => &mut steps.done,
                 ModelCycle::Failed(_) => &mut steps.failed,
                 ModelCycle::Requested(_) => &mut steps.pending,
                 ModelCycle::RetryDue(_) | ModelCycle::Abandoned(_) | ModelCycle::Absent => &mut steps.due,
             },
+            Step::Tool(tool) => of_cycle(&mut steps, &tool.cycle),
+            Step::Code(code) => of_cycle(&mut steps, &code.cycle),
+            Step::Timer(_) | Step::Pause(_) | Step::Child(_) | Step::Rollback(_) => match step.state() {
+                "waiting" | "paused" | "started" => &mut steps.pending,
+                "registered" => &mut steps.due,
+                "failed" => &mut steps.failed,
+                _ => &mut steps.done,
+            },
         };
         *count += 1;
     }
     steps
+}
+
+fn of_cycle<'a>(steps: &'a mut Steps, cycle: &ToolCycle) -> &'a mut u64 {
+    match cycle {
+        ToolCycle::Succeeded(_) => &mut steps.done,
+        ToolCycle::Failed(_) => &mut steps.failed,
+        ToolCycle::Unknown(..) | ToolCycle::Reconciling(..) => &mut steps.unknown,
+        ToolCycle::Requested(_) => &mut steps.pending,
+        ToolCycle::RetryDue(_) | ToolCycle::Absent => &mut steps.due,
+    }
 }
 
 fn heard(state: &RunState, history: &History, key: &StepKey) -> Option<Heard> {
@@ -248,20 +284,35 @@ fn heard(state: &RunState, history: &History, key: &StepKey) -> Option<Heard> {
 
 fn failure(state: &RunState) -> Option<Failure> {
     let key = state.failed_step()?;
+    let step = key.clone();
     match state.step(key)? {
         Step::Model(model) => match &model.cycle {
             ModelCycle::Failed(failed) => {
-                let (step, model) = (key.clone(), model.asked.model.clone());
-                Some(Failure::Model { step, model, failed: failed.clone() })
+                Some(Failure::Model { step, model: model.asked.model.clone(), failed: failed.clone() })
             }
             _ => None,
         },
         Step::Tool(tool) => match &tool.cycle {
             ToolCycle::Failed(failed) => {
-                let (step, name) = (key.clone(), tool.tool.name.clone());
-                Some(Failure::Tool { step, tool: name, effect: tool.effect, failed: Box::new(failed.clone()) })
+                let (name, effect) = (tool.tool.name.clone(), tool.effect);
+                Some(Failure::Tool { step, tool: name, effect, failed: Box::new(failed.clone()) })
             }
             _ => None,
         },
+        Step::Code(code) => match &code.cycle {
+            ToolCycle::Failed(failed) => Some(Failure::Code { step, at: failed.at, error: failed.outcome.error }),
+            _ => None,
+        },
+        Step::Child(child) => match &child.ended {
+            Some((at, ChildOutcome::Failed(error))) => {
+                Some(Failure::Child { step, run: child.run.clone(), at: *at, error: *error })
+            }
+            _ => None,
+        },
+        Step::Rollback(rollback) => match &rollback.ended {
+            Some((at, Outcome::Failed(failed))) => Some(Failure::Code { step, at: *at, error: failed.error }),
+            _ => None,
+        },
+        Step::Timer(_) | Step::Pause(_) => None,
     }
 }

@@ -1,6 +1,6 @@
 //! Why an event cannot follow the events before it.
 
-use crate::{Seq, Status, StepKey, cycle::IllegalTransition};
+use crate::{Ordinal, Seq, Status, StepKey, cycle::IllegalTransition};
 
 /// Why an event cannot follow the events before it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -73,6 +73,12 @@ pub enum FoldError {
     Conversation {
         /// The step.
         step: StepKey,
+    },
+    /// A place of a workflow was asked something else before.
+    #[error("place {at} of the workflow was asked something else before")]
+    AnotherPlace {
+        /// The place.
+        at: Ordinal,
     },
     /// The same drift was recorded before.
     #[error("the same drift of step {step} is recorded already")]

@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{RunState, Step, ToolStep};
+use super::{CodeStep, RunState, Step, ToolStep};
 use crate::{
     RunId, Seq, StepKey,
     cycle::ToolCycle,
-    event::{Cause, Doubt, Effect},
+    event::{Cause, CodeKind, Doubt, Effect},
     model_cycle::ModelCycle,
 };
 
@@ -23,6 +23,8 @@ pub(super) struct Inherited {
 struct Shared {
     /// The run that holds it, where all positions in it are.
     run: RunId,
+    /// How many ancestors that run has.
+    depth: usize,
     /// Where the step began: its holder may have gone on with a step of its own ancestors.
     origin: (RunId, Seq),
     step: Step,
@@ -38,11 +40,12 @@ impl Inherited {
             match shared(step) {
                 Some(step) => {
                     let (run, at) = parent.origin(key).expect("a step of the parent's own");
-                    let shared = Shared { run: parent.run().run.clone(), origin: (run.clone(), at), step };
+                    let (holder, depth) = (parent.run().run.clone(), parent.depth());
+                    let shared = Shared { run: holder, depth, origin: (run.clone(), at), step };
                     steps.insert(key.clone(), shared);
                 }
                 // An ancestor's own effect under the key stands, whatever a look of the parent's came to.
-                None if step.tool().is_some() => {}
+                None if step.effect().is_some() => {}
                 None => drop(steps.remove(key)),
             }
         }
@@ -51,6 +54,10 @@ impl Inherited {
 
     pub(super) fn step(&self, key: &StepKey) -> Option<&Step> {
         self.steps.get(key).map(|shared| &shared.step)
+    }
+
+    pub(super) fn depth_of(&self, key: &StepKey) -> Option<usize> {
+        self.steps.get(key).map(|shared| shared.depth)
     }
 
     pub(super) fn holder(&self, key: &StepKey) -> Option<&RunId> {
@@ -67,17 +74,35 @@ impl Inherited {
 }
 
 fn shared(step: &Step) -> Option<Step> {
-    let tool = match step {
-        Step::Model(model) => return (!matches!(model.cycle, ModelCycle::Requested(_))).then(|| step.clone()),
-        Step::Tool(tool) => tool,
-    };
-    match &tool.cycle {
-        ToolCycle::Requested(_) | ToolCycle::RetryDue(_) if tool.effect == Effect::Read => None,
+    match step {
+        Step::Model(model) => (!matches!(model.cycle, ModelCycle::Requested(_))).then(|| step.clone()),
+        Step::Tool(tool) => match &tool.cycle {
+            ToolCycle::Requested(_) | ToolCycle::RetryDue(_) if tool.effect == Effect::Read => None,
+            cycle => Some(
+                doubted(cycle)
+                    .map_or_else(|| step.clone(), |cycle| Step::Tool(Arc::new(ToolStep { cycle, ..(**tool).clone() }))),
+            ),
+        },
+        Step::Code(code) => match &code.cycle {
+            ToolCycle::RetryDue(_) if code.kind == CodeKind::Compute => None,
+            cycle => Some(
+                doubted(cycle)
+                    .map_or_else(|| step.clone(), |cycle| Step::Code(Arc::new(CodeStep { cycle, ..(**code).clone() }))),
+            ),
+        },
+        // What the parent still waits for is the parent's; a fork asks anew. An instant is the same for both.
+        Step::Pause(pause) => pause.resumed.is_some().then(|| step.clone()),
+        Step::Child(child) => child.ended.is_some().then(|| step.clone()),
+        Step::Timer(_) | Step::Rollback(_) => Some(step.clone()),
+    }
+}
+
+/// Returns the cycle of a call that was under way, as a fork has it: nobody there can say what became of it.
+fn doubted(cycle: &ToolCycle) -> Option<ToolCycle> {
+    match cycle {
         ToolCycle::Requested(attempt) => {
-            let doubt = Doubt { cause: Cause::OwnerLost, error: None };
-            let cycle = ToolCycle::Unknown(*attempt, doubt);
-            Some(Step::Tool(Arc::new(ToolStep { cycle, ..(**tool).clone() })))
+            Some(ToolCycle::Unknown(*attempt, Doubt { cause: Cause::OwnerLost, error: None }))
         }
-        _ => Some(step.clone()),
+        _ => None,
     }
 }

@@ -3,14 +3,17 @@
 //! An event is checked before anything changes, so a refused event leaves the state as it was.
 //! Steps are indexed by key, so that a step costs the same in a short run and in a long one.
 
+mod code;
 mod error;
 mod fork;
 mod kept;
+mod program;
 mod projection;
 mod register;
 mod step;
 mod summary;
 mod turns;
+mod wait;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,10 +21,10 @@ use std::{
 };
 
 use crate::{
-    Capability, Digest, Event, Genesis, Head, IncarnationId, LabelKey, Limits, ModelId, ParentLink, RequestId, RunId,
-    RunRef, RunView, Seq, Status, StepKey, Timestamp,
+    Capability, ContentRef, Digest, Event, EventId, Genesis, Head, IncarnationId, LabelKey, Limits, ModelId, Ordinal,
+    ParentLink, RequestId, RunId, RunRef, RunView, Seq, Status, StepKey, Timestamp,
     cost::{Costs, charge},
-    event::{Body, Closing, Extends, RunForked, RunStarted},
+    event::{Body, Closing, Extends, RunForked, RunOutcome, RunStarted, Wait},
     limits::MAX_FORK_DEPTH,
 };
 use fork::Inherited;
@@ -29,10 +32,14 @@ use register::Register;
 use step::Before;
 use summary::Summary;
 
+pub use code::CodeStep;
 pub use error::FoldError;
 pub use kept::{Kept, KeptValue};
+pub use program::{AskKind, Asked, Place, Program, Signal};
 pub use projection::Projection;
 pub use step::{ModelStep, Round, Step, ToolStep};
+pub use summary::Pause;
+pub use wait::{ChildStep, PauseStep, Resumption, RollbackStep, TimerStep};
 
 /// Behaviour flags this build understands.
 const KNOWN_FLAGS: &[&str] = &[];
@@ -47,6 +54,7 @@ pub struct RunState {
     steps: BTreeMap<StepKey, Step>,
     inherited: Option<Arc<Inherited>>,
     register: Register,
+    program: Program,
     kept: Kept,
     costs: Costs,
 }
@@ -84,10 +92,16 @@ impl RunState {
             genesis,
             started: started.clone(),
             started_at: first.at(),
-            now: Summary::start(first, unknown_flag.map(|flag| format!("flag {flag}"))),
+            now: Summary::start(
+                first,
+                started,
+                unknown_flag.map(|flag| format!("flag {flag}")),
+                parent.map(|parent| &parent.now),
+            ),
             steps: BTreeMap::new(),
             inherited: parent.map(Inherited::from),
             register: parent.map(|parent| parent.register.shared()).unwrap_or_default(),
+            program: parent.map(|parent| parent.program.clone()).unwrap_or_default(),
             kept: parent.map(|parent| parent.kept.clone()).unwrap_or_default(),
             costs: Costs::default(),
         })
@@ -114,11 +128,13 @@ impl RunState {
         let before = self.before(event);
         let next = self.now.check(before, event)?;
         let roots = self.register.check(None, event)?;
+        self.program.check(None, event)?;
         let charge = charge(self, event);
         // Everything is checked: from here on nothing is refused.
         let own = event.step().and_then(|key| self.steps.get(key));
         self.now.advance(event, own, next.as_ref());
         self.register.add(event, roots);
+        self.program.add(event, self.depth());
         self.kept.apply(event);
         if let Some(charge) = charge {
             self.costs.add(&charge);
@@ -155,10 +171,17 @@ impl RunState {
         Projection::new(self)
     }
 
-    /// Returns whether a new effect may start.
+    /// Returns whether a new effect may start under a key: in a closing run only what undoes something, in a paused
+    /// or finished one nothing.
     #[must_use]
-    pub fn admits_effects(&self) -> bool {
-        self.now.finished.is_none() && self.now.closing.is_none()
+    pub fn admits(&self, step: &StepKey) -> bool {
+        self.now.starts(Some(step))
+    }
+
+    /// Returns whether the run is ending or has ended.
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        self.now.finished.is_some() || self.now.closing.is_some()
     }
 
     /// Returns where the run stands.
@@ -189,7 +212,7 @@ impl RunState {
             failed_step: now.failed_step.clone(),
             drifts: now.drifts,
             labels: self.started.labels.clone(),
-            queued: None,
+            queued: now.queued(),
         }
     }
 
@@ -298,8 +321,8 @@ impl RunState {
     pub fn origin(&self, key: &StepKey) -> Option<(&RunId, Seq)> {
         let shared = self.inherited.as_ref().and_then(|inherited| inherited.origin(key));
         match self.steps.get(key) {
-            Some(Step::Model(step)) => Some(shared.unwrap_or((&self.genesis.run.run, step.first))),
-            Some(Step::Tool(step)) => Some((&self.genesis.run.run, step.first)),
+            Some(step) if step.effect().is_some() => Some((&self.genesis.run.run, step.first())),
+            Some(step) => Some(shared.unwrap_or((&self.genesis.run.run, step.first()))),
             None => shared,
         }
     }
@@ -309,6 +332,68 @@ impl RunState {
     pub fn asked_place(&self, key: &StepKey) -> Option<(&RunId, Seq)> {
         let asked_at = self.model_step(key)?.asked_at;
         Some((self.holder(key).unwrap_or(&self.genesis.run.run), asked_at))
+    }
+
+    /// Returns where it is recorded what whoever asked for a step is told, if that is known for good.
+    #[must_use]
+    pub fn answered(&self, key: &StepKey) -> Option<Place> {
+        let depth = match (self.steps.contains_key(key), &self.inherited) {
+            (false, Some(inherited)) => inherited.depth_of(key)?,
+            _ => self.depth(),
+        };
+        Some(Place { depth, seq: self.step(key)?.answered()? })
+    }
+
+    /// Borrows what the run's code has asked, if it is a workflow, and the signals it was sent.
+    #[must_use]
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// Borrows the pauses that nobody has lifted, by the events that began them.
+    #[must_use]
+    pub fn pauses(&self) -> &BTreeMap<EventId, Pause> {
+        &self.now.pauses
+    }
+
+    /// Lists what the run's code waits for, with the step where the wait has one.
+    pub fn waits(&self) -> impl Iterator<Item = (Ordinal, Option<&StepKey>, &Wait)> {
+        self.now.drive.waits.iter().map(|(at, (step, wait))| (*at, step.as_ref(), wait))
+    }
+
+    /// Returns whether whoever drove the run has left it until something happens.
+    #[must_use]
+    pub fn is_suspended(&self) -> bool {
+        self.now.drive.suspended
+    }
+
+    /// Lists what is registered to undo something and has not ended.
+    pub fn rollbacks(&self) -> impl Iterator<Item = &StepKey> {
+        self.now.drive.rollbacks.iter()
+    }
+
+    /// Lists the processes that died with the run since it last got anywhere.
+    #[must_use]
+    pub fn died(&self) -> &[IncarnationId] {
+        &self.now.drive.died
+    }
+
+    /// Returns how the run ended, if it did.
+    #[must_use]
+    pub fn finished(&self) -> Option<RunOutcome> {
+        self.now.finished
+    }
+
+    /// Borrows what the run's code returned, if it ended by itself.
+    #[must_use]
+    pub fn output(&self) -> Option<&ContentRef> {
+        self.now.output.as_ref()
+    }
+
+    /// Borrows why the run is closing or was closed, in words.
+    #[must_use]
+    pub fn closing_reason(&self) -> Option<&ContentRef> {
+        self.now.reason.as_ref()
     }
 
     /// Returns how many ancestors the run has.

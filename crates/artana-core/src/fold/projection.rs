@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{FoldError, RunState, Step, register::Register, step::Before, summary::Summary};
+use super::{FoldError, Program, RunState, Step, register::Register, step::Before, summary::Summary};
 use crate::{Event, Head, RunView, StepKey, event::RunFinished};
 
 /// A state with events added that may never be committed: what a batch would leave behind.
@@ -12,11 +12,18 @@ pub struct Projection<'a> {
     now: Summary,
     changed: BTreeMap<StepKey, Step>,
     register: Register,
+    program: Program,
 }
 
 impl<'a> Projection<'a> {
     pub(super) fn new(state: &'a RunState) -> Self {
-        Self { state, now: state.now.clone(), changed: BTreeMap::new(), register: Register::default() }
+        Self {
+            state,
+            now: state.now.clone(),
+            changed: BTreeMap::new(),
+            register: Register::default(),
+            program: Program::default(),
+        }
     }
 
     /// Adds the next event.
@@ -30,8 +37,10 @@ impl<'a> Projection<'a> {
         let before = Before { own: changed.or(committed.own), ..committed };
         let next = self.now.check(before, event)?;
         let roots = self.register.check(Some(&self.state.register), event)?;
+        self.program.check(Some(&self.state.program), event)?;
         self.now.advance(event, before.own, next.as_ref());
         self.register.add(event, roots);
+        self.program.add(event, self.state.depth());
         if let (Some(key), Some(next)) = (event.step(), next) {
             self.changed.insert(key.clone(), next);
         }
@@ -41,8 +50,8 @@ impl<'a> Projection<'a> {
     /// Returns the run's last event if it is closing and nothing is under way any more.
     #[must_use]
     pub fn closes(&self) -> Option<RunFinished> {
-        let closing = self.now.closing.filter(|_| self.now.finished.is_none() && self.now.pending.is_empty())?;
-        Some(RunFinished { outcome: closing.into() })
+        let closing = self.now.closes()?;
+        Some(RunFinished { outcome: closing.into(), output: None })
     }
 
     /// Returns the end of the projected chain.

@@ -2,12 +2,19 @@
 
 use std::sync::Arc;
 
-use super::FoldError;
+use super::{
+    FoldError,
+    code::{CodeStep, next_code},
+    wait::{ChildStep, PauseStep, RollbackStep, TimerStep, next_child, next_pause, next_rollback, next_timer},
+};
 use crate::{
     ContentRef, Event, IncarnationId, RequestId, Seq, StepKey,
     ask::Fingerprint,
     cycle::{ToolCycle, ToolEvent},
-    event::{Body, Effect, Late, ModelCategory, ModelFailure, ModelRequested, ToolRequested, ToolSignature},
+    event::{
+        Body, ChildOutcome, CodeKind, Effect, Late, ModelCategory, ModelFailure, ModelRequested, Outcome,
+        ToolRequested, ToolSignature, Wait,
+    },
     model_cycle::{ModelCycle, ModelEvent},
 };
 
@@ -19,6 +26,16 @@ pub enum Step {
     Tool(Arc<ToolStep>),
     /// A model call.
     Model(Arc<ModelStep>),
+    /// A closure.
+    Code(Arc<CodeStep>),
+    /// A wait for an instant.
+    Timer(Arc<TimerStep>),
+    /// A wait for a person.
+    Pause(Arc<PauseStep>),
+    /// A run that does part of the work.
+    Child(Arc<ChildStep>),
+    /// What undoes part of the work.
+    Rollback(Arc<RollbackStep>),
 }
 
 /// A tool call: what was asked and where it stands.
@@ -87,18 +104,43 @@ impl Step {
     /// Borrows the tool call, if it is one.
     #[must_use]
     pub fn tool(&self) -> Option<&ToolStep> {
-        match self {
-            Self::Tool(step) => Some(step),
-            Self::Model(_) => None,
-        }
+        if let Self::Tool(step) = self { Some(step) } else { None }
     }
 
     /// Borrows the model call, if it is one.
     #[must_use]
     pub fn model(&self) -> Option<&ModelStep> {
+        if let Self::Model(step) = self { Some(step) } else { None }
+    }
+
+    /// Borrows the closure, if it is one.
+    #[must_use]
+    pub fn code(&self) -> Option<&CodeStep> {
+        if let Self::Code(step) = self { Some(step) } else { None }
+    }
+
+    /// Borrows the cycle of a call that may leave a doubt.
+    #[must_use]
+    pub fn effect(&self) -> Option<&ToolCycle> {
         match self {
-            Self::Model(step) => Some(step),
-            Self::Tool(_) => None,
+            Self::Tool(step) => Some(&step.cycle),
+            Self::Code(step) => Some(&step.cycle),
+            _ => None,
+        }
+    }
+
+    /// Names what kind of thing the step is, as code spells it.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Tool(_) => "tool",
+            Self::Model(_) => "model",
+            Self::Code(step) if step.kind == CodeKind::Compute => "compute",
+            Self::Code(_) => "once",
+            Self::Timer(_) => "sleep",
+            Self::Pause(_) => "pause",
+            Self::Child(_) => "child",
+            Self::Rollback(_) => "on_rollback",
         }
     }
 
@@ -108,6 +150,29 @@ impl Step {
         match self {
             Self::Tool(step) => step.first,
             Self::Model(step) => step.first,
+            Self::Code(step) => step.first,
+            Self::Timer(step) => step.first,
+            Self::Pause(step) => step.first,
+            Self::Child(step) => step.first,
+            Self::Rollback(step) => step.first,
+        }
+    }
+
+    /// Returns where it is recorded what whoever asked for the step is told, if that is known for good.
+    #[must_use]
+    pub fn answered(&self) -> Option<Seq> {
+        match self {
+            Self::Tool(step) => step.cycle.settled_at(),
+            Self::Code(step) => step.cycle.settled_at(),
+            Self::Model(step) => match &step.cycle {
+                ModelCycle::Completed(settled) => Some(settled.at),
+                ModelCycle::Failed(settled) => Some(settled.at),
+                _ => None,
+            },
+            Self::Timer(step) => step.fired,
+            Self::Pause(step) => step.resumed.as_ref().map(|resumed| resumed.at),
+            Self::Child(step) => step.ended.as_ref().map(|(at, _)| *at),
+            Self::Rollback(step) => Some(step.first),
         }
     }
 
@@ -115,23 +180,23 @@ impl Step {
     #[must_use]
     pub fn is_pending(&self) -> bool {
         match self {
-            Self::Tool(step) => step.cycle.is_pending(),
             Self::Model(step) => matches!(step.cycle, ModelCycle::Requested(_)),
+            other => other.effect().is_some_and(ToolCycle::is_pending),
         }
     }
 
     /// Returns whether an effect is in doubt.
     #[must_use]
     pub fn is_unknown(&self) -> bool {
-        self.tool().is_some_and(|step| step.cycle.is_unknown())
+        self.effect().is_some_and(ToolCycle::is_unknown)
     }
 
     /// Returns who is working on the step, if anybody is.
     #[must_use]
     pub fn owner(&self) -> Option<IncarnationId> {
         match self {
-            Self::Tool(step) => step.cycle.owner(),
             Self::Model(step) => step.cycle.owner(),
+            other => other.effect().and_then(ToolCycle::owner),
         }
     }
 
@@ -139,8 +204,8 @@ impl Step {
     #[must_use]
     pub fn request(&self) -> Option<RequestId> {
         match self {
-            Self::Tool(step) => step.cycle.request(),
             Self::Model(step) => step.cycle.request(),
+            other => other.effect().and_then(ToolCycle::request),
         }
     }
 
@@ -150,6 +215,11 @@ impl Step {
         match self {
             Self::Tool(step) => step.cycle.name(),
             Self::Model(step) => step.cycle.name(),
+            Self::Code(step) => step.cycle.name(),
+            Self::Timer(step) => step.state(),
+            Self::Pause(step) => step.state(),
+            Self::Child(step) => step.state(),
+            Self::Rollback(step) => step.state(),
         }
     }
 
@@ -157,8 +227,8 @@ impl Step {
     #[must_use]
     pub fn attempts(&self) -> u32 {
         match self {
-            Self::Tool(step) => step.cycle.attempts(),
             Self::Model(step) => step.cycle.cycles(),
+            other => other.effect().map_or(1, ToolCycle::attempts),
         }
     }
 
@@ -166,6 +236,10 @@ impl Step {
         match self {
             Self::Tool(step) => matches!(step.cycle, ToolCycle::Failed(_)),
             Self::Model(step) => matches!(step.cycle, ModelCycle::Failed(_)),
+            Self::Code(step) => matches!(step.cycle, ToolCycle::Failed(_)),
+            Self::Child(step) => matches!(step.ended, Some((_, ChildOutcome::Failed(_)))),
+            Self::Rollback(step) => matches!(step.ended, Some((_, Outcome::Failed(_) | Outcome::Unknown(_)))),
+            Self::Timer(_) | Self::Pause(_) => false,
         }
     }
 
@@ -173,6 +247,10 @@ impl Step {
         match self {
             Self::Tool(step) => matches!(step.cycle, ToolCycle::Succeeded(_)),
             Self::Model(step) => matches!(step.cycle, ModelCycle::Completed(_)),
+            Self::Code(step) => matches!(step.cycle, ToolCycle::Succeeded(_)),
+            Self::Child(step) => matches!(step.ended, Some((_, ChildOutcome::Completed(_)))),
+            // That the clock ran on, or that something was undone, clears no failure.
+            Self::Timer(_) | Self::Pause(_) | Self::Rollback(_) => false,
         }
     }
 
@@ -180,32 +258,66 @@ impl Step {
     pub(super) fn same_cycle(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Tool(a), Self::Tool(b)) => a.cycle == b.cycle,
+            (Self::Code(a), Self::Code(b)) => a.cycle == b.cycle,
             (Self::Model(a), Self::Model(b)) => a.cycle == b.cycle,
-            _ => false,
+            (a, b) => a == b,
         }
     }
 }
 
 /// Whether an event's kind belongs to a step, and to which kind of step.
+#[derive(Clone, Copy, PartialEq)]
 enum Kin {
     Run,
     Tool,
     Model,
+    Code,
+    /// A tool's or a closure's.
+    Doubt,
+    Timer,
+    Pause,
+    Child,
+    Rollback,
 }
 
-fn kin(body: &Body) -> Kin {
-    match body {
+fn kin(event: &Event) -> Kin {
+    match event.body() {
         Body::ToolRequested(_)
         | Body::ToolAttemptFailed(_)
         | Body::ToolCompleted(_)
-        | Body::ToolReconcileRequested(_)
-        | Body::ToolResolved(_) => Kin::Tool,
+        | Body::ToolReconcileRequested(_) => Kin::Tool,
+        Body::ToolResolved(_) => Kin::Doubt,
         Body::ModelRequested(_) | Body::ModelTerminal(_) | Body::DriftReplayed(_) => Kin::Model,
         Body::LateOutcome(late) => match late.what {
-            Late::Tool(_) => Kin::Tool,
+            Late::Tool(_) => Kin::Doubt,
             Late::Model(_) => Kin::Model,
         },
+        Body::StepCompleted(done) if done.kind == CodeKind::Rollback => Kin::Rollback,
+        Body::StepRequested(_) | Body::StepCompleted(_) => Kin::Code,
+        Body::WaitStarted(begun) if matches!(begun.wait, Wait::Timer(_)) => Kin::Timer,
+        Body::TimerFired(_) => Kin::Timer,
+        Body::Paused(paused) if paused.ordinal.is_some() => Kin::Pause,
+        Body::Resumed(_) if event.step().is_some() => Kin::Pause,
+        Body::ChildStarted(_) | Body::ChildFinished(_) => Kin::Child,
+        Body::CompensationRegistered(_) => Kin::Rollback,
         _ => Kin::Run,
+    }
+}
+
+impl Kin {
+    /// Returns whether an event of this kind may follow in a step.
+    fn fits(self, step: &Step) -> bool {
+        match self {
+            Self::Run => true,
+            Self::Doubt => matches!(step, Step::Tool(_) | Step::Code(_)),
+            Self::Tool => matches!(step, Step::Tool(_)),
+            Self::Model => matches!(step, Step::Model(_)),
+            Self::Code => matches!(step, Step::Code(_)),
+            Self::Timer => matches!(step, Step::Timer(_)),
+            Self::Pause => matches!(step, Step::Pause(_)),
+            Self::Child => matches!(step, Step::Child(_)),
+            Self::Rollback => matches!(step, Step::Rollback(_)),
+        }
     }
 }
 
@@ -220,21 +332,58 @@ pub(super) struct Before<'a> {
 /// stays as it is. A fork goes on with a model step from where its parent had it, but not with an effect.
 pub(super) fn next_step(before: Before<'_>, event: &Event) -> Result<Option<Step>, FoldError> {
     let kind = event.body().kind();
-    let kin = kin(event.body());
-    if matches!(kin, Kin::Run) {
+    let kin = kin(event);
+    if kin == Kin::Run {
         return Ok(None);
     }
     let Some(key) = event.step() else { return Err(FoldError::NoStep { kind }) };
-    match (kin, before.own.or(before.shared)) {
-        (Kin::Tool, Some(Step::Model(_))) | (Kin::Model, Some(Step::Tool(_))) => {
-            Err(FoldError::AnotherKind { step: key.clone(), kind })
+    let last = before.own.or(before.shared);
+    if last.is_some_and(|last| !kin.fits(last)) {
+        return Err(FoldError::AnotherKind { step: key.clone(), kind });
+    }
+    match (kin, last) {
+        (Kin::Model, _) => next_model(before, key, event).map(|next| next.map(|next| Step::Model(Arc::new(next)))),
+        (Kin::Code, _) | (Kin::Doubt, Some(Step::Code(_))) => {
+            not_shared(before, key)?;
+            let own = before.own.and_then(Step::code);
+            next_code(own, key, event).map(|next| Some(Step::Code(Arc::new(next))))
         }
-        (Kin::Tool, _) => {
+        (Kin::Tool | Kin::Doubt, _) => {
             let own = before.own.and_then(Step::tool);
             may_repeat(own, before.shared.and_then(Step::tool), key, event)?;
             next_tool(own, key, event).map(|next| Some(Step::Tool(Arc::new(next))))
         }
-        (_, _) => next_model(before, key, event).map(|next| next.map(|next| Step::Model(Arc::new(next)))),
+        (_, last) => next_wait(kin, last, key, event),
+    }
+}
+
+/// A fork goes on with a wait from where its parent had it.
+fn next_wait(kin: Kin, last: Option<&Step>, key: &StepKey, event: &Event) -> Result<Option<Step>, FoldError> {
+    match (kin, last) {
+        (Kin::Timer, Some(Step::Timer(last))) => {
+            Ok(next_timer(Some(last), key, event)?.map(|step| Step::Timer(step.into())))
+        }
+        (Kin::Timer, _) => Ok(next_timer(None, key, event)?.map(|step| Step::Timer(step.into()))),
+        (Kin::Pause, Some(Step::Pause(last))) => {
+            Ok(next_pause(Some(last), key, event)?.map(|step| Step::Pause(step.into())))
+        }
+        (Kin::Pause, _) => Ok(next_pause(None, key, event)?.map(|step| Step::Pause(step.into()))),
+        (Kin::Child, Some(Step::Child(last))) => {
+            Ok(next_child(Some(last), key, event)?.map(|step| Step::Child(step.into())))
+        }
+        (Kin::Child, _) => Ok(next_child(None, key, event)?.map(|step| Step::Child(step.into()))),
+        (_, Some(Step::Rollback(last))) => {
+            Ok(next_rollback(Some(last), key, event)?.map(|step| Step::Rollback(step.into())))
+        }
+        (_, _) => Ok(next_rollback(None, key, event)?.map(|step| Step::Rollback(step.into()))),
+    }
+}
+
+/// A closure that an ancestor has begun is gone on with there, and what it settled is answered there.
+fn not_shared(before: Before<'_>, key: &StepKey) -> Result<(), FoldError> {
+    match (before.own, before.shared) {
+        (None, Some(_)) => Err(FoldError::Shared { step: key.clone() }),
+        _ => Ok(()),
     }
 }
 

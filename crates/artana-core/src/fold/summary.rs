@@ -1,15 +1,20 @@
 //! The part of a state that does not grow with the run's length, and what an event makes of it.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{
     FoldError, Step,
     step::{Before, next_step},
 };
 use crate::{
-    Event, Head, Status, StepKey, Timestamp,
-    event::{Body, Closing, ForkCause, RunForked, RunOutcome},
-    limits::MAX_FORKS,
+    Actor, ContentRef, Event, EventId, Head, IncarnationId, Name, Ordinal, Queued, Status, StepKey, Timestamp,
+    event::{
+        Body, Closing, CodeKind, ForkCause, Paused, RunEnqueued, RunForked, RunOutcome, RunStarted, Wait, WaitStarted,
+    },
+    limits::{MAX_FORKS, MAX_OPEN_WAITS},
 };
 
 /// The part of a state that does not grow with the run's length.
@@ -27,10 +32,53 @@ pub(super) struct Summary {
     pub(super) failed_step: Option<StepKey>,
     pub(super) drifts: u64,
     pub(super) forks: usize,
+    /// Why the run is closing, in words.
+    pub(super) reason: Option<ContentRef>,
+    /// What the run's code returned.
+    pub(super) output: Option<ContentRef>,
+    pub(super) pauses: BTreeMap<EventId, Pause>,
+    pub(super) workflow: bool,
+    pub(super) drive: Drive,
+}
+
+/// A pause that nobody has lifted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Pause {
+    /// When the run was paused.
+    pub at: Timestamp,
+    /// The step that paused it, if its own code did.
+    pub step: Option<StepKey>,
+    /// The name of what blocks it, if it was blocked by name.
+    pub block: Option<Name>,
+    /// Who paused it, if it was not its own code.
+    pub by: Option<Actor>,
+    /// Why, in words.
+    pub reason: Option<ContentRef>,
+    /// What whoever lifts it should know, in canonical JSON.
+    pub metadata: Option<ContentRef>,
+    /// The processes that died with the run, if it was parked for that.
+    pub died: Vec<IncarnationId>,
+}
+
+/// Where a run stands that is driven as a whole.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Drive {
+    pub(super) enqueued: Option<Arc<RunEnqueued>>,
+    /// Whether anything but its start has happened.
+    pub(super) begun: bool,
+    /// Whether whoever drove it has left it until something happens.
+    pub(super) suspended: bool,
+    pub(super) waits: BTreeMap<Ordinal, (Option<StepKey>, Wait)>,
+    /// Compensations that are registered and have not ended.
+    pub(super) rollbacks: BTreeSet<StepKey>,
+    /// The processes that died with it since it last got anywhere.
+    pub(super) died: Vec<IncarnationId>,
 }
 
 impl Summary {
-    pub(super) fn start(first: &Event, foreign: Option<String>) -> Self {
+    pub(super) fn start(first: &Event, started: &RunStarted, foreign: Option<String>, parent: Option<&Self>) -> Self {
+        let rollbacks = parent.map(|parent| parent.drive.rollbacks.clone()).unwrap_or_default();
         Self {
             head: first.head(),
             updated_at: first.at(),
@@ -44,6 +92,11 @@ impl Summary {
             failed_step: None,
             drifts: 0,
             forks: 0,
+            reason: None,
+            output: None,
+            pauses: BTreeMap::new(),
+            workflow: started.workflow.is_some(),
+            drive: Drive { rollbacks, ..Drive::default() },
         }
     }
 
@@ -59,15 +112,28 @@ impl Summary {
     /// Moves on by an event that was checked, from its step as the run had it to the step as it is now.
     pub(super) fn advance(&mut self, event: &Event, last: Option<&Step>, next: Option<&Step>) {
         match event.body() {
-            Body::CancelRequested(asked) => self.closing = Some(asked.closing),
-            Body::RunFinished(end) => self.finished = Some(end.outcome),
+            Body::CancelRequested(asked) => {
+                self.closing = Some(asked.closing);
+                self.reason = asked.reason;
+            }
+            Body::RunFinished(end) => {
+                self.finished = Some(end.outcome);
+                self.output = end.output;
+            }
             Body::DriftReplayed(_) => self.drifts += 1,
             Body::RunForked(forked) => self.forked(forked),
+            Body::Paused(paused) => drop(self.pauses.insert(event.id(), Pause::of(event, paused))),
+            Body::RunParked(parked) => {
+                let died = parked.died.clone();
+                self.pauses.insert(event.id(), Pause { died, ..Pause::at(event) });
+            }
+            Body::Resumed(resumed) => drop(self.pauses.remove(&resumed.pause)),
             Body::Other => {
                 self.foreign.get_or_insert_with(|| format!("event kind {}", event.kind()));
             }
             _ => {}
         }
+        self.drive.advance(event);
         if let Some(key) = event.step() {
             if let Some(next) = next {
                 self.count(key, last, next);
@@ -87,15 +153,46 @@ impl Summary {
         let open = self.finished.is_none();
         let admitted = match event.body() {
             Body::RunStarted(_) => return Err(FoldError::Start),
-            Body::ToolRequested(_) | Body::ModelRequested(_) | Body::CancelRequested(_) => {
-                open && self.closing.is_none()
-            }
+            Body::ToolRequested(_) | Body::ModelRequested(_) | Body::StepRequested(_) => self.starts(event.step()),
+            Body::StepCompleted(done) if done.kind == CodeKind::Compute => self.starts(event.step()),
+            Body::StepCompleted(done) if done.kind == CodeKind::Rollback => open && self.closing.is_some(),
+            Body::ChildStarted(_) | Body::ValueRecorded(_) => self.starts(None),
+            Body::CancelRequested(_) => open && self.closing.is_none(),
             Body::RunFinished(end) => self.may_finish(end.outcome),
-            Body::GrantGiven(_) | Body::ArtifactSet(_) | Body::SummaryWritten(_) | Body::Checkpoint(_) => open,
+            Body::RunEnqueued(_) => open && !self.drive.begun && self.drive.enqueued.is_none(),
+            Body::WaitStarted(_) => open && self.may_wait(),
+            Body::Paused(_) | Body::RunParked(_) => open && self.may_wait(),
+            Body::Resumed(resumed) => open && self.lifts(event, resumed.pause),
+            Body::GrantGiven(_)
+            | Body::ArtifactSet(_)
+            | Body::SummaryWritten(_)
+            | Body::Checkpoint(_)
+            | Body::SignalReceived(_)
+            | Body::TimerFired(_)
+            | Body::DriverChanged(_)
+            | Body::CompensationRegistered(_) => open,
             Body::RunForked(forked) => return self.may_fork(event, forked),
             _ => true,
         };
         if admitted { Ok(()) } else { Err(FoldError::Status { kind: event.body().kind(), status: self.status() }) }
+    }
+
+    /// Returns whether a new effect may start: in a closing run only what undoes something, in a paused one nothing.
+    pub(super) fn starts(&self, step: Option<&StepKey>) -> bool {
+        match (self.finished, self.closing) {
+            (Some(_), _) => false,
+            (None, Some(_)) => step.is_some_and(|step| self.drive.undoes(step)),
+            (None, None) => self.pauses.is_empty(),
+        }
+    }
+
+    fn may_wait(&self) -> bool {
+        self.drive.waits.len() + self.pauses.len() < MAX_OPEN_WAITS
+    }
+
+    /// A pause is lifted once, and in the name of the step that began it.
+    fn lifts(&self, event: &Event, pause: EventId) -> bool {
+        self.pauses.get(&pause).is_some_and(|pause| pause.step.as_ref() == event.step())
     }
 
     /// A fork is another run, so a run in any status may have one.
@@ -117,12 +214,25 @@ impl Summary {
     }
 
     /// Ending by itself needs every step settled; ending by failure or cancellation needs to have
-    /// been announced and nothing under way, and leaves doubts to be resolved later.
+    /// been announced, nothing under way and nothing left to undo, and leaves doubts to be resolved later.
     fn may_finish(&self, outcome: RunOutcome) -> bool {
         let announced = self.closing.map(RunOutcome::from);
-        let settled = self.pending.is_empty() && (outcome != RunOutcome::Completed || self.unknown == 0);
-        let fits = if outcome == RunOutcome::Completed { announced.is_none() } else { announced == Some(outcome) };
+        let completed = outcome == RunOutcome::Completed;
+        let settled = self.pending.is_empty() && if completed { self.unknown == 0 } else { self.has_undone() };
+        let fits = if completed { announced.is_none() && self.pauses.is_empty() } else { announced == Some(outcome) };
         self.finished.is_none() && settled && fits
+    }
+
+    fn has_undone(&self) -> bool {
+        self.drive.rollbacks.is_empty()
+    }
+
+    /// Returns whether a closing run ends as soon as nothing is under way. A workflow that is being driven, or whose
+    /// process died, may have to undo something that only its code knows of, so its driver ends it.
+    pub(super) fn closes(&self) -> Option<Closing> {
+        let closing = self.closing.filter(|_| self.finished.is_none() && self.pending.is_empty())?;
+        let left = !self.workflow || self.drive.suspended || !self.drive.begun;
+        (left && self.has_undone()).then_some(closing)
     }
 
     fn count(&mut self, key: &StepKey, last: Option<&Step>, next: &Step) {
@@ -149,8 +259,103 @@ impl Summary {
             (Some(RunOutcome::Failed), _) => Status::Failed,
             (Some(RunOutcome::Cancelled), _) => Status::Cancelled,
             (None, Some(_)) => Status::Cancelling,
+            (None, None) if !self.pauses.is_empty() => Status::Paused,
             (None, None) if self.unknown > 0 => Status::NeedsReconciliation,
+            (None, None) if self.drive.suspended => Status::Sleeping,
+            (None, None) if self.drive.enqueued.is_some() && !self.drive.begun => Status::Queued,
             (None, None) => Status::Running,
         }
+    }
+
+    /// Returns the run's place in its queue, if there is something for a worker to do now or later.
+    pub(super) fn queued(&self) -> Option<Queued> {
+        let enqueued = self.drive.enqueued.as_ref().filter(|_| self.finished.is_none())?;
+        let stopped = self.pauses.values().any(|pause| pause.step.is_none());
+        let due_at = match self.closing {
+            None if stopped => return None,
+            None if self.drive.suspended => self.drive.earliest()?,
+            // A pause of the workflow's own was recorded, and its process died before it could leave.
+            _ => enqueued.due,
+        };
+        Some(Queued { queue: enqueued.queue.to_string(), priority: enqueued.priority, due_at })
+    }
+}
+
+impl Pause {
+    fn at(event: &Event) -> Self {
+        let step = event.step().cloned();
+        Self { at: event.at(), step, block: None, by: None, reason: None, metadata: None, died: Vec::new() }
+    }
+
+    fn of(event: &Event, paused: &Paused) -> Self {
+        let Paused { block, by, metadata, reason, .. } = paused.clone();
+        Self { block, by, reason, metadata, ..Self::at(event) }
+    }
+}
+
+impl Drive {
+    fn advance(&mut self, event: &Event) {
+        match event.body() {
+            Body::RunEnqueued(enqueued) => self.enqueued = Some(Arc::new(enqueued.clone())),
+            Body::DriverChanged(changed) => self.died.push(changed.from),
+            Body::WaitStarted(begun) => self.waits(event, begun),
+            Body::Paused(Paused { ordinal: Some(_), suspends, .. }) => self.moves(*suspends),
+            Body::TimerFired(_) => {
+                self.waits.retain(|_, (step, _)| step.as_ref() != event.step());
+                self.moves(false);
+            }
+            Body::SignalReceived(signal) => {
+                self.suspended &=
+                    !self.waits.values().any(|(_, wait)| matches!(wait, Wait::Signal(name) if *name == signal.name));
+            }
+            Body::Resumed(_) => self.suspended = false,
+            Body::CompensationRegistered(_) => {
+                self.rollbacks.extend(event.step().cloned());
+                self.moves(false);
+            }
+            Body::StepCompleted(done) if done.kind == CodeKind::Rollback => {
+                if let Some(key) = event.step() {
+                    self.rollbacks.remove(key);
+                }
+                self.moves(false);
+            }
+            Body::ValueRecorded(_) => self.moves(false),
+            Body::RunForked(_) | Body::DriftReplayed(_) => {}
+            _ if event.step().is_some() => {
+                self.waits.retain(|_, (step, wait)| {
+                    step.as_ref() != event.step() || !matches!(wait, Wait::Child(_) | Wait::Doubt(_))
+                });
+                self.moves(false);
+            }
+            _ => {}
+        }
+    }
+
+    /// The run got somewhere, or has nowhere to go for now.
+    fn moves(&mut self, suspends: bool) {
+        self.begun = true;
+        self.suspended = suspends;
+        self.died.clear();
+    }
+
+    fn waits(&mut self, event: &Event, begun: &WaitStarted) {
+        for given_up in &begun.given_up {
+            self.waits.remove(given_up);
+        }
+        self.waits.insert(begun.ordinal, (event.step().cloned(), begun.wait.clone()));
+        self.moves(begun.suspends);
+    }
+
+    /// Returns the earliest instant that is waited for.
+    fn earliest(&self) -> Option<Timestamp> {
+        let due = |(_, wait): &(Option<StepKey>, Wait)| if let Wait::Timer(due) = wait { Some(*due) } else { None };
+        self.waits.values().filter_map(due).min()
+    }
+
+    /// Returns whether a step is part of what undoes something.
+    fn undoes(&self, step: &StepKey) -> bool {
+        let inside =
+            |scope: &StepKey| step.as_str().strip_prefix(scope.as_str()).is_some_and(|rest| rest.starts_with('/'));
+        self.rollbacks.iter().any(inside)
     }
 }

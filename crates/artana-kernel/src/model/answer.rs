@@ -239,7 +239,7 @@ async fn record_drift(
         let replayed = DriftReplayed { asked, changes, fields: fields.clone(), request };
         Ok(Plan::default().event(facts.id(), Some(&key), replayed)?.content([content.clone()]))
     };
-    journal.append_detached(Capacity::Request, Some(step), decide).await.map(drop)
+    journal.append_detached(prepared.run.capacity(), Some(step), decide).await.map(drop)
 }
 
 /// Executes the ask in a fork, or answers from the one that an equal ask made before.

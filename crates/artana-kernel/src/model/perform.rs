@@ -92,7 +92,7 @@ pub(crate) async fn perform(
             match cycle(prepared, gone, listener).await? {
                 After::Done(told) => return Ok(Some(*told)),
                 After::Ask => return Ok(None),
-                After::Again(wait) => wait_or_cancel(prepared.journal(), wait).await,
+                After::Again(wait) => wait_or_cancel(&prepared.run, wait).await,
             }
             // From here on the step goes on where this process left it.
             gone = None;
@@ -170,7 +170,7 @@ async fn claim(prepared: &Prepared, gone: Option<IncarnationId>) -> Result<Optio
         let (requested, content) = task.request(&encoded, cycle, |root| state.conversation(root));
         Ok(plan.event(facts.id(), Some(key), requested)?.content(content))
     };
-    let events = journal.append(Capacity::Request, Some(step), decide).await?;
+    let events = journal.append(prepared.run.capacity(), Some(step), decide).await?;
     Ok(events.iter().find_map(|event| {
         let asked = requested(event)?;
         let (cycle, incarnation) = (asked.cycle, asked.incarnation);
@@ -223,7 +223,7 @@ async fn call(
     let mut cx = ModelContext::new(prepared.run.name().clone(), prepared.step().clone(), claimed.request);
     cx.cycle = claimed.cycle;
     cx.deadline = clock.now().after(timeout);
-    cx.cancellation = journal.cancel.subscribe();
+    cx.cancellation = prepared.run.cancellation();
     cx.deltas = listener.next_cycle();
     let request = prepared.outgoing(correction);
     let mut answer = pin!(async { port.ask(&request, &cx).await });
@@ -410,5 +410,5 @@ fn leaves_another_due(state: &RunState, prepared: &Prepared, category: ModelCate
         category if category.is_transient() => transient < allowed(prepared.words.transient_retries),
         _ => false,
     };
-    more && state.admits_effects()
+    more && (!state.is_closing() || state.admits(prepared.step()))
 }

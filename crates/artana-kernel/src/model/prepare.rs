@@ -152,6 +152,7 @@ impl Prepared {
             messages: self.messages[kept..].to_vec(),
             model: self.ask.fingerprint.model.clone(),
             options: encoded.fixed.options,
+            ordinal: self.run.ordinal(),
             output_schema: encoded.fixed.output_schema,
             timeout_us: micros(self.words.timeout),
             tools: encoded.tools,

@@ -1,0 +1,79 @@
+//! The right to drive a run as a whole, as this process holds it. It decides nothing about what the run does.
+
+use std::sync::{Mutex, PoisonError};
+
+use artana_core::{IncarnationId, Ordinal};
+use artana_ports::{Authority, Cancel, Epoch};
+
+/// One drive of a run: its lease, once the first append has taken it.
+#[derive(Debug, Default)]
+pub(crate) struct Drive {
+    lease: Mutex<Lease>,
+    /// Tells what undoes something that the lease is lost. What the run's own steps do hears of its ending too.
+    pub(crate) lost: Cancel,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Lease {
+    held: Option<(IncarnationId, Epoch)>,
+    lost: bool,
+}
+
+impl Drive {
+    /// A drive whose lease was granted before.
+    pub(crate) fn granted(incarnation: IncarnationId, epoch: Epoch) -> Self {
+        let lease = Lease { held: Some((incarnation, epoch)), lost: false };
+        Self { lease: Mutex::new(lease), lost: Cancel::default() }
+    }
+
+    fn lease(&self) -> std::sync::MutexGuard<'_, Lease> {
+        self.lease.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the authority of the next append; `None` once the lease is lost.
+    pub(crate) fn authority(&self, incarnation: IncarnationId) -> Option<Authority> {
+        let lease = *self.lease();
+        match lease.held {
+            _ if lease.lost => None,
+            Some((_, epoch)) => Some(Authority::Driver(epoch)),
+            None => Some(Authority::TakeLease(incarnation)),
+        }
+    }
+
+    /// Returns whether an append has taken the lease and none has given it back.
+    pub(crate) fn is_held(&self) -> bool {
+        let lease = *self.lease();
+        lease.held.is_some() && !lease.lost
+    }
+
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lease().lost
+    }
+
+    /// Notes what an append made of the lease.
+    pub(crate) fn appended(&self, incarnation: IncarnationId, epoch: Option<Epoch>, released: bool) {
+        let mut lease = self.lease();
+        if let Some(epoch) = epoch {
+            lease.held = Some((incarnation, epoch));
+        }
+        if released {
+            lease.held = None;
+        }
+    }
+
+    /// Notes that somebody else drives the run now, or that this process counts as dead.
+    pub(crate) fn lose(&self) {
+        self.lease().lost = true;
+        self.lost.cancel();
+    }
+}
+
+/// On whose behalf a handle of a run acts that is driven as a whole.
+#[derive(Debug, Clone)]
+pub(crate) struct Driven {
+    pub(crate) drive: std::sync::Arc<Drive>,
+    /// At which place of a workflow the step was asked.
+    pub(crate) ordinal: Option<Ordinal>,
+    /// Whether it undoes something in a run that is ending.
+    pub(crate) undoes: bool,
+}
