@@ -45,6 +45,7 @@ pub mod tag {
     pub const TOOLS: u8 = 0x28;
     pub const OUTPUT_SCHEMA: u8 = 0x29;
     pub const FINGERPRINT: u8 = 0x2a;
+    pub const ATTEMPT: u8 = 0x2b;
 }
 
 /// A frame under construction.

@@ -8,12 +8,14 @@
 #![deny(clippy::float_arithmetic)]
 
 pub mod ask;
+pub mod backoff;
 pub mod content;
 pub mod conversation;
 pub mod cost;
 pub mod cycle;
 pub mod decide;
 mod digest;
+pub mod divergence;
 pub mod drift;
 pub mod event;
 pub mod explain;

@@ -27,6 +27,13 @@ impl<'a> Facts<'a> {
     pub(crate) fn id(&self) -> EventId {
         self.shared.event_id(self.now)
     }
+
+    /// Makes a random number.
+    pub(crate) fn random(&self) -> u64 {
+        let mut bytes = [0; 8];
+        self.shared.entropy.fill(&mut bytes);
+        u64::from_le_bytes(bytes)
+    }
 }
 
 /// What an entry wants appended.

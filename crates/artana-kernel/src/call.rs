@@ -6,10 +6,10 @@ use std::{
     pin::Pin,
 };
 
-use artana_core::{IdError, RequestId, StepKey, decide::ToolChange, json};
+use artana_core::{AskKind, IdError, RequestId, StepKey, decide::ToolChange, json};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Error, Run, invoke, invoke::Invocation, perform::Done};
+use crate::{Error, Run, invoke, invoke::Invocation, perform::Done, reconcile::reconcile, run::Pending};
 
 /// A tool call, not yet made. Await it.
 ///
@@ -31,7 +31,7 @@ pub struct ToolCall<O> {
 pub struct ReconcileCall<O>(pub(crate) ToolCall<O>);
 
 /// What a caller asked for, unchecked.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Asked {
     run: Run,
     step: Result<StepKey, IdError>,
@@ -61,6 +61,27 @@ impl<O> ToolCall<O> {
 }
 
 impl Asked {
+    /// Makes the call, for the run itself or for the workflow whose code asked.
+    fn made<T, F, Fut>(self, make: F) -> Pending<T>
+    where
+        T: Send + 'static,
+        F: Fn(Invocation) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        let key = match &self.step {
+            Ok(key) => key.clone(),
+            Err(unfit) => return self.run.clone().refused(unfit.clone().into()),
+        };
+        self.run.clone().asked(AskKind::Tool, key, move |run| {
+            let (asked, make) = (Self { run, ..self.clone() }, make.clone());
+            async move {
+                let invocation = asked.check().await?;
+                let answer = make(invocation);
+                answer.await
+            }
+        })
+    }
+
     /// A tool that is not registered may have been called elsewhere, so the ledger is asked once more.
     async fn check(self) -> Result<Invocation, Error> {
         let step = self.step?;
@@ -75,29 +96,37 @@ impl Asked {
     }
 }
 
-impl<O: DeserializeOwned> IntoFuture for ToolCall<O> {
+impl<O: DeserializeOwned + Send + 'static> IntoFuture for ToolCall<O> {
     type Output = Result<ToolAnswer<O>, Error>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let asked = self.asked;
-        Box::pin(async move {
-            let invocation = asked.check().await?;
-            ToolAnswer::read(&invocation, invoke::call(&invocation).await?)
+        self.asked.made(|invocation| async move {
+            let done = invoke::call(&invocation).await?;
+            ToolAnswer::read(&invocation, done)
         })
     }
 }
 
-impl<O: DeserializeOwned> IntoFuture for ReconcileCall<O> {
+impl<O: DeserializeOwned + Send + 'static> IntoFuture for ReconcileCall<O> {
     type Output = Result<ToolAnswer<O>, Error>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let asked = self.0.asked;
-        Box::pin(async move {
-            let invocation = asked.check().await?;
-            ToolAnswer::read(&invocation, crate::reconcile::reconcile(&invocation).await?)
+        let asks = self.0.asked.run.is_asking();
+        self.0.asked.made(move |invocation| async move {
+            // In a workflow this is the call itself, whose doubts are not waited for but cleared.
+            let done = if asks { reconciled(&invocation).await? } else { reconcile(&invocation).await? };
+            ToolAnswer::read(&invocation, done)
         })
+    }
+}
+
+/// Makes a call, and clears its doubt if it leaves one.
+async fn reconciled(invocation: &Invocation) -> Result<Done, Error> {
+    match invoke::call(invocation).await {
+        Err(Error::ReconciliationRequired { .. }) => reconcile(invocation).await,
+        other => other,
     }
 }
 

@@ -210,7 +210,7 @@ async fn lost_calls(journal: &Journal) -> Result<Vec<(StepKey, RequestId)>, Erro
     Ok(lost)
 }
 
-fn open_steps(state: &RunState) -> Vec<StepKey> {
+pub(crate) fn open_steps(state: &RunState) -> Vec<StepKey> {
     let open = |step: &artana_core::Step| step.is_pending() || step.is_unknown();
     state.steps().filter(|(_, step)| open(step)).map(|(key, _)| key.clone()).collect()
 }

@@ -5,10 +5,14 @@ use std::sync::{Mutex, PoisonError};
 use artana_core::{IncarnationId, Ordinal};
 use artana_ports::{Authority, Cancel, Epoch};
 
+use crate::Run;
+
 /// One drive of a run: its lease, once the first append has taken it.
 #[derive(Debug, Default)]
 pub(crate) struct Drive {
     lease: Mutex<Lease>,
+    /// The fork to which a step moved the rest of the work.
+    moved: Mutex<Option<Run>>,
     /// Tells what undoes something that the lease is lost. What the run's own steps do hears of its ending too.
     pub(crate) lost: Cancel,
 }
@@ -23,7 +27,16 @@ impl Drive {
     /// A drive whose lease was granted before.
     pub(crate) fn granted(incarnation: IncarnationId, epoch: Epoch) -> Self {
         let lease = Lease { held: Some((incarnation, epoch)), lost: false };
-        Self { lease: Mutex::new(lease), lost: Cancel::default() }
+        Self { lease: Mutex::new(lease), ..Self::default() }
+    }
+
+    /// Notes that a step moved the rest of the work to a fork.
+    pub(crate) fn move_to(&self, fork: Run) {
+        *self.moved.lock().unwrap_or_else(PoisonError::into_inner) = Some(fork);
+    }
+
+    pub(crate) fn take_moved(&self) -> Option<Run> {
+        self.moved.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     fn lease(&self) -> std::sync::MutexGuard<'_, Lease> {

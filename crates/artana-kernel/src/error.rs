@@ -7,6 +7,7 @@ use artana_core::{
     ask::Field,
     content::BadReference,
     decide::ToolChange,
+    divergence::Divergence,
     drift::Drift,
     event::{Cause, FailureCategory, Reason},
     verify::ChainBreak,
@@ -334,6 +335,106 @@ pub enum Error {
         /// Who drives it.
         by: Owner,
     },
+    /// A closure failed, and no further attempt is due.
+    #[error("the closure of step {step} of run {run} failed after {attempts} attempt(s)")]
+    StepFailed {
+        /// The run.
+        run: RunRef,
+        /// The step.
+        step: StepKey,
+        /// What kind of failure it was.
+        category: FailureCategory,
+        /// How many attempts were made.
+        attempts: u32,
+        /// What the closure said.
+        message: String,
+    },
+    /// A child run failed or was cancelled.
+    #[error("run {child}, which step {step} of run {run} started, ended as {status}")]
+    ChildFailed {
+        /// The run.
+        run: RunRef,
+        /// The step.
+        step: StepKey,
+        /// The child.
+        child: RunId,
+        /// How it ended.
+        status: Status,
+        /// Why it was given up.
+        message: String,
+    },
+    /// The workflow failed. What it had registered to undo was undone.
+    #[error("the workflow of run {run} failed; `artana run explain {}` tells why", run.run)]
+    WorkflowFailed {
+        /// The run.
+        run: RunRef,
+        /// What it said.
+        message: String,
+    },
+    /// The workflow's code panicked. Nothing was recorded of that, and the run goes on when the code is asked again.
+    #[error("the code of run {run} panicked between two steps; correct it, and the run goes on from its ledger")]
+    WorkflowPanicked {
+        /// The run.
+        run: RunRef,
+    },
+    /// The workflow's code asks something else than is recorded. Nothing was executed.
+    #[error("the code of run {run} does not do what its ledger recorded, from place {} on:\n{divergence}\nlet old runs finish on the old path with `cx.patched(..)`, or start another run", divergence.at)]
+    Diverged {
+        /// The run.
+        run: RunRef,
+        /// The first difference, with what stands around it.
+        divergence: Box<Divergence>,
+    },
+    /// The run was not started as a workflow, or under another name.
+    #[error("run {run} was not started as {what}; use another run id")]
+    NotThatWorkflow {
+        /// The run.
+        run: RunRef,
+        /// What it was asked to be.
+        what: String,
+    },
+    /// The workflow's code waits for something that is no step, and that no ledger knows of.
+    #[error(
+        "the code of run {run} waits for something that is not a step, such as a timer, a channel or a task; put it into the closure of a step, where anything may be awaited, or use `cx.sleep`, `cx.signal`, `cx.join` and `cx.race`"
+    )]
+    ForeignWait {
+        /// The run.
+        run: RunRef,
+    },
+    /// The workflow's code dropped something it had asked for, unanswered.
+    #[error("the code of run {run} dropped `{asked}` unanswered; what is given up on purpose goes through `cx.race`")]
+    AskDropped {
+        /// The run.
+        run: RunRef,
+        /// What it had asked.
+        asked: String,
+    },
+    /// The workflow's code used a step key twice.
+    #[error(
+        "the code of run {run} used the step key {step} twice; give each step a key of its own, such as one with a number"
+    )]
+    StepKeyReused {
+        /// The run.
+        run: RunRef,
+        /// The step.
+        step: StepKey,
+    },
+    /// A signal or a person said something that is not of the type asked for.
+    #[error("what run {run} was told cannot be used: {problem}; change the code to read it, or cancel the run")]
+    Said {
+        /// The run.
+        run: RunRef,
+        /// What is wrong, without any word of it.
+        problem: String,
+    },
+    /// There is no such pause, or it was lifted already.
+    #[error("run {run} has no open pause {pause}; `artana run explain {}` lists them", run.run)]
+    NoPause {
+        /// The run.
+        run: RunRef,
+        /// How it was named.
+        pause: String,
+    },
     /// This process drove the run and counts as dead now, or somebody else drives it.
     #[error("this process has lost the right to drive run {run}; ask again, and it goes on from the ledger")]
     LeaseLost {
@@ -403,6 +504,17 @@ impl Error {
             Self::ContentErased { .. } => "artana::content_erased",
             Self::Damaged { .. } => "artana::damaged",
             Self::Fenced { .. } => "artana::fenced",
+            Self::StepFailed { .. } => "artana::step_failed",
+            Self::ChildFailed { .. } => "artana::child_failed",
+            Self::WorkflowFailed { .. } => "artana::workflow_failed",
+            Self::WorkflowPanicked { .. } => "artana::workflow_panicked",
+            Self::Diverged { .. } => "artana::diverged",
+            Self::NotThatWorkflow { .. } => "artana::not_that_workflow",
+            Self::ForeignWait { .. } => "artana::foreign_wait",
+            Self::AskDropped { .. } => "artana::ask_dropped",
+            Self::StepKeyReused { .. } => "artana::step_key_reused",
+            Self::Said { .. } => "artana::said",
+            Self::NoPause { .. } => "artana::no_pause",
             Self::LeaseLost { .. } => "artana::lease_lost",
             Self::TooLarge(_) => "artana::too_large",
             Self::Denied(_) => "artana::claim_denied",
@@ -422,6 +534,19 @@ impl Error {
     #[must_use]
     pub fn needs_human(&self) -> bool {
         self.needs_reconciliation() || matches!(self, Self::ToolChanged { .. })
+    }
+
+    /// Returns whether the ledger holds what a workflow's code is told here: it is then told the same ever after.
+    /// Anything else says nothing about the step, and the code does not get to see it.
+    pub(crate) fn is_answer(&self) -> bool {
+        matches!(
+            self,
+            Self::ToolFailed { .. }
+                | Self::ModelFailed(_)
+                | Self::ResultRejected { .. }
+                | Self::StepFailed { .. }
+                | Self::ChildFailed { .. }
+        )
     }
 
     pub(crate) fn damaged(run: &RunRef, found: ChainBreak) -> Self {

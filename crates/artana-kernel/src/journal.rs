@@ -46,6 +46,8 @@ pub(crate) struct Journal {
     state: Mutex<RunState>,
     waiting: Mutex<VecDeque<Entry>>,
     commit: AsyncMutex<()>,
+    /// Held by whoever drives the run as a whole in this process.
+    pub(crate) driving: AsyncMutex<()>,
 }
 
 /// In what capacity an entry is appended.
@@ -88,6 +90,7 @@ impl Journal {
             state: Mutex::new(state),
             waiting: Mutex::default(),
             commit: AsyncMutex::new(()),
+            driving: AsyncMutex::new(()),
         }
     }
 

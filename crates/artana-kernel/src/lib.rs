@@ -2,9 +2,11 @@
 //! names, seal and append. All judgement is in `artana-core`; all IO is behind `artana-ports`.
 
 mod assembly;
+mod attention;
 mod audit;
 mod builder;
 mod call;
+mod code;
 mod control;
 mod cost;
 mod drive;
@@ -31,10 +33,12 @@ mod shared;
 mod start;
 mod tool;
 mod verdict;
+mod workflow;
 
 pub use audit::{Level, VerifyReport, Views};
 pub use builder::{BuildError, KernelBuilder};
 pub use call::{ReconcileCall, ToolAnswer, ToolCall};
+pub use code::{CodeCall, Failure, FailureKind, Json, Retry, RetryStep, StepCodec};
 pub use control::Resolve;
 pub use cost::{CostQuery, CostReport};
 pub use error::Error;
@@ -49,6 +53,8 @@ pub use model::{
 };
 pub use run::{Run, Scope, StepHandle};
 pub use tool::{ClosureTool, IntoTool, NoArgs, State, States, ToolBuilder, ToolBundle, ToolRef, TypedTool, tool};
+
+pub use workflow::{Either, Join, Race, Rollback, Ticket, WorkflowContext, WorkflowOutcome};
 
 #[doc(hidden)]
 pub use tool::generated as __private;

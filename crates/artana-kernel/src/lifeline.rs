@@ -79,6 +79,11 @@ impl Lifeline {
         }
     }
 
+    /// Returns how long an incarnation lives after its last heartbeat.
+    pub(crate) fn ttl(&self) -> Duration {
+        self.ttl
+    }
+
     /// Marks work as in flight and keeps the heartbeat going while there is any.
     pub(crate) fn busy(self: &Arc<Self>) -> Busy {
         self.busy.fetch_add(1, Ordering::AcqRel);

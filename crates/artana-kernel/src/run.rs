@@ -1,19 +1,23 @@
 //! A handle of one run, and the way from it to a step.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, pin::Pin, sync::Arc};
 
-use artana_core::{IdError, Ordinal, RunRef, RunState, RunView, Seq, Status, StepKey, Tenant};
+use artana_core::{
+    AskKind, IdError, Ordinal, RunRef, RunState, RunView, Seq, Status, StepKey, Tenant, event::CodeKind,
+};
 use artana_ports::Cancellation;
 use serde_json::Value;
 
 use crate::{
     Error, Events,
     call::{ReconcileCall, ToolCall},
+    code::{CodeCall, Failure, Json, Retry, RetryStep, StepCodec, single},
     drive::Driven,
     events,
     journal::{Capacity, Journal},
     model::{Ask, ModelCall},
     tool::TypedTool,
+    workflow::machine::{Answer, Asking, Held, Machine, Performing, Unasked, Want},
 };
 
 /// One run, as seen by one tenant. Cloning is cheap; all handles of a run in a process share its state.
@@ -22,7 +26,12 @@ pub struct Run {
     pub(crate) journal: Arc<Journal>,
     pub(crate) tenant: Tenant,
     driven: Option<Driven>,
+    /// The workflow whose code holds this handle.
+    machine: Option<Arc<Machine>>,
 }
+
+/// A step on its way.
+pub(crate) type Pending<T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>;
 
 /// Names the run. What it holds has no place in a log.
 impl fmt::Debug for Run {
@@ -33,12 +42,55 @@ impl fmt::Debug for Run {
 
 impl Run {
     pub(crate) fn new(journal: Arc<Journal>, tenant: Tenant) -> Self {
-        Self { journal, tenant, driven: None }
+        Self { journal, tenant, driven: None, machine: None }
     }
 
     /// Returns a handle that acts for whoever drives the run as a whole.
     pub(crate) fn driven(&self, driven: Driven) -> Self {
         Self { driven: Some(driven), ..self.clone() }
+    }
+
+    /// Returns a handle whose steps a workflow's code asks for.
+    pub(crate) fn asking(&self, machine: &Arc<Machine>) -> Self {
+        Self { machine: Some(Arc::clone(machine)), ..self.clone() }
+    }
+
+    /// Returns whether a workflow's code holds the handle.
+    pub(crate) fn is_asking(&self) -> bool {
+        self.machine.is_some()
+    }
+
+    /// Returns on whose behalf the handle acts, if the run is driven as a whole.
+    pub(crate) fn driver(&self) -> Option<&Driven> {
+        self.driven.as_ref()
+    }
+
+    /// Asks for a step: of the workflow whose code holds this handle, or of the run itself.
+    pub(crate) fn asked<T, F, Fut>(self, kind: AskKind, key: StepKey, mut perform: F) -> Pending<T>
+    where
+        T: Send + 'static,
+        F: FnMut(Self) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        let Some(machine) = self.machine.clone() else { return Box::pin(perform(self)) };
+        let name = Some(key.shared());
+        let perform = Box::new(move |run: Self| {
+            let performing = perform(run);
+            let erased = async move { performing.await.map(|answer| Box::new(answer) as Answer).map_err(Held::Error) };
+            Box::pin(erased) as Performing
+        });
+        let asking = Asking::new(machine, Ok(Unasked { kind, name, want: Want::Step { key, perform } }));
+        Box::pin(async move {
+            let answer = asking.await?.downcast();
+            answer.map(|answer| *answer).map_err(|_| Error::Internal("an answer is of another type".into()))
+        })
+    }
+
+    /// Refuses an ask that cannot be made.
+    pub(crate) fn refused<T: Send + 'static>(self, refused: Error) -> Pending<T> {
+        let Some(machine) = self.machine else { return Box::pin(async { Err(refused) }) };
+        let asking = Asking::new(machine, Err(refused));
+        Box::pin(async move { Err(asking.await.err().unwrap_or_else(|| Error::Internal("nothing was asked".into()))) })
     }
 
     /// Returns in what capacity the handle makes requests.
@@ -180,6 +232,54 @@ pub struct StepHandle {
 }
 
 impl StepHandle {
+    pub(crate) fn new(run: Run, key: Result<StepKey, IdError>) -> Self {
+        Self { run, key }
+    }
+
+    /// Says how often the step's closure is tried.
+    #[must_use]
+    pub fn retry(&self, retry: Retry) -> RetryStep {
+        RetryStep { run: self.run.clone(), key: self.key.clone(), retry }
+    }
+
+    /// Runs a closure that may run again, and records its result: cut before that it may run again, recorded it
+    /// never does.
+    pub fn compute<T, F, Fut>(&self, f: F) -> CodeCall<T>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T, Failure>> + Send + 'static,
+        Json: StepCodec<T>,
+    {
+        CodeCall::new(&self.retry(Retry::NONE), CodeKind::Compute, Json, single(f))
+    }
+
+    /// Like [`compute`](Self::compute), on a thread of its own, for work that keeps a processor busy.
+    pub fn compute_blocking<T, F>(&self, f: F) -> CodeCall<T>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> Result<T, Failure> + Send + 'static,
+        Json: StepCodec<T>,
+    {
+        let blocking = || async {
+            let done = tokio::task::spawn_blocking(f).await;
+            done.unwrap_or_else(|_| Err(Failure::new("the closure panicked")))
+        };
+        CodeCall::new(&self.retry(Retry::NONE), CodeKind::Compute, Json, single(blocking))
+    }
+
+    /// Runs a closure that must not run again once it may have done something: it is requested first, and if nobody
+    /// records what came of it, it is in doubt, as a tool's effect is.
+    pub fn once<T, F, Fut>(&self, f: F) -> CodeCall<T>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T, Failure>> + Send + 'static,
+        Json: StepCodec<T>,
+    {
+        CodeCall::new(&self.retry(Retry::NONE), CodeKind::Once, Json, single(f))
+    }
+
     /// Calls a tool, once: the step answers from the ledger ever after.
     pub fn tool<T: TypedTool>(&self, tool: T, args: &T::Args) -> ToolCall<T::Output> {
         ToolCall::typed(self.run.clone(), self.key.clone(), tool.name(), args)

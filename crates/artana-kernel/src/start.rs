@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use artana_core::{
-    Draft, Event, Genesis, Head, RunId, RunKey, RunRef, RunState, Seq, Stamp, Tenant,
-    event::{GenesisFields, RunStarted},
+    Content, ContentRef, ContentType, Draft, Event, Genesis, Head, RunId, RunKey, RunRef, RunState, Seq, Stamp, Tenant,
+    event::{GenesisFields, Lineage, RunEnqueued, RunStarted, WorkflowStarted},
     seal,
 };
 use artana_ports::{Append, AppendError, Authority};
@@ -16,6 +16,25 @@ use crate::{
     send::{event_after, send},
 };
 
+/// What is known of a run at its beginning.
+#[derive(Debug, Default)]
+pub(crate) struct Beginning {
+    pub(crate) lineage: Option<Lineage>,
+    pub(crate) workflow: Option<WorkflowStarted>,
+    pub(crate) enqueued: Option<RunEnqueued>,
+    /// What the run's code is given, in canonical JSON.
+    pub(crate) input: Option<Vec<u8>>,
+}
+
+impl Beginning {
+    fn input(&self, key: &RunKey) -> (Option<ContentRef>, Option<Content>) {
+        let Some(bytes) = self.input.clone() else { return (None, None) };
+        let digest = key.digest(&bytes);
+        let reference = ContentRef { digest, len: bytes.len() as u64, kind: ContentType::Json };
+        (Some(reference), Some(Content { digest, bytes }))
+    }
+}
+
 impl Kernel {
     /// Starts a run under an id, or under one the kernel makes.
     ///
@@ -23,27 +42,40 @@ impl Kernel {
     ///
     /// [`Error::RunExists`] when the tenant has such a run already; of many racing starters one wins.
     pub async fn start_run<'a>(&self, tenant: &Tenant, id: impl Into<Option<&'a str>>) -> Result<Run, Error> {
-        let _busy = self.0.enter()?;
         let id = match id.into() {
             Some(id) => RunId::parse(id)?,
             None => RunId::parse(self.0.event_id(self.0.clock.now()).to_string())?,
         };
-        let run = RunRef::new(tenant.id()?.clone(), id);
+        self.begin(tenant, RunRef::new(tenant.id()?.clone(), id), Beginning::default()).await
+    }
+
+    /// Starts a run with what is known of it at its beginning.
+    pub(crate) async fn begin(&self, tenant: &Tenant, run: RunRef, beginning: Beginning) -> Result<Run, Error> {
+        let _busy = self.0.enter()?;
         let tenant_key = self.tenant_key(&run.tenant).await?;
         let key = RunKey::from_bytes(self.random());
         let genesis = Genesis::root(run.clone(), key.id());
+        let (input, content) = beginning.input(&key);
+        let workflow = beginning.workflow.map(|workflow| WorkflowStarted { input, ..workflow });
         let started = RunStarted {
             capabilities: tenant.capabilities().clone(),
             flags: Default::default(),
             genesis: GenesisFields::from(&genesis),
             labels: tenant.labels().clone(),
             limits: tenant.bounds(),
-            lineage: None,
+            lineage: beginning.lineage,
             tenant_key_id: tenant_key.id(),
-            workflow: None,
+            workflow,
         };
-        let (state, event) = self.first_event(&genesis, started, None)?;
-        match self.append_first(&state, event, Some(key.clone())).await {
+        let (mut state, first) = self.first_event(&genesis, started, None)?;
+        let mut events = vec![first];
+        if let Some(enqueued) = beginning.enqueued {
+            let stamp = Stamp { id: self.0.event_id(self.0.clock.now()), at: self.0.clock.now() };
+            let event = seal(&run, &state.head(), Draft::new(None, enqueued)?, stamp);
+            state.apply(&event)?;
+            events.push(event);
+        }
+        match self.append_first(&state, events, content, Some(key.clone())).await {
             Ok(()) => {}
             Err(AppendError::Conflict { .. }) => return Err(Error::RunExists { run }),
             Err(error) => return Err(append_failed(&run, error)),
@@ -53,27 +85,35 @@ impl Kernel {
     }
 
     /// A conflict may be with our own start, whose commit went unseen.
-    async fn append_first(&self, state: &RunState, event: Event, key: Option<RunKey>) -> Result<(), AppendError> {
+    async fn append_first(
+        &self,
+        state: &RunState,
+        events: Vec<Event>,
+        content: Option<Content>,
+        key: Option<RunKey>,
+    ) -> Result<(), AppendError> {
         let run = state.run().clone();
         let append = Append {
             run: run.clone(),
             expected: None,
             authority: Authority::Outside(kernel_actor()),
-            events: vec![event.record().clone()],
-            content: Vec::new(),
+            events: events.iter().map(|event| event.record().clone()).collect(),
+            content: content.into_iter().collect(),
             claims: Vec::new(),
             releases: Vec::new(),
             view: state.view(),
             run_key: key,
         };
         let sent = match send(&self.0, append).await {
-            Err(AppendError::Conflict { .. }) if event_after(&self.0, &run, Seq::ZERO).await? == Some(event.id()) => {
+            Err(AppendError::Conflict { .. })
+                if event_after(&self.0, &run, Seq::ZERO).await? == events.first().map(Event::id) =>
+            {
                 Ok(())
             }
             known => known.map(drop),
         };
         if sent.is_ok() {
-            self.0.observed(&run, [&event].into_iter());
+            self.0.observed(&run, events.iter());
         }
         sent
     }
@@ -87,7 +127,7 @@ impl Kernel {
     ) -> Result<(), Error> {
         let started = RunStarted { genesis: GenesisFields::from(&genesis), ..started };
         let (state, event) = self.first_event(&genesis, started, Some(parent))?;
-        match self.append_first(&state, event, None).await {
+        match self.append_first(&state, vec![event], None, None).await {
             Ok(()) | Err(AppendError::Conflict { .. }) => Ok(()),
             Err(error) => Err(append_failed(&genesis.run, error)),
         }

@@ -14,21 +14,32 @@ use crate::{
 /// any: a fork finds that in its ancestor's events.
 #[must_use]
 pub fn held_key(before: &RunState, step: Option<&StepKey>, body: &Body) -> Option<String> {
-    let (Some(step), Body::ToolRequested(asked)) = (step, body) else { return None };
+    let step = step?;
+    let called = match body {
+        Body::ToolRequested(asked) if asked.effect != Effect::Read && !asked.own_effect => asked.tool.name.as_str(),
+        Body::StepRequested(_) => CLOSURE,
+        _ => return None,
+    };
     let alone = before.genesis().parent.is_none() && before.forks().is_empty();
-    let repeatable = asked.effect == Effect::Read || asked.own_effect;
-    if alone || repeatable || before.tool_step(step).is_some() {
+    if alone || before.step(step).is_some() {
         return None;
     }
-    Some(effect_claim(&before.genesis().root, step, &asked.tool.name))
+    Some(claim_of(&before.genesis().root, step, called))
 }
+
+/// What stands for the tool where the effect is a closure's. No tool has this name: it is not fit for one.
+const CLOSURE: &str = "\n";
 
 /// Returns the key under which one run of a fork family holds an effect: 64 hex digits.
 #[must_use]
 pub fn effect_claim(root: &RunId, step: &StepKey, tool: &ToolName) -> String {
+    claim_of(root, step, tool.as_str())
+}
+
+fn claim_of(root: &RunId, step: &StepKey, called: &str) -> String {
     let frame = Frame::new("artana/1 family effect")
         .field(tag::STEP, step.as_str().as_bytes())
         .field(tag::ROOT_RUN, root.as_str().as_bytes())
-        .field(tag::TOOL, tool.as_str().as_bytes());
+        .field(tag::TOOL, called.as_bytes());
     Digest::from_bytes(frame.hash()).to_string()
 }

@@ -19,7 +19,7 @@ use crate::{
 pub use code::{CodeDecision, code_owner_lost, decide_code, record_code};
 pub use family::{effect_claim, held_key};
 pub use model::{
-    ForkPoint, ModelDecision, Replay, ReplayPolicy, RetryFailed, Told, decide_fork, decide_model, fork_id,
+    ForkPoint, ModelDecision, Replay, ReplayPolicy, RetryFailed, Told, child_id, decide_fork, decide_model, fork_id,
     model_owner_lost, record_terminal,
 };
 pub use tool::{

@@ -189,18 +189,36 @@ fn point(state: &RunState, step: &StepKey) -> Option<ForkPoint> {
 /// Returns the id of the fork of `parent` at a step for an ask, so that the same drift finds the same fork.
 #[must_use]
 pub fn fork_id(parent: &RunRef, step: &StepKey, asked: &Digest) -> RunId {
-    const SUFFIX: usize = 21;
     let frame = Frame::new("artana/1 fork")
         .field(tag::TENANT, parent.tenant.as_str().as_bytes())
         .field(tag::RUN, parent.run.as_str().as_bytes())
         .field(tag::STEP, step.as_str().as_bytes())
         .field(tag::FINGERPRINT, asked.as_bytes());
-    let digest = Digest::from_bytes(frame.hash()).to_string();
-    let name = parent.run.as_str();
+    shortened(parent.run.as_str(), &Digest::from_bytes(frame.hash()))
+}
+
+/// Returns the id of the child that a step of `parent` starts: both names, or as much of them as an id may have.
+#[must_use]
+pub fn child_id(parent: &RunRef, step: &StepKey) -> RunId {
+    let whole = format!("{}/{step}", parent.run);
+    if let Ok(id) = RunId::parse(&whole) {
+        return id;
+    }
+    let frame = Frame::new("artana/1 child")
+        .field(tag::TENANT, parent.tenant.as_str().as_bytes())
+        .field(tag::RUN, parent.run.as_str().as_bytes())
+        .field(tag::STEP, step.as_str().as_bytes());
+    shortened(&whole, &Digest::from_bytes(frame.hash()))
+}
+
+/// The beginning of a name, and a part of a digest that tells it from others with the same beginning.
+fn shortened(name: &str, digest: &Digest) -> RunId {
+    const SUFFIX: usize = 21;
     let mut end = name.len().min(MAX_ID_BYTES - SUFFIX);
     while !name.is_char_boundary(end) {
         end -= 1;
     }
+    let digest = digest.to_string();
     RunId::parse(format!("{}~{}", &name[..end], &digest[..SUFFIX - 1])).expect("a part of a run id and hex digits")
 }
 

@@ -98,7 +98,13 @@ pub enum Wait {
     /// A child run, which itself waits.
     Child(RunId),
     /// Somebody who finds out about the step's effect.
-    Doubt(RequestId),
+    Doubt {
+        /// The request in doubt.
+        request: RequestId,
+        /// From when on the workflow's own code could find out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+    },
     /// Somebody who lifts the step's pause.
     Pause(EventId),
     /// A signal of this name.

@@ -283,7 +283,7 @@ fn of_run(state: &RunState) -> Vec<Blocker> {
         pauses.map(|(ticket, pause)| Blocker::Paused { ticket: *ticket, pause: pause.clone() }).collect();
     if state.is_suspended() {
         // A doubt and a pause say themselves what they are.
-        let waits = state.waits().filter(|(_, _, wait)| !matches!(wait, Wait::Doubt(_) | Wait::Pause(_)));
+        let waits = state.waits().filter(|(_, _, wait)| !matches!(wait, Wait::Doubt { .. } | Wait::Pause(_)));
         found.extend(waits.map(|(_, step, wait)| Blocker::Waits { step: step.cloned(), wait: wait.clone() }));
     }
     let mut undo: Vec<StepKey> = state.rollbacks().cloned().collect();

@@ -24,7 +24,7 @@ use crate::{
     Capability, ContentRef, Digest, Event, EventId, Genesis, Head, IncarnationId, LabelKey, Limits, ModelId, Ordinal,
     ParentLink, RequestId, RunId, RunRef, RunView, Seq, Status, StepKey, Timestamp,
     cost::{Costs, charge},
-    event::{Body, Closing, Extends, RunForked, RunOutcome, RunStarted, Wait},
+    event::{Body, Closing, Extends, RunEnqueued, RunForked, RunOutcome, RunStarted, Wait},
     limits::MAX_FORK_DEPTH,
 };
 use fork::Inherited;
@@ -359,6 +359,12 @@ impl RunState {
     /// Lists what the run's code waits for, with the step where the wait has one.
     pub fn waits(&self) -> impl Iterator<Item = (Ordinal, Option<&StepKey>, &Wait)> {
         self.now.drive.waits.iter().map(|(at, (step, wait))| (*at, step.as_ref(), wait))
+    }
+
+    /// Borrows the run's place in a queue as it was given, if it was.
+    #[must_use]
+    pub fn enqueued(&self) -> Option<&RunEnqueued> {
+        self.now.drive.enqueued.as_deref()
     }
 
     /// Returns whether whoever drove the run has left it until something happens.

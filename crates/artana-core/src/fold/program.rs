@@ -190,7 +190,7 @@ fn ask(event: &Event) -> Option<(Ordinal, Asked)> {
             Wait::Timer(_) => named(begun.ordinal, AskKind::Sleep, step()),
             Wait::Signal(name) => named(begun.ordinal, AskKind::Signal, Some(name.shared())),
             // What is waited for was asked, and recorded, before.
-            Wait::Child(_) | Wait::Doubt(_) | Wait::Pause(_) => None,
+            Wait::Child(_) | Wait::Doubt { .. } | Wait::Pause(_) => None,
         },
         _ => None,
     }

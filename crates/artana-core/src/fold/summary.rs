@@ -115,6 +115,8 @@ impl Summary {
             Body::CancelRequested(asked) => {
                 self.closing = Some(asked.closing);
                 self.reason = asked.reason;
+                // What is left to undo does not wait for what the run was waiting for.
+                self.drive.suspended &= self.drive.rollbacks.is_empty();
             }
             Body::RunFinished(end) => {
                 self.finished = Some(end.outcome);
@@ -270,13 +272,12 @@ impl Summary {
     /// Returns the run's place in its queue, if there is something for a worker to do now or later.
     pub(super) fn queued(&self) -> Option<Queued> {
         let enqueued = self.drive.enqueued.as_ref().filter(|_| self.finished.is_none())?;
-        let stopped = self.pauses.values().any(|pause| pause.step.is_none());
-        let due_at = match self.closing {
-            None if stopped => return None,
-            None if self.drive.suspended => self.drive.earliest()?,
-            // A pause of the workflow's own was recorded, and its process died before it could leave.
-            _ => enqueued.due,
-        };
+        let stopped = self.closing.is_none() && self.pauses.values().any(|pause| pause.step.is_none());
+        if stopped {
+            return None;
+        }
+        // A pause of the workflow's own may be recorded by a process that died before it could leave.
+        let due_at = if self.drive.suspended { self.drive.earliest()? } else { enqueued.due };
         Some(Queued { queue: enqueued.queue.to_string(), priority: enqueued.priority, due_at })
     }
 }
@@ -323,7 +324,7 @@ impl Drive {
             Body::RunForked(_) | Body::DriftReplayed(_) => {}
             _ if event.step().is_some() => {
                 self.waits.retain(|_, (step, wait)| {
-                    step.as_ref() != event.step() || !matches!(wait, Wait::Child(_) | Wait::Doubt(_))
+                    step.as_ref() != event.step() || !matches!(wait, Wait::Child(_) | Wait::Doubt { .. })
                 });
                 self.moves(false);
             }
@@ -348,7 +349,11 @@ impl Drive {
 
     /// Returns the earliest instant that is waited for.
     fn earliest(&self) -> Option<Timestamp> {
-        let due = |(_, wait): &(Option<StepKey>, Wait)| if let Wait::Timer(due) = wait { Some(*due) } else { None };
+        let due = |(_, wait): &(Option<StepKey>, Wait)| match wait {
+            Wait::Timer(due) => Some(*due),
+            Wait::Doubt { until, .. } => *until,
+            Wait::Child(_) | Wait::Pause(_) | Wait::Signal(_) => None,
+        };
         self.waits.values().filter_map(due).min()
     }
 

@@ -5,7 +5,8 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use super::{ModelFailed, drift, fork, perform, prepare::Prepared, reply::Told, stream::Listener, tools, words};
 use crate::{
-    Error,
+    Error, Run,
+    drive::Driven,
     invoke::wait_for_flight,
     journal::{Capacity, Facts, Journal, Plan},
 };
@@ -251,8 +252,17 @@ async fn in_fork(
 ) -> Result<Told, Error> {
     let drift = drift::name(prepared, &fields).await?;
     let run = fork::fork_of(&prepared.run, prepared.step(), at, fork::Why::Drift { asked: prepared, fields }).await?;
+    let run = driven_like(&prepared.run, run);
     let told = Box::pin(ask(prepared.moved_to(run), listener)).await?;
     Ok(Told { drift: Some(drift), ..told })
+}
+
+/// What drives a run as a whole goes on with the rest of it in the fork.
+fn driven_like(run: &Run, fork: Run) -> Run {
+    let Some(driven) = run.driver() else { return fork };
+    let fork = fork.driven(Driven { drive: Arc::default(), ..driven.clone() });
+    driven.drive.move_to(fork.clone());
+    fork
 }
 
 async fn refusal(prepared: &Prepared, refused: Refused) -> Error {

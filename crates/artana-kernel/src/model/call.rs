@@ -9,7 +9,7 @@ use std::{
 };
 
 use artana_core::{
-    IdError, StepKey,
+    AskKind, IdError, StepKey,
     ask::{ApiMode, ReasoningEffort, Verbosity},
     decide::ReplayPolicy,
 };
@@ -183,6 +183,15 @@ impl<O: ModelOutput> IntoFuture for ModelCall<O> {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.make(Listener::default()))
+        let Self { run, step, ask, problem, .. } = self;
+        let key = match &step {
+            Ok(key) => key.clone(),
+            Err(unfit) => return run.refused(unfit.clone().into()),
+        };
+        run.asked(AskKind::Model, key, move |run| {
+            let call =
+                Self { run, step: step.clone(), ask: ask.clone(), problem: problem.clone(), output: PhantomData };
+            call.make(Listener::default())
+        })
     }
 }

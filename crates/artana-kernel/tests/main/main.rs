@@ -42,4 +42,5 @@ mod store_faults;
 mod tampered;
 mod tenants;
 mod told;
+mod workflow;
 mod world;

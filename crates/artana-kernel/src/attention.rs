@@ -1,0 +1,186 @@
+//! What people and the outside world tell a run: stop here, go on, and here is what you waited for.
+
+use artana_core::{
+    Actor, Content, ContentRef, ContentType, EventId, Name, Pause, RunState, StepKey, Tenant,
+    event::{Body, Paused, Resumed, SignalReceived},
+};
+use serde::Serialize;
+
+use crate::{
+    Error, Kernel, Run, Ticket,
+    code::to_json,
+    control::drivable,
+    journal::{Capacity, Facts, Plan},
+};
+
+impl Kernel {
+    /// Sends a run a signal. It is received once, by whoever waits for it now or later.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Ended`] when the run has ended, [`Error::InvalidValue`] when the value cannot be written as JSON.
+    pub async fn signal<T: Serialize>(
+        &self,
+        tenant: &Tenant,
+        run: &str,
+        (name, by): (&str, &str),
+        value: &T,
+    ) -> Result<(), Error> {
+        self.open_run(tenant, run).await?.signal(name, by, value).await
+    }
+}
+
+impl Run {
+    /// Sends the run a signal. It is received once, by whoever waits for it now or later.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Ended`] when the run has ended, [`Error::InvalidValue`] when the value cannot be written as JSON.
+    pub async fn signal<T: Serialize>(&self, name: &str, by: &str, value: &T) -> Result<(), Error> {
+        let (name, by) = (Name::parse(name)?, Actor::parse(by)?);
+        let (value, content) = self.said(&name, value)?;
+        let received = SignalReceived { by: by.clone(), name, value };
+        self.tell(by, None, received.into(), Some(content)).await.map(drop)
+    }
+
+    /// Pauses the run: nothing new starts until somebody lifts the pause. What was begun runs to its outcome.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Ended`] when the run has ended.
+    pub async fn pause(&self, by: &str, reason: &str) -> Result<Ticket, Error> {
+        let by = Actor::parse(by)?;
+        let (reason, content) = self.journal.content(ContentType::Text, reason.as_bytes().to_vec());
+        let paused = Paused { by: Some(by.clone()), reason: Some(reason), ..NO_PAUSE };
+        self.paused(by, paused, content).await
+    }
+
+    /// Blocks the run by name until the same name is unblocked. A name that blocks it already stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Ended`] when the run has ended, [`Error::InvalidValue`] when the metadata cannot be written as JSON.
+    pub async fn block<T: Serialize>(&self, key: &str, by: &str, metadata: &T) -> Result<Ticket, Error> {
+        let (key, by) = (Name::parse(key)?, Actor::parse(by)?);
+        if let Some(ticket) = self.latest(|state| blocked_by(state, &key)).await? {
+            return Ok(ticket);
+        }
+        let (metadata, content) = self.said(&key, metadata)?;
+        let paused = Paused { block: Some(key), by: Some(by.clone()), metadata: Some(metadata), ..NO_PAUSE };
+        self.paused(by, paused, content).await
+    }
+
+    /// Lifts what blocks the run by this name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoPause`] when nothing does.
+    pub async fn unblock(&self, key: &str, by: &str) -> Result<(), Error> {
+        let key = Name::parse(key)?;
+        let ticket = self.latest(|state| blocked_by(state, &key)).await?;
+        let ticket = ticket.ok_or_else(|| self.no_pause(key.as_str()))?;
+        self.lift(&ticket, Actor::parse(by)?, None).await
+    }
+
+    /// Lifts all pauses of the run but those that block it by name. Steps that asked a person are told nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoPause`] when there is none.
+    pub async fn resume(&self, by: &str) -> Result<(), Error> {
+        let by = Actor::parse(by)?;
+        let open = self.pauses().await?;
+        let open: Vec<Ticket> = open.into_iter().filter(|(_, pause)| pause.block.is_none()).map(|(t, _)| t).collect();
+        if open.is_empty() {
+            return Err(self.no_pause("to lift"));
+        }
+        for ticket in open {
+            self.lift(&ticket, by.clone(), None).await?;
+        }
+        Ok(())
+    }
+
+    /// Lifts one pause, and tells the step that began it what somebody had to say.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoPause`] when it is not open, [`Error::InvalidValue`] when the input cannot be written as JSON.
+    pub async fn resume_with<T: Serialize>(&self, pause: EventId, by: &str, input: &T) -> Result<(), Error> {
+        let by = Actor::parse(by)?;
+        let open = self.pauses().await?;
+        let ticket = open.into_iter().map(|(ticket, _)| ticket).find(|ticket| ticket.id == pause);
+        let ticket = ticket.ok_or_else(|| self.no_pause(&pause.to_string()))?;
+        let name = Name::parse("input").expect("the name is fit");
+        let said = self.said(&name, input)?;
+        self.lift(&ticket, by, Some(said)).await
+    }
+
+    /// Lists the pauses that nobody has lifted.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`], [`Error::Damaged`].
+    pub async fn pauses(&self) -> Result<Vec<(Ticket, Pause)>, Error> {
+        self.latest(|state| {
+            state.pauses().iter().map(|(id, pause)| (ticket(state, *id, pause), pause.clone())).collect()
+        })
+        .await
+    }
+
+    fn no_pause(&self, pause: &str) -> Error {
+        Error::NoPause { run: self.name().clone(), pause: pause.to_owned() }
+    }
+
+    fn said<T: Serialize>(&self, name: &Name, value: &T) -> Result<(ContentRef, Content), Error> {
+        let invalid = |problem| Error::InvalidValue { run: self.name().clone(), name: name.clone(), problem };
+        Ok(self.journal.content(ContentType::Json, to_json(value).map_err(invalid)?))
+    }
+
+    async fn paused(&self, by: Actor, paused: Paused, content: Content) -> Result<Ticket, Error> {
+        let events = self.tell(by, None, paused.into(), Some(content)).await?;
+        let id = events.first().map(artana_core::Event::id);
+        let id = id.ok_or_else(|| Error::Internal("a pause was not recorded".into()))?;
+        Ok(Ticket { run: self.name().clone(), id, step: None })
+    }
+
+    async fn lift(&self, ticket: &Ticket, by: Actor, said: Option<(ContentRef, Content)>) -> Result<(), Error> {
+        let (input, content) = said.unzip();
+        let resumed = Resumed { by: by.clone(), input, pause: ticket.id };
+        self.tell(by, ticket.step.clone(), resumed.into(), content).await.map(drop)
+    }
+
+    /// Records what somebody outside says, unless the run has ended, or it is said already.
+    async fn tell(
+        &self,
+        by: Actor,
+        step: Option<StepKey>,
+        body: Body,
+        content: Option<Content>,
+    ) -> Result<Vec<artana_core::Event>, Error> {
+        self.latest(drivable).await??;
+        let decide = move |state: &RunState, facts: &Facts<'_>| {
+            if state.status().is_finished() {
+                return Err(Error::Ended { run: state.run().clone(), status: state.status() });
+            }
+            if let Body::Resumed(resumed) = &body
+                && !state.pauses().contains_key(&resumed.pause)
+            {
+                let pause = resumed.pause.to_string();
+                return Err(Error::NoPause { run: state.run().clone(), pause });
+            }
+            Ok(Plan::default().event(facts.id(), step.as_ref(), body.clone())?.content(content.clone()))
+        };
+        self.journal.append_detached(Capacity::Outside(by), None, decide).await
+    }
+}
+
+const NO_PAUSE: Paused = Paused { block: None, by: None, metadata: None, ordinal: None, reason: None, suspends: false };
+
+fn ticket(state: &RunState, id: EventId, pause: &Pause) -> Ticket {
+    Ticket { run: state.run().clone(), id, step: pause.step.clone() }
+}
+
+fn blocked_by(state: &RunState, key: &Name) -> Option<Ticket> {
+    let found = state.pauses().iter().find(|(_, pause)| pause.block.as_ref() == Some(key));
+    found.map(|(id, pause)| ticket(state, *id, pause))
+}

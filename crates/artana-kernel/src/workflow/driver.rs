@@ -1,0 +1,560 @@
+//! Drives a workflow: runs its code against the ledger, answers what it asks in the order in which the ledger has the
+//! answers, performs what is not recorded yet, and leaves when there is nothing to do but wait.
+//!
+//! One answer is given at a time, always the earliest there is. What the code does next is then a function of the
+//! ledger, so the code comes to the same place in every life.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BinaryHeap},
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    sync::Arc,
+    task::Poll,
+};
+
+use artana_core::{
+    AskKind, ContentRef, Name, Ordinal, Place, Resumption, RunState, Seq, Step, StepKey, Timestamp,
+    divergence::Divergence,
+    event::{Wait, WaitStarted},
+    limits::MAX_STEPS_AT_ONCE,
+};
+
+use super::{
+    End, Failure, Suspended, WorkflowContext,
+    end::{ended, finish, give_up},
+    machine::{Alarm, Answer, Ask, Held, Machine, Performed, Performing, Slot, Told, Want},
+    values, waits,
+};
+use crate::{
+    Error, Run,
+    control::drivable,
+    drive::{Drive, Driven},
+};
+
+/// The code of a workflow: what it returns, in canonical JSON.
+pub(crate) type Code<'a> = Pin<Box<dyn Future<Output = Result<Vec<u8>, Failure>> + Send + 'a>>;
+
+/// With what a drive begins.
+#[derive(Debug, Default)]
+pub(crate) struct Lead {
+    /// The right to drive the run, where it was granted before.
+    pub(crate) drive: Arc<Drive>,
+    /// An instant that has come on the store's clock, whatever this process's clock says.
+    pub(crate) came: Option<Timestamp>,
+}
+
+/// Drives a run's code as far as it comes. A run that has ended answers from the ledger.
+pub(crate) async fn drive<'a, F>(run: &Run, code: F, lead: Lead) -> Result<End, Error>
+where
+    F: FnOnce(WorkflowContext) -> Code<'a>,
+{
+    let journal = Arc::clone(&run.journal);
+    let _busy = journal.shared.enter()?;
+    let _alone = journal.driving.lock().await;
+    journal.refresh().await?;
+    journal.with_state(drivable)?;
+    if let Some(end) = ended(run).await? {
+        return Ok(end);
+    }
+    let mut driver = Driver::new(run, lead);
+    let code = code(WorkflowContext::new(Arc::clone(&driver.machine)));
+    let end = driver.run(code).await;
+    driver.machine.close();
+    if end.is_err() {
+        driver.let_go().await;
+    }
+    end
+}
+
+/// An ask that has no answer yet.
+pub(super) struct Open {
+    pub(super) want: Want,
+    pub(super) since: Timestamp,
+    pub(super) standing: Standing,
+    slot: Arc<Slot>,
+}
+
+/// Where an open ask stands.
+pub(super) enum Standing {
+    /// Nothing is being done about it.
+    Waiting,
+    /// It is being performed.
+    Performing,
+    /// It was performed, and its answer waits for its turn.
+    Performed(Performed),
+    /// Its effect is in doubt.
+    Doubt(Error),
+    /// It is a child run, which waits for something.
+    Child(Suspended),
+}
+
+pub(super) struct Driver {
+    pub(super) run: Run,
+    pub(super) drive: Arc<Drive>,
+    pub(super) machine: Arc<Machine>,
+    pub(super) open: BTreeMap<Ordinal, Open>,
+    /// Waits that are recorded, and that a race gave up.
+    pub(super) given_up: Vec<Ordinal>,
+    /// Pauses that a race gave up.
+    pub(super) lifted: Vec<StepKey>,
+    alarm: Arc<Alarm>,
+    came: Option<Timestamp>,
+    ready: BinaryHeap<Reverse<(Place, Ordinal)>>,
+    performing: Vec<(Ordinal, Performing)>,
+    /// Up to where the run was looked through for answers.
+    looked: Option<Seq>,
+    /// How many signals of each name the code has received.
+    received: BTreeMap<Name, usize>,
+    /// Whether the code has come as far as the ledger says it was.
+    caught_up: bool,
+}
+
+/// What the driver does next.
+enum Next {
+    /// Look for an answer.
+    Look,
+    /// End here.
+    End(End),
+    /// Undo what was registered, because the run is closing.
+    Undo,
+}
+
+impl Driver {
+    fn new(run: &Run, lead: Lead) -> Self {
+        let Lead { drive, came } = lead;
+        let driven = Driven { drive: Arc::clone(&drive), ordinal: None, undoes: false };
+        Self {
+            run: run.clone(),
+            drive,
+            machine: Machine::new(run.driven(driven)),
+            open: BTreeMap::new(),
+            given_up: Vec::new(),
+            lifted: Vec::new(),
+            alarm: Arc::default(),
+            came,
+            ready: BinaryHeap::new(),
+            performing: Vec::new(),
+            looked: None,
+            received: BTreeMap::new(),
+            caught_up: false,
+        }
+    }
+
+    /// The time by which waits are judged.
+    pub(super) fn now(&self) -> Timestamp {
+        let now = self.run.journal.shared.clock.now();
+        self.came.map_or(now, |came| came.max(now))
+    }
+
+    pub(super) fn state<T>(&self, look: impl FnOnce(&RunState) -> T) -> T {
+        self.run.journal.with_state(look)
+    }
+
+    async fn run(&mut self, mut code: Code<'_>) -> Result<End, Error> {
+        loop {
+            let polled = catch_unwind(AssertUnwindSafe(|| self.alarm.poll(code.as_mut())));
+            let polled = polled.map_err(|_| Error::WorkflowPanicked { run: self.run.name().clone() })?;
+            self.take_news()?;
+            if let Poll::Ready(returned) = polled {
+                self.machine.close();
+                drop(code);
+                return self.end(returned).await;
+            }
+            if self.alarm.rang() || self.open.is_empty() {
+                return Err(Error::ForeignWait { run: self.run.name().clone() });
+            }
+            loop {
+                if let Some(ordinal) = self.next_ready() {
+                    self.deliver(ordinal).await?;
+                    break;
+                }
+                match self.go_on().await? {
+                    Next::Look => {}
+                    Next::End(end) => return Ok(end),
+                    Next::Undo => {
+                        self.machine.close();
+                        drop(code);
+                        return give_up(self).await;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes in what the code asked and dropped, and compares it with what is recorded.
+    fn take_news(&mut self) -> Result<(), Error> {
+        let news = self.machine.news();
+        let since = self.now();
+        for Ask { ordinal, asked, want, slot } in news.fresh {
+            let same = self.state(|state| state.program().asked(ordinal).is_none_or(|recorded| *recorded == asked));
+            if !same {
+                return Err(self.diverged().unwrap_or_else(|| Error::Internal("a difference was lost".into())));
+            }
+            self.open.insert(ordinal, Open { want, since, standing: Standing::Waiting, slot });
+            self.look_for(ordinal);
+        }
+        if let Some(refused) = news.refused {
+            return Err(refused);
+        }
+        for (ordinal, raced) in news.dropped {
+            self.dropped(ordinal, raced)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn diverged(&self) -> Option<Error> {
+        let asked = self.machine.asked();
+        let found = self.state(|state| Divergence::find(state.program(), &asked))?;
+        Some(Error::Diverged { run: self.run.name().clone(), divergence: Box::new(found) })
+    }
+
+    fn dropped(&mut self, ordinal: Ordinal, raced: bool) -> Result<(), Error> {
+        let Some(open) = self.open.remove(&ordinal) else { return Ok(()) };
+        if !raced {
+            let asked = self.machine.asked().get(usize::try_from(ordinal.get()).unwrap_or(usize::MAX)).cloned();
+            let asked = asked.map_or_else(String::new, |asked| asked.to_string());
+            return Err(Error::AskDropped { run: self.run.name().clone(), asked });
+        }
+        match open.want {
+            Want::Pause { key, .. } => self.lifted.push(key),
+            Want::Sleep { .. } | Want::Signal { .. } | Want::Child { .. } => self.given_up.push(ordinal),
+            Want::Step { .. } | Want::Value(_) | Want::OnRollback { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// Says where the answer to an open ask is recorded, if it is.
+    fn place_of(&self, ordinal: Ordinal, open: &Open) -> Option<Place> {
+        self.state(|state| match &open.want {
+            Want::Value(_) => state.program().value(ordinal).map(|(place, _)| *place),
+            Want::Signal { name } => {
+                let received = self.received.get(name).copied().unwrap_or(0);
+                let first = |(at, open): (&Ordinal, &Open)| {
+                    matches!(&open.want, Want::Signal { name: other } if other == name).then_some(*at)
+                };
+                let turn = self.open.iter().find_map(first) == Some(ordinal);
+                state.program().signals(name).get(received).filter(|_| turn).map(|signal| signal.place)
+            }
+            want => state.answered(want.key()?),
+        })
+    }
+
+    fn look_for(&mut self, ordinal: Ordinal) {
+        let Some(open) = self.open.get(&ordinal) else { return };
+        if let Some(place) = self.place_of(ordinal, open) {
+            self.ready.push(Reverse((place, ordinal)));
+        }
+    }
+
+    /// Returns the open ask whose answer is the earliest there is.
+    fn next_ready(&mut self) -> Option<Ordinal> {
+        let head = self.state(|state| state.head().seq);
+        if self.looked.is_some_and(|looked| looked != head) {
+            let open: Vec<Ordinal> = self.open.keys().copied().collect();
+            self.ready.clear();
+            open.into_iter().for_each(|ordinal| self.look_for(ordinal));
+        }
+        self.looked = Some(head);
+        while let Some(Reverse((_, ordinal))) = self.ready.pop() {
+            if self.open.contains_key(&ordinal) {
+                return Some(ordinal);
+            }
+        }
+        None
+    }
+
+    /// Gives the code an answer that is recorded.
+    async fn deliver(&mut self, ordinal: Ordinal) -> Result<(), Error> {
+        let answer = self.answer(ordinal).await?;
+        let Some(open) = self.open.remove(&ordinal) else { return Ok(()) };
+        if let Want::Signal { name } = open.want {
+            *self.received.entry(name.clone()).or_default() += 1;
+            // The next one that waits for this name has its turn.
+            let next = |(at, open): (&Ordinal, &Open)| {
+                matches!(&open.want, Want::Signal { name: other } if *other == name).then_some(*at)
+            };
+            if let Some(next) = self.open.iter().find_map(next) {
+                self.look_for(next);
+            }
+        }
+        self.alarm.deliver(&open.slot, answer);
+        Ok(())
+    }
+
+    async fn answer(&mut self, ordinal: Ordinal) -> Result<Told, Error> {
+        let Some(open) = self.open.get(&ordinal) else {
+            return Err(Error::Internal("an answer was given twice".into()));
+        };
+        let words = match &open.want {
+            Want::Step { .. } | Want::Child { .. } => return self.performed(ordinal).await,
+            Want::Value(_) => {
+                let value = self.state(|state| state.program().value(ordinal).map(|(_, value)| value.clone()));
+                return Ok(Ok(Box::new(value.ok_or_else(|| Error::Internal("a recorded value is gone".into()))?)));
+            }
+            Want::Sleep { key, .. } => return self.plain(key, AskKind::Sleep, Box::new(())),
+            Want::OnRollback { key } => return self.plain(key, AskKind::OnRollback, Box::new(ordinal)),
+            Want::Signal { name } => {
+                let received = self.received.get(name).copied().unwrap_or(0);
+                let signal = self.state(|state| state.program().signals(name).get(received).copied());
+                let signal = signal.ok_or_else(|| Error::Internal("a recorded signal is gone".into()))?;
+                Words::Signal(signal.value, signal.place.seq)
+            }
+            Want::Pause { key, .. } => match self.state(|state| resumption(state, key)) {
+                Some(resumed) => Words::Said(resumed.input.map(|input| (input, resumed.at))),
+                None => return Err(self.another(key, AskKind::Pause)),
+            },
+        };
+        match words {
+            Words::Signal(value, seq) => Ok(Ok(Box::new(self.content(&value, seq).await?))),
+            Words::Said(None) => Ok(Ok(Box::new(None::<Vec<u8>>))),
+            Words::Said(Some((input, seq))) => Ok(Ok(Box::new(Some(self.content(&input, seq).await?)))),
+        }
+    }
+
+    /// An answer that says nothing but that it has come.
+    fn plain(&self, key: &StepKey, kind: AskKind, answer: Answer) -> Result<Told, Error> {
+        let same = self.state(|state| state.step(key).is_some_and(|step| step.kind() == kind.as_str()));
+        if same { Ok(Ok(answer)) } else { Err(self.another(key, kind)) }
+    }
+
+    /// A key that somebody else used for something else.
+    pub(super) fn another(&self, key: &StepKey, kind: AskKind) -> Error {
+        let recorded = self.run.journal.with_state(|state| state.step(key).map_or("nothing", Step::kind));
+        let drift = Box::new(crate::invoke::another_kind(recorded, kind.as_str()));
+        Error::Drift { run: self.run.name().clone(), step: key.clone(), drift }
+    }
+
+    async fn content(&mut self, wanted: &ContentRef, seq: Seq) -> Result<Vec<u8>, Error> {
+        let bytes = self.run.journal.read_content(wanted, seq).await?;
+        bytes.ok_or_else(|| Error::Said { run: self.run.name().clone(), problem: "it was erased".into() })
+    }
+
+    /// Performs a step whose answer is recorded, which is to read it.
+    async fn performed(&mut self, ordinal: Ordinal) -> Result<Told, Error> {
+        loop {
+            let Some(open) = self.open.get_mut(&ordinal) else {
+                return Err(Error::Internal("a performed step is gone".into()));
+            };
+            match std::mem::replace(&mut open.standing, Standing::Performing) {
+                Standing::Performed(Ok(answer)) => return Ok(Ok(answer)),
+                Standing::Performed(Err(Held::Error(error))) if error.is_answer() => return Ok(Err(error)),
+                Standing::Performed(Err(Held::Error(error))) | Standing::Doubt(error) => return Err(error),
+                Standing::Performing => self.one_ended().await?,
+                Standing::Waiting | Standing::Child(_) | Standing::Performed(Err(Held::Suspended(_) | Held::Again)) => {
+                    self.perform(ordinal);
+                }
+            }
+        }
+    }
+
+    fn perform(&mut self, ordinal: Ordinal) {
+        let Some(open) = self.open.get_mut(&ordinal) else { return };
+        let (Want::Step { perform, .. } | Want::Child { perform, .. }) = &mut open.want else { return };
+        open.standing = Standing::Performing;
+        let driven = Driven { drive: Arc::clone(&self.drive), ordinal: Some(ordinal), undoes: false };
+        self.performing.push((ordinal, perform(self.run.driven(driven))));
+    }
+
+    /// Waits until one of the steps being performed has ended, and keeps what came of it.
+    async fn one_ended(&mut self) -> Result<(), Error> {
+        let (ordinal, performed) = next_ended(&mut self.performing).await;
+        self.keep(ordinal, performed).await
+    }
+
+    async fn keep(&mut self, ordinal: Ordinal, performed: Performed) -> Result<(), Error> {
+        let Some(open) = self.open.get_mut(&ordinal) else { return given_up(performed) };
+        open.standing = match performed {
+            Err(Held::Error(error)) if error.needs_reconciliation() => Standing::Doubt(error),
+            // Nothing new starts while the run is paused or closing; it is asked again when it goes on.
+            Err(Held::Error(Error::NotRunning { .. })) => Standing::Waiting,
+            // Another process is at it, and its answer is waited for, or its death.
+            Err(Held::Error(Error::InFlight { .. })) => {
+                let shared = Arc::clone(&self.run.journal.shared);
+                let again = async move {
+                    shared.clock.sleep(shared.lifeline.ttl() / 3).await;
+                    Err(Held::Again)
+                };
+                self.performing.push((ordinal, Box::pin(again)));
+                return Ok(());
+            }
+            Err(Held::Again) => {
+                self.perform(ordinal);
+                return Ok(());
+            }
+            Err(Held::Error(error)) if !error.is_answer() => return Err(error),
+            Err(Held::Suspended(waits)) => Standing::Child(waits),
+            performed => Standing::Performed(performed),
+        };
+        self.moved().await
+    }
+
+    /// Does what there is to do when the code can do nothing without a further answer.
+    async fn go_on(&mut self) -> Result<Next, Error> {
+        if !self.caught_up {
+            self.caught_up = true;
+            if let Some(diverged) = self.diverged() {
+                return Err(diverged);
+            }
+        }
+        if self.drive.is_lost() {
+            return Err(Error::LeaseLost { run: self.run.name().clone() });
+        }
+        if let Some(end) = self.state(RunState::finished) {
+            let run = self.run.name().clone();
+            return Err(Error::Ended { run, status: status_of(end) });
+        }
+        if values::record(self).await? || waits::lift(self).await? || waits::fire(self).await? {
+            return Ok(Next::Look);
+        }
+        self.begin();
+        if !self.performing.is_empty() {
+            waits::begin(self).await?;
+            return self.wait().await.map(|()| Next::Look);
+        }
+        if self.state(RunState::is_closing) {
+            return Ok(Next::Undo);
+        }
+        Ok(waits::suspend(self).await?.map_or(Next::Look, |waits| Next::End(End::Suspended(waits))))
+    }
+
+    /// Begins the steps that may begin, in the order in which they were asked.
+    fn begin(&mut self) {
+        let room = MAX_STEPS_AT_ONCE.saturating_sub(self.performing.len());
+        let waiting = self.open.iter().filter(|(_, open)| matches!(open.standing, Standing::Waiting));
+        let due = waiting.filter_map(|(ordinal, open)| match &open.want {
+            Want::Step { key, .. } => self.state(|state| may_begin(state, key)).then_some(*ordinal),
+            Want::Child { key, .. } => self
+                .state(|state| state.admits(key) || (state.is_closing() && state.step(key).is_some()))
+                .then_some(*ordinal),
+            _ => None,
+        });
+        let due: Vec<Ordinal> = due.take(room).collect();
+        due.into_iter().for_each(|ordinal| self.perform(ordinal));
+    }
+
+    /// Waits until a step has ended, an instant has come, or the code was woken by something that is no step.
+    async fn wait(&mut self) -> Result<(), Error> {
+        let due = waits::earliest(self);
+        let clock = Arc::clone(&self.run.journal.shared.clock);
+        let timer = async {
+            match due {
+                Some(due) => clock.sleep(due.since(clock.now())).await,
+                None => std::future::pending().await,
+            }
+        };
+        let alarm = Arc::clone(&self.alarm);
+        let outside = waits::from_outside(self);
+        let (ordinal, performed) = tokio::select! {
+            biased;
+            () = alarm.ring() => return Err(Error::ForeignWait { run: self.run.name().clone() }),
+            ended = next_ended(&mut self.performing) => ended,
+            () = timer => return Ok(()),
+            seen = outside => return seen,
+        };
+        self.keep(ordinal, performed).await
+    }
+
+    /// Ends with what the code returned, once what it gave up has ended too.
+    async fn end(&mut self, returned: Result<Vec<u8>, Failure>) -> Result<End, Error> {
+        self.open.clear();
+        while !self.performing.is_empty() {
+            self.one_ended().await?;
+        }
+        if let Some(diverged) = self.diverged() {
+            return Err(diverged);
+        }
+        finish(self, returned).await
+    }
+
+    /// Ends what is being performed, for a run that is closing.
+    pub(super) async fn settle(&mut self) -> Result<(), Error> {
+        while !self.performing.is_empty() {
+            self.one_ended().await?;
+        }
+        Ok(())
+    }
+
+    /// Goes on in the fork that a step moved the run to, if one did.
+    async fn moved(&mut self) -> Result<(), Error> {
+        let Some(fork) = self.drive.take_moved() else { return Ok(()) };
+        waits::left_for(self, &fork).await?;
+        let Some(driven) = fork.driver().cloned() else { return Ok(()) };
+        self.machine.move_to(fork.clone());
+        self.drive = driven.drive;
+        self.run = fork;
+        self.performing.clear();
+        for open in self.open.values_mut() {
+            if matches!(open.standing, Standing::Performing | Standing::Doubt(_)) {
+                open.standing = Standing::Waiting;
+            }
+        }
+        (self.looked, self.caught_up) = (Some(Seq::ZERO), false);
+        Ok(())
+    }
+
+    /// Gives the lease back after an error, so that others need not wait for this process to die.
+    async fn let_go(&mut self) {
+        if self.drive.is_held()
+            && let Err(error) = waits::release(self).await
+        {
+            tracing::warn!(run = %self.run.name(), code = error.code(), "the right to drive the run could not be given back");
+        }
+    }
+}
+
+/// What somebody outside said, and where that is recorded.
+enum Words {
+    Signal(ContentRef, Seq),
+    Said(Option<(ContentRef, Seq)>),
+}
+
+fn resumption(state: &RunState, key: &StepKey) -> Option<Resumption> {
+    match state.step(key)? {
+        Step::Pause(pause) => pause.resumed.clone(),
+        _ => None,
+    }
+}
+
+/// A step of a run that starts nothing new is gone on with where that only records what became of it.
+fn may_begin(state: &RunState, key: &StepKey) -> bool {
+    state.admits(key) || state.step(key).is_some_and(Step::is_pending)
+}
+
+fn status_of(end: artana_core::event::RunOutcome) -> artana_core::Status {
+    use artana_core::{Status, event::RunOutcome};
+    match end {
+        RunOutcome::Completed => Status::Completed,
+        RunOutcome::Failed => Status::Failed,
+        RunOutcome::Cancelled => Status::Cancelled,
+    }
+}
+
+/// What came of a step that nobody waits for any more: it is recorded, or in doubt, and that is all.
+fn given_up(performed: Performed) -> Result<(), Error> {
+    match performed {
+        Err(Held::Error(error)) if !error.is_answer() && !error.needs_reconciliation() => match error {
+            Error::NotRunning { .. } | Error::InFlight { .. } => Ok(()),
+            error => Err(error),
+        },
+        _ => Ok(()),
+    }
+}
+
+async fn next_ended(performing: &mut Vec<(Ordinal, Performing)>) -> (Ordinal, Performed) {
+    std::future::poll_fn(|cx| {
+        for at in 0..performing.len() {
+            if let Poll::Ready(performed) = performing[at].1.as_mut().poll(cx) {
+                let (ordinal, _) = performing.swap_remove(at);
+                return Poll::Ready((ordinal, performed));
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+/// What a workflow waits for, told to whoever reads the ledger.
+pub(super) fn wait_started(ordinal: Ordinal, wait: Wait) -> WaitStarted {
+    WaitStarted { given_up: Vec::new(), ordinal, suspends: false, wait }
+}

@@ -1,0 +1,150 @@
+//! Workflows: ordinary Rust between durable steps, run again from the beginning whenever they go on.
+
+mod child;
+mod context;
+mod driver;
+mod end;
+mod join;
+pub(crate) mod machine;
+mod rollback;
+mod values;
+mod waits;
+
+use std::{future::Future, sync::Arc};
+
+use artana_core::{EventId, Name, RunId, RunRef, RunState, StepKey, Tenant, Timestamp, event::WorkflowStarted};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    Error, Kernel, Run,
+    code::{Failure, from_json},
+    journal::{Capacity, Facts, Plan},
+    start::Beginning,
+};
+
+pub use context::WorkflowContext;
+pub use join::{Either, Join, Race};
+pub use rollback::Rollback;
+
+/// How far a workflow came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a workflow ends, or waits for a person, an instant or a signal")]
+pub enum WorkflowOutcome<T> {
+    /// It returned.
+    Completed(T),
+    /// It waits for a person.
+    Paused(Ticket),
+    /// It waits for this instant.
+    Sleeping(Timestamp),
+    /// It waits for a signal of this name.
+    Waiting(Name),
+}
+
+impl<T> WorkflowOutcome<T> {
+    /// Returns what the workflow returned, if it did.
+    #[must_use]
+    pub fn completed(self) -> Option<T> {
+        if let Self::Completed(returned) = self { Some(returned) } else { None }
+    }
+}
+
+/// A pause, as whoever lifts it names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Ticket {
+    /// The run.
+    pub run: RunRef,
+    /// The pause: the id of the event that began it.
+    pub id: EventId,
+    /// The step that paused the run, if its own code did.
+    pub step: Option<StepKey>,
+}
+
+/// For what a workflow was left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Suspended {
+    Paused(Ticket),
+    Sleeping(Timestamp),
+    Waiting(Name),
+}
+
+/// How far a workflow came, with what it returned in canonical JSON.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum End {
+    Completed(Vec<u8>),
+    Suspended(Suspended),
+}
+
+impl Kernel {
+    /// Runs a workflow: starts it, goes on with it from its ledger, or answers what it returned.
+    ///
+    /// The code runs from its beginning each time; what it asked before is answered from the ledger. It comes back
+    /// when the code has returned, or when there is nothing to do but wait: call it again when the time has come,
+    /// the signal was sent or the pause was lifted, or let a worker do so.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WorkflowFailed`] when the code failed, now or before; [`Error::Diverged`] when it asks something else
+    /// than is recorded; [`Error::ReconciliationRequired`] while a step's effect is in doubt; [`Error::Fenced`] while
+    /// another process drives the run.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future detaches: steps that have begun run to their outcomes, which are recorded.
+    pub async fn workflow<T, F, Fut>(&self, tenant: &Tenant, id: &str, f: F) -> Result<WorkflowOutcome<T>, Error>
+    where
+        T: Serialize + DeserializeOwned,
+        F: FnOnce(WorkflowContext) -> Fut + Send,
+        Fut: Future<Output = Result<T, Failure>> + Send,
+    {
+        let run = self.workflow_run(tenant, id).await?;
+        let code = move |cx| -> driver::Code<'_> {
+            let code = f(cx);
+            Box::pin(async move { child::written(&code.await?) })
+        };
+        let end = driver::drive(&run, code, driver::Lead::default()).await?;
+        outcome(&run, end)
+    }
+
+    async fn workflow_run(&self, tenant: &Tenant, id: &str) -> Result<Run, Error> {
+        let run = match self.open_run(tenant, id).await {
+            Err(Error::RunNotFound { .. }) => {
+                let name = RunRef::new(tenant.id()?.clone(), RunId::parse(id)?);
+                let workflow = Some(WorkflowStarted { input: None, name: None });
+                match self.begin(tenant, name, Beginning { workflow, ..Beginning::default() }).await {
+                    Err(Error::RunExists { .. }) => self.open_run(tenant, id).await?,
+                    other => other?,
+                }
+            }
+            other => other?,
+        };
+        if run.journal.with_state(|state| state.started().workflow.is_some()) {
+            return Ok(run);
+        }
+        Err(Error::NotThatWorkflow { run: run.name().clone(), what: "a workflow".into() })
+    }
+}
+
+fn outcome<T: DeserializeOwned>(run: &Run, end: End) -> Result<WorkflowOutcome<T>, Error> {
+    match end {
+        End::Completed(bytes) => match from_json(&bytes) {
+            Ok(returned) => Ok(WorkflowOutcome::Completed(returned)),
+            Err(problem) => Err(Error::Said { run: run.name().clone(), problem }),
+        },
+        End::Suspended(Suspended::Paused(ticket)) => Ok(WorkflowOutcome::Paused(ticket)),
+        End::Suspended(Suspended::Sleeping(until)) => Ok(WorkflowOutcome::Sleeping(until)),
+        End::Suspended(Suspended::Waiting(name)) => Ok(WorkflowOutcome::Waiting(name)),
+    }
+}
+
+impl driver::Driver {
+    /// Appends what is decided as whoever drives the run.
+    fn append<D>(&self, decide: D) -> impl Future<Output = Result<(), Error>> + Send + use<D>
+    where
+        D: FnMut(&RunState, &Facts<'_>) -> Result<Plan, Error> + Send + Sync + 'static,
+    {
+        let capacity = Capacity::Drive(Arc::clone(&self.drive));
+        let journal = Arc::clone(&self.run.journal);
+        async move { journal.append_detached(capacity, None, decide).await.map(drop) }
+    }
+}

@@ -1,0 +1,53 @@
+//! Steps of a workflow: performed once, answered from the ledger ever after.
+
+use artana_kernel::WorkflowOutcome;
+
+use super::{Ran, done};
+use crate::world::{FIVE, world};
+
+#[tokio::test]
+async fn plain_code_and_tools_run_once_and_a_finished_workflow_answers_without_executing() {
+    let world = world();
+    let (computed, code) = (Ran::default(), Ran::default());
+    for life in 1..=3 {
+        let process = world.process();
+        let (counted, coded) = (computed.clone(), code.clone());
+        let sum = process
+            .workflow(|cx| async move {
+                coded.once();
+                let two = cx
+                    .step("two")
+                    .compute(move || async move {
+                        counted.once();
+                        Ok(2_u64)
+                    })
+                    .await?;
+                let receipt = cx.step("pay").tool_json("pay", FIVE).await?;
+                Ok(format!("{two} {}", receipt.output()["charge"].as_str().unwrap_or_default()))
+            })
+            .await;
+        assert_eq!(done(sum), "2 ch_1");
+        assert_eq!((computed.times(), code.times(), world.effects()), (1, 1, 1), "life {life}");
+    }
+    let process = world.process();
+    world.verify(&process.run("r").await).await;
+}
+
+#[tokio::test]
+async fn one_plain_step_is_one_append() {
+    let mut appends = Vec::new();
+    for steps in [0, 10] {
+        let world = world();
+        let process = world.process();
+        let left = process.workflow(move |cx| async move {
+            for n in 0..steps {
+                cx.step(format!("step {n}")).compute(move || async move { Ok(n) }).await?;
+            }
+            Ok(cx.signal::<()>("go on").await?)
+        });
+        assert!(matches!(left.await, Ok(WorkflowOutcome::Waiting(_))));
+        appends.push(world.store.counts().appends);
+    }
+    // Without a step: the start, and the wait, which takes the lease and gives it back.
+    assert_eq!(appends, [2, 12]);
+}
