@@ -140,19 +140,26 @@ impl Worker {
         let mut drives = JoinSet::new();
         let mut held = Held::default();
         let mut stop = std::pin::pin!(stop);
+        let clock = &self.kernel.0.clock;
+        let mut poll = clock.sleep(self.poll);
+        // Nobody has looked yet, so there may be something due.
+        let mut more = true;
         let ended = loop {
-            let idle = match self.take(&mut drives, &mut held, &leave).await {
-                Ok(idle) => idle,
-                Err(error) => break Err(error),
-            };
-            let wait =
-                async { if idle { self.kernel.0.clock.sleep(self.poll).await } else { std::future::pending().await } };
+            if more && self.has_room(drives.len()) {
+                more = match self.take(&mut drives, &mut held, &leave).await {
+                    Ok(more) => more,
+                    Err(error) => break Err(error),
+                };
+            }
             tokio::select! {
                 biased;
                 () = &mut stop => break Ok(()),
                 Some(done) = drives.join_next() => held.done(done),
-                () = self.kernel.0.registry.knocked() => {}
-                () = wait => {}
+                () = self.kernel.0.registry.knocked() => more = true,
+                () = &mut poll => {
+                    poll = clock.sleep(self.poll);
+                    more = true;
+                }
             }
         };
         leave.cancel();
@@ -163,42 +170,51 @@ impl Worker {
         ended
     }
 
-    /// Takes what is due, as far as there is room. Returns whether there is room left.
+    /// Returns whether it is worth asking for more: where much is due, several at a time.
+    fn has_room(&self, driving: usize) -> bool {
+        driving + self.concurrency.div_ceil(4) <= self.concurrency
+    }
+
+    /// Takes what is due, as far as there is room. Returns whether more may be due.
     async fn take(&self, drives: &mut JoinSet<Place>, held: &mut Held, leave: &Cancel) -> Result<bool, Error> {
+        // Where a tenant or queue has a limit, one at a time says what is full before the next one is taken.
+        let limited = self.per_tenant.is_some() || !self.per_queue.is_empty();
         loop {
             let room = self.concurrency.saturating_sub(drives.len());
             if room == 0 {
-                return Ok(false);
+                return Ok(true);
             }
-            // Where a tenant or queue has a limit, one at a time says what is full before the next one is taken.
-            let limited = self.per_tenant.is_some() || !self.per_queue.is_empty();
-            let limit = if limited { 1 } else { u32::try_from(room).unwrap_or(u32::MAX) };
-            let Some(queues) = self.wanted() else { return Ok(true) };
-            let due = self.due(DueQuery {
+            let Some(queues) = self.wanted() else { return Ok(false) };
+            let limit = if limited { 1 } else { room };
+            let query = DueQuery {
                 taker: self.kernel.0.lifeline.alive().await?.id,
                 queues,
                 busy_queues: held.full_queues(&self.per_queue),
                 busy_tenants: held.full_tenants(self.per_tenant),
-                limit,
-            });
-            let taken = due.await?;
-            let none = taken.is_empty();
+                limit: u32::try_from(limit).unwrap_or(u32::MAX),
+            };
+            let busy = !query.busy_queues.is_empty() || !query.busy_tenants.is_empty();
+            let taken = self.due(query).await?;
+            let all = taken.len() < limit;
             for leased in taken {
-                let place = Place { tenant: leased.run.tenant.clone(), queue: leased.queue.clone() };
-                held.add(&place);
-                self.stats.took();
-                let drive =
-                    Drives { kernel: self.kernel.clone(), park_after: self.park_after, stats: self.stats.clone() };
-                let leave = leave.subscribe();
-                drives.spawn(async move {
-                    drive.drive(leased, leave).await;
-                    place
-                });
+                self.begin(leased, drives, held, leave);
             }
-            if none {
-                return Ok(true);
+            if all {
+                return Ok(busy);
             }
         }
+    }
+
+    fn begin(&self, leased: Leased, drives: &mut JoinSet<Place>, held: &mut Held, leave: &Cancel) {
+        let place = Place { tenant: leased.run.tenant.clone(), queue: leased.queue.clone() };
+        held.add(&place);
+        self.stats.took();
+        let (kernel, stats, park_after) = (self.kernel.clone(), self.stats.clone(), self.park_after);
+        let (drive, leave) = (Drives { kernel, park_after, stats }, leave.subscribe());
+        drives.spawn(async move {
+            drive.drive(leased, leave).await;
+            place
+        });
     }
 
     /// Returns the queues to take from; `None` where there are none yet.
