@@ -125,7 +125,7 @@ impl Summary {
             Body::Paused(paused) => drop(self.pauses.insert(event.id(), Pause::of(event, paused))),
             Body::RunParked(parked) => {
                 let died = parked.died.clone();
-                self.pauses.insert(event.id(), Pause { died, ..Pause::at(event) });
+                self.pauses.insert(event.id(), Pause { died, step: None, ..Pause::at(event) });
             }
             Body::Resumed(resumed) => drop(self.pauses.remove(&resumed.pause)),
             Body::Other => {
@@ -160,8 +160,8 @@ impl Summary {
             Body::CancelRequested(_) => open && self.closing.is_none(),
             Body::RunFinished(end) => self.may_finish(end.outcome),
             Body::RunEnqueued(_) => open && !self.drive.begun && self.drive.enqueued.is_none(),
-            Body::WaitStarted(_) => open && self.may_wait(),
-            Body::Paused(_) | Body::RunParked(_) => open && self.may_wait(),
+            Body::WaitStarted(begun) => open && self.drive.may_wait(begun),
+            Body::Paused(_) | Body::RunParked(_) => open && self.pauses.len() < MAX_OPEN_WAITS,
             Body::Resumed(resumed) => open && self.lifts(event, resumed.pause),
             Body::GrantGiven(_)
             | Body::ArtifactSet(_)
@@ -184,10 +184,6 @@ impl Summary {
             (None, Some(_)) => step.is_some_and(|step| self.drive.undoes(step)),
             (None, None) => self.pauses.is_empty(),
         }
-    }
-
-    fn may_wait(&self) -> bool {
-        self.drive.waits.len() + self.pauses.len() < MAX_OPEN_WAITS
     }
 
     /// A pause is lifted once, and in the name of the step that began it.
@@ -299,7 +295,7 @@ impl Drive {
             Body::RunEnqueued(enqueued) => self.enqueued = Some(Arc::new(enqueued.clone())),
             Body::DriverChanged(changed) => self.died.push(changed.from),
             Body::WaitStarted(begun) => self.waits(event, begun),
-            Body::Paused(Paused { ordinal: Some(_), suspends, .. }) => self.moves(*suspends),
+            Body::Paused(paused) if event.step().is_some() => self.moves(paused.suspends),
             Body::TimerFired(_) => {
                 self.waits.retain(|_, (step, _)| step.as_ref() != event.step());
                 self.moves(false);
@@ -308,7 +304,7 @@ impl Drive {
                 self.suspended &=
                     !self.waits.values().any(|(_, wait)| matches!(wait, Wait::Signal(name) if *name == signal.name));
             }
-            Body::Resumed(_) => self.suspended = false,
+            Body::Resumed(resumed) => self.resumed(resumed.pause),
             Body::CompensationRegistered(_) => {
                 self.rollbacks.extend(event.step().cloned());
                 self.moves(false);
@@ -336,6 +332,18 @@ impl Drive {
         self.begun = true;
         self.suspended = suspends;
         self.died.clear();
+    }
+
+    /// A person says that the run may go on, whatever came of it before.
+    fn resumed(&mut self, pause: EventId) {
+        self.waits.retain(|_, (_, wait)| *wait != Wait::Pause(pause));
+        self.suspended = false;
+        self.died.clear();
+    }
+
+    /// Whoever leaves the run once more repeats a wait, and more of them must not keep it from that.
+    fn may_wait(&self, begun: &WaitStarted) -> bool {
+        self.waits.contains_key(&begun.ordinal) || self.waits.len() < MAX_OPEN_WAITS
     }
 
     fn waits(&mut self, event: &Event, begun: &WaitStarted) {

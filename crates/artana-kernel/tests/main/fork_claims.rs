@@ -63,7 +63,7 @@ async fn take(world: &World, run: &Run, step: &str, heir: Option<EventId>) {
     let bystander = world.process().run(&format!("bystander of {step}")).await;
     let claims = heir.map(|holder| Claim::Unique { key: key(step), holder });
     let releases = vec![Release::Unique { key: key(step), holder }];
-    let draft = Draft::new(None, Body::from(RunFinished { outcome: RunOutcome::Completed })).unwrap();
+    let draft = Draft::new(None, Body::from(RunFinished { outcome: RunOutcome::Completed, output: None })).unwrap();
     smuggle(world, &bystander, draft, (claims.into_iter().collect(), releases)).await;
 }
 

@@ -145,7 +145,7 @@ fn bring_to(state: &mut RunState, end: End) -> Result<()> {
         End::Finished(RunOutcome::Cancelled) => close(Closing::Cancelled)?,
     }
     let End::Finished(outcome) = end else { return Ok(()) };
-    tell(state, None, RunFinished { outcome })
+    tell(state, None, RunFinished { outcome, output: None })
 }
 
 fn ending(end: End) -> &'static str {

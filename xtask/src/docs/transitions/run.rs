@@ -77,7 +77,7 @@ fn events(samples: &[Sample]) -> Result<Vec<Told>> {
         match body {
             Body::RunFinished(_) => {
                 let outcomes = [RunOutcome::Completed, RunOutcome::Failed, RunOutcome::Cancelled];
-                told.extend(outcomes.map(|outcome| Told(Some(RunFinished { outcome }.into()))));
+                told.extend(outcomes.map(|outcome| Told(Some(RunFinished { outcome, output: None }.into()))));
             }
             other => told.push(Told(Some(other))),
         }
