@@ -280,7 +280,7 @@ pub(super) fn blockers(state: &RunState, alive: &BTreeSet<IncarnationId>) -> Vec
 fn of_run(state: &RunState) -> Vec<Blocker> {
     // A run that is ending undoes what it did, whatever it was stopped by or waits for.
     let goes_on = !state.is_closing();
-    let pauses = state.pauses().iter().filter(|_| goes_on);
+    let pauses = state.pauses().iter().filter(|(_, pause)| goes_on || pause.is_parking());
     let mut found: Vec<Blocker> =
         pauses.map(|(ticket, pause)| Blocker::Paused { ticket: *ticket, pause: pause.clone() }).collect();
     if goes_on && state.is_suspended() {

@@ -115,6 +115,8 @@ impl Summary {
             Body::CancelRequested(asked) => {
                 self.closing = Some(asked.closing);
                 self.reason = asked.reason;
+                // Whoever ends a parked run says that it is taken once more, to undo what it did.
+                self.pauses.retain(|_, pause| !pause.is_parking());
             }
             Body::RunFinished(end) => {
                 self.finished = Some(end.outcome);
@@ -159,7 +161,7 @@ impl Summary {
             Body::ChildStarted(_) | Body::ValueRecorded(_) => self.starts(None),
             Body::CancelRequested(_) => open && self.closing.is_none(),
             Body::RunFinished(end) => self.may_finish(end.outcome),
-            Body::RunEnqueued(_) => open && !self.drive.begun && self.drive.enqueued.is_none(),
+            Body::RunEnqueued(_) => self.may_enqueue(),
             Body::WaitStarted(begun) => open && self.drive.may_wait(begun),
             Body::Paused(_) | Body::RunParked(_) => open && self.pauses.len() < MAX_OPEN_WAITS,
             Body::Resumed(resumed) => open && self.lifts(event, resumed.pause),
@@ -184,6 +186,12 @@ impl Summary {
             (None, Some(_)) => step.is_some_and(|step| self.drive.undoes(step)),
             (None, None) => self.pauses.is_empty(),
         }
+    }
+
+    /// A run waits for a worker once, from its beginning on.
+    fn may_enqueue(&self) -> bool {
+        let open = self.finished.is_none() && self.closing.is_none();
+        open && !self.drive.begun && self.drive.enqueued.is_none()
     }
 
     /// A pause is lifted once, and in the name of the step that began it.
@@ -267,7 +275,9 @@ impl Summary {
     pub(super) fn queued(&self) -> Option<Queued> {
         let enqueued = self.drive.enqueued.as_ref().filter(|_| self.finished.is_none())?;
         let stopped = self.pauses.values().any(|pause| pause.step.is_none());
+        let parked = self.pauses.values().any(Pause::is_parking);
         let due_at = match self.closing {
+            _ if parked => return None,
             None if stopped => return None,
             None if self.drive.suspended => self.drive.earliest()?,
             // A pause of the workflow's own was recorded, and its process died before it could leave.
@@ -278,6 +288,12 @@ impl Summary {
 }
 
 impl Pause {
+    /// Returns whether the run was parked: it killed too many processes.
+    #[must_use]
+    pub fn is_parking(&self) -> bool {
+        !self.died.is_empty()
+    }
+
     fn at(event: &Event) -> Self {
         let step = event.step().cloned();
         Self { at: event.at(), step, block: None, by: None, reason: None, metadata: None, died: Vec::new() }
@@ -293,6 +309,7 @@ impl Drive {
     fn advance(&mut self, event: &Event) {
         match event.body() {
             Body::RunEnqueued(enqueued) => self.enqueued = Some(Arc::new(enqueued.clone())),
+            Body::CancelRequested(_) => self.died.clear(),
             Body::DriverChanged(changed) => self.died.push(changed.from),
             Body::WaitStarted(begun) => self.waits(event, begun),
             Body::Paused(paused) if event.step().is_some() => self.moves(paused.suspends),
