@@ -129,6 +129,8 @@ fn started(genesis: &Genesis) -> RunStarted {
         genesis: GenesisFields::from(genesis),
         labels: Default::default(),
         limits: Default::default(),
+        lineage: None,
         tenant_key_id: TenantKey::from_bytes([9; 32]).id(),
+        workflow: None,
     }
 }
