@@ -39,7 +39,8 @@ fn of_queues() -> BoxedStrategy<Body> {
             RunEnqueued { deduplication, due, priority, queue }.into()
         }),
         (incarnation(), incarnation()).prop_map(|(from, to)| DriverChanged { from, to }.into()),
-        (vec(incarnation(), 0..4), option::of(reference())).prop_map(|(died, reason)| RunParked { died, reason }.into()),
+        (vec(incarnation(), 0..4), option::of(reference()))
+            .prop_map(|(died, reason)| RunParked { died, reason }.into()),
         (outcomes, option::of(reference())).prop_map(|(outcome, output)| RunFinished { outcome, output }.into()),
     ]
     .boxed()
