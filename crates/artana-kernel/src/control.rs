@@ -197,7 +197,7 @@ fn closing_plan(
 }
 
 /// Finds the calls under way whose process is gone.
-async fn lost_calls(journal: &Journal) -> Result<Vec<(StepKey, RequestId)>, Error> {
+pub(crate) async fn lost_calls(journal: &Journal) -> Result<Vec<(StepKey, RequestId)>, Error> {
     let pending: Vec<StepKey> = journal.with_state(|state| state.pending().cloned().collect());
     let mut lost = Vec::new();
     for step in pending {
@@ -216,7 +216,7 @@ pub(crate) fn open_steps(state: &RunState) -> Vec<StepKey> {
 }
 
 /// What is recorded of a call whose process is gone: an effect is in doubt, an answer is lost.
-fn lost_outcome(step: &artana_core::Step, request: RequestId) -> Body {
+pub(crate) fn lost_outcome(step: &artana_core::Step, request: RequestId) -> Body {
     match step {
         artana_core::Step::Model(_) => model_owner_lost(request).into(),
         _ => owner_lost(request).into(),
