@@ -129,7 +129,7 @@ impl Summary {
             Body::Paused(paused) => drop(self.pauses.insert(event.id(), Pause::of(event, paused))),
             Body::RunParked(parked) => {
                 let died = parked.died.clone();
-                self.pauses.insert(event.id(), Pause { died, ..Pause::at(event) });
+                self.pauses.insert(event.id(), Pause { died, reason: parked.reason, ..Pause::at(event) });
             }
             Body::Resumed(resumed) => drop(self.pauses.remove(&resumed.pause)),
             Body::Other => {

@@ -75,6 +75,7 @@ pub(crate) fn drive_child(parent: Run, step: StepKey, child: Child) -> Performin
                 (ChildOutcome::Completed(output), Some(content))
             }
             Ok(End::Suspended(waits)) => return Err(Held::Suspended(waits)),
+            Ok(End::Left) => return Err(Error::LeaseLost { run: run.name().clone() }.into()),
             Err(Error::WorkflowFailed { message, .. }) => {
                 let (error, content) = text_of(&parent.journal, &message);
                 (ChildOutcome::Failed(error), Some(content))

@@ -19,6 +19,7 @@ use artana_core::{
     event::{Wait, WaitStarted},
     limits::MAX_STEPS_AT_ONCE,
 };
+use artana_ports::Cancellation;
 
 use super::{
     End, Failure, Suspended, WorkflowContext,
@@ -42,6 +43,10 @@ pub(crate) struct Lead {
     pub(crate) drive: Arc<Drive>,
     /// An instant that has come on the store's clock, whatever this process's clock says.
     pub(crate) came: Option<Timestamp>,
+    /// Tells that the run is to be left to others, as soon as nothing is being performed.
+    pub(crate) leave: Option<Cancellation>,
+    /// Whether the right to drive the run is kept after an error.
+    pub(crate) keeps: bool,
 }
 
 /// Drives a run's code as far as it comes. A run that has ended answers from the ledger.
@@ -57,11 +62,12 @@ where
     if let Some(end) = ended(run).await? {
         return Ok(end);
     }
+    let keeps = lead.keeps;
     let mut driver = Driver::new(run, lead);
     let code = code(WorkflowContext::new(Arc::clone(&driver.machine)));
     let end = driver.run(code).await;
     driver.machine.close();
-    if end.is_err() {
+    if end.is_err() && !keeps {
         driver.let_go().await;
     }
     end
@@ -100,6 +106,7 @@ pub(super) struct Driver {
     pub(super) lifted: Vec<StepKey>,
     alarm: Arc<Alarm>,
     came: Option<Timestamp>,
+    leave: Option<Cancellation>,
     ready: BinaryHeap<Reverse<(Place, Ordinal)>>,
     performing: Vec<(Ordinal, Performing)>,
     /// Up to where the run was looked through for answers.
@@ -122,7 +129,7 @@ enum Next {
 
 impl Driver {
     fn new(run: &Run, lead: Lead) -> Self {
-        let Lead { drive, came } = lead;
+        let Lead { drive, came, leave, .. } = lead;
         let driven = Driven { drive: Arc::clone(&drive), ordinal: None, undoes: false };
         Self {
             run: run.clone(),
@@ -133,6 +140,7 @@ impl Driver {
             lifted: Vec::new(),
             alarm: Arc::default(),
             came,
+            leave,
             ready: BinaryHeap::new(),
             performing: Vec::new(),
             looked: None,
@@ -421,10 +429,17 @@ impl Driver {
         if values::record(self).await? || waits::lift(self).await? || waits::fire(self).await? {
             return Ok(Next::Look);
         }
-        self.begin();
+        let leaves = self.leave.as_ref().is_some_and(Cancellation::is_cancelled);
+        if !leaves {
+            self.begin();
+        }
         if !self.performing.is_empty() {
             waits::begin(self).await?;
             return self.wait().await.map(|()| Next::Look);
+        }
+        if leaves {
+            waits::release(self).await?;
+            return Ok(Next::End(End::Left));
         }
         if self.state(RunState::is_closing) {
             return Ok(Next::Undo);

@@ -1,8 +1,8 @@
 //! Workflows: ordinary Rust between durable steps, run again from the beginning whenever they go on.
 
-mod child;
+pub(crate) mod child;
 mod context;
-mod driver;
+pub(crate) mod driver;
 mod end;
 mod join;
 pub(crate) mod machine;
@@ -76,6 +76,8 @@ pub(crate) enum Suspended {
 pub(crate) enum End {
     Completed(Vec<u8>),
     Suspended(Suspended),
+    /// Whoever drove it was told to leave it to others.
+    Left,
 }
 
 impl Kernel {
@@ -137,6 +139,7 @@ fn outcome<T: DeserializeOwned>(run: &Run, end: End) -> Result<WorkflowOutcome<T
         End::Suspended(Suspended::Paused(ticket)) => Ok(WorkflowOutcome::Paused(ticket)),
         End::Suspended(Suspended::Sleeping(until)) => Ok(WorkflowOutcome::Sleeping(until)),
         End::Suspended(Suspended::Waiting(name)) => Ok(WorkflowOutcome::Waiting(name)),
+        End::Left => Err(Error::LeaseLost { run: run.name().clone() }),
     }
 }
 
