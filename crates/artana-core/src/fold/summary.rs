@@ -72,6 +72,8 @@ pub(super) struct Drive {
     pub(super) waits: BTreeMap<Ordinal, (Option<StepKey>, Wait)>,
     /// Compensations that are registered and have not ended.
     pub(super) rollbacks: BTreeSet<StepKey>,
+    /// Children that have begun and whose end is not recorded.
+    pub(super) children: BTreeSet<StepKey>,
     /// The processes that died with it since it last got anywhere.
     pub(super) died: Vec<IncarnationId>,
 }
@@ -115,8 +117,8 @@ impl Summary {
             Body::CancelRequested(asked) => {
                 self.closing = Some(asked.closing);
                 self.reason = asked.reason;
-                // What is left to undo does not wait for what the run was waiting for.
-                self.drive.suspended &= self.drive.rollbacks.is_empty();
+                // What is left to undo, here or in a child, does not wait for what the run was waiting for.
+                self.drive.suspended &= self.drive.rollbacks.is_empty() && self.drive.children.is_empty();
                 // Whoever ends a parked run says that it is taken once more, to undo what it did.
                 self.pauses.retain(|_, pause| !pause.is_parking());
             }
@@ -307,6 +309,11 @@ impl Pause {
 
 impl Drive {
     fn advance(&mut self, event: &Event) {
+        match (event.body(), event.step()) {
+            (Body::ChildStarted(_), Some(key)) => drop(self.children.insert(key.clone())),
+            (Body::ChildFinished(_), Some(key)) => drop(self.children.remove(key)),
+            _ => {}
+        }
         match event.body() {
             Body::RunEnqueued(enqueued) => self.enqueued = Some(Arc::new(enqueued.clone())),
             Body::CancelRequested(_) => self.died.clear(),

@@ -112,6 +112,7 @@ async fn begun(parent: &Run, step: &StepKey) -> Result<Run, Error> {
     let started = ChildStarted { ordinal, run: id.clone() };
     let decide = move |state: &RunState, facts: &Facts<'_>| match state.step(&key) {
         Some(_) => Ok(Plan::default()),
+        None if !state.admits(&key) => Err(Error::NotRunning { run: state.run().clone(), status: state.status() }),
         None => Plan::default().event(facts.id(), Some(&key), started.clone()),
     };
     if parent.journal.with_state(|state| state.step(step).is_none()) {

@@ -110,7 +110,7 @@ pub(super) struct Driver {
     ready: BinaryHeap<Reverse<(Place, Ordinal)>>,
     performing: Vec<(Ordinal, Performing)>,
     /// Up to where the run was looked through for answers.
-    looked: Option<Seq>,
+    pub(super) looked: Option<Seq>,
     /// How many signals of each name the code has received.
     received: BTreeMap<Name, usize>,
     /// Whether the code has come as far as the ledger says it was.
@@ -226,10 +226,24 @@ impl Driver {
         }
         match open.want {
             Want::Pause { key, .. } => self.lifted.push(key),
-            Want::Sleep { .. } | Want::Signal { .. } | Want::Child { .. } => self.given_up.push(ordinal),
+            Want::Signal { .. } => {
+                self.given_up.push(ordinal);
+                // The next one that waits for this name has its turn.
+                self.looked = None;
+            }
+            Want::Sleep { .. } | Want::Child { .. } => self.given_up.push(ordinal),
             Want::Step { .. } | Want::Value(_) | Want::OnRollback { .. } => {}
         }
         Ok(())
+    }
+
+    /// Lists the open asks of which something may be recorded. Nothing is recorded of what was asked after a value that
+    /// is not drawn yet, as in a run that is paused: the place of a change is told by what comes after it.
+    pub(super) fn recordable(&self) -> impl Iterator<Item = (&Ordinal, &Open)> {
+        let draws = self.state(values::draws);
+        let undrawn = self.open.iter().find(|(_, open)| !draws && matches!(open.want, Want::Value(_)));
+        let undrawn = undrawn.map(|(ordinal, _)| *ordinal);
+        self.open.iter().filter(move |(ordinal, _)| undrawn.is_none_or(|undrawn| **ordinal < undrawn))
     }
 
     /// Says where the answer to an open ask is recorded, if it is.
@@ -258,7 +272,7 @@ impl Driver {
     /// Returns the open ask whose answer is the earliest there is.
     fn next_ready(&mut self) -> Option<Ordinal> {
         let head = self.state(|state| state.head().seq);
-        if self.looked.is_some_and(|looked| looked != head) {
+        if self.looked != Some(head) {
             let open: Vec<Ordinal> = self.open.keys().copied().collect();
             self.ready.clear();
             open.into_iter().for_each(|ordinal| self.look_for(ordinal));
@@ -505,7 +519,7 @@ impl Driver {
                 open.standing = Standing::Waiting;
             }
         }
-        (self.looked, self.caught_up) = (Some(Seq::ZERO), false);
+        (self.looked, self.caught_up) = (None, false);
         Ok(())
     }
 

@@ -12,7 +12,7 @@ mod waits;
 
 use std::{future::Future, sync::Arc};
 
-use artana_core::{EventId, Name, RunId, RunRef, RunState, StepKey, Tenant, Timestamp, event::WorkflowStarted};
+use artana_core::{Event, EventId, Name, RunId, RunRef, RunState, StepKey, Tenant, Timestamp, event::WorkflowStarted};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
@@ -25,6 +25,9 @@ use crate::{
 pub use context::WorkflowContext;
 pub use join::{Either, Join, Race};
 pub use rollback::Rollback;
+
+/// How many events of a workflow's own leave in one append.
+const MAX_AT_ONCE: usize = 128;
 
 /// How far a workflow came.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,13 +144,13 @@ fn outcome<T: DeserializeOwned>(run: &Run, end: End) -> Result<WorkflowOutcome<T
 }
 
 impl driver::Driver {
-    /// Appends what is decided as whoever drives the run.
-    fn append<D>(&self, decide: D) -> impl Future<Output = Result<(), Error>> + Send + use<D>
+    /// Appends what is decided as whoever drives the run, and returns the events.
+    fn append<D>(&self, decide: D) -> impl Future<Output = Result<Vec<Event>, Error>> + Send + use<D>
     where
         D: FnMut(&RunState, &Facts<'_>) -> Result<Plan, Error> + Send + Sync + 'static,
     {
         let capacity = Capacity::Drive(Arc::clone(&self.drive));
         let journal = Arc::clone(&self.run.journal);
-        async move { journal.append_detached(capacity, None, decide).await.map(drop) }
+        async move { journal.append_detached(capacity, None, decide).await }
     }
 }
