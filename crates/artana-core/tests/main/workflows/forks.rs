@@ -14,7 +14,7 @@ fn forked(history: &History) -> (History, artana_core::RunState) {
     (history.fork("f", history.events.len()), history.state())
 }
 
-fn kind_of<'a>(state: &'a artana_core::RunState, key: &str) -> Option<(&'static str, &'static str)> {
+fn kind_of(state: &artana_core::RunState, key: &str) -> Option<(&'static str, &'static str)> {
     state.step(&step(key)).map(|step| (step.kind(), step.state()))
 }
 
