@@ -96,16 +96,14 @@ fn no_answer() -> ModelFailure {
     }
 }
 
-/// One body of each kind, in the order of `Body::KINDS`.
-pub(crate) fn bodies() -> Vec<Body> {
-    let capabilities = [Capability::parse("payments:charge").expect("fit")];
+fn started() -> RunStarted {
     let parent = ParentLink {
         hash: ChainHash::from_bytes([2; 32]),
         run: RunId::parse("parent").expect("fit"),
         seq: Seq::new(3),
     };
-    let started = RunStarted {
-        capabilities: capabilities.clone().into(),
+    RunStarted {
+        capabilities: capabilities(),
         flags: ["flag".into()].into(),
         genesis: GenesisFields {
             key_id: KeyId::from_bytes([4; 32]),
@@ -117,7 +115,15 @@ pub(crate) fn bodies() -> Vec<Body> {
         lineage: Some(workflows::lineage()),
         tenant_key_id: KeyId::from_bytes([5; 32]),
         workflow: Some(workflows::workflow()),
-    };
+    }
+}
+
+fn capabilities() -> std::collections::BTreeSet<Capability> {
+    [Capability::parse("payments:charge").expect("fit")].into()
+}
+
+/// One body of each kind, in the order of `Body::KINDS`.
+pub(crate) fn bodies() -> Vec<Body> {
     let resolved = ToolResolved {
         by: Resolver::Operator(actor()),
         evidence: Some(content(ARGS)),
@@ -131,7 +137,7 @@ pub(crate) fn bodies() -> Vec<Body> {
     let value = content(RESULT);
     let [child_started, child_finished] = workflows::children();
     let before = vec![
-        started.into(),
+        started().into(),
         workflows::enqueued().into(),
         RunForked {
             because: ForkCause::Drift { asked: Digest::from_bytes([7; 32]), fields: fields.into() },
@@ -142,7 +148,7 @@ pub(crate) fn bodies() -> Vec<Body> {
         child_started,
         child_finished,
         workflows::driver_changed().into(),
-        GrantGiven { by: actor(), capabilities: capabilities.into(), limits: limits() }.into(),
+        GrantGiven { by: actor(), capabilities: capabilities(), limits: limits() }.into(),
         CancelRequested { closing: Closing::Cancelled, by: Some(actor()), reason: Some(content(ERROR)) }.into(),
         workflows::parked().into(),
         RunFinished { output: Some(content(RESULT)), ..finished(RunOutcome::Completed) }.into(),

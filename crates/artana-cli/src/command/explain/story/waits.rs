@@ -132,3 +132,6 @@ fn queued(place: &Queued) -> String {
         short_time_after(*due_at)
     )
 }
+
+#[cfg(test)]
+mod tests;
