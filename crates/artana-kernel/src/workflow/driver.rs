@@ -473,10 +473,14 @@ impl Driver {
             }
         };
         let alarm = Arc::clone(&self.alarm);
+        let machine = Arc::clone(&self.machine);
         let outside = waits::from_outside(self);
         let (ordinal, performed) = tokio::select! {
             biased;
             () = alarm.ring() => return Err(Error::ForeignWait { run: self.run.name().clone() }),
+            asked = machine.asked_more() => {
+                return Err(Error::AskedInside { run: self.run.name().clone(), asked: asked.to_string() });
+            }
             ended = next_ended(&mut self.performing) => ended,
             () = timer => return Ok(()),
             seen = outside => return seen,
