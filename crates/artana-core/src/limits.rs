@@ -47,7 +47,7 @@ pub const MAX_DRIFT_TEXT: usize = 1024;
 pub const MAX_TOOL_DAYS: u64 = 3650;
 /// Most claims in one append: they lock rows that other runs want.
 pub const MAX_CLAIMS: usize = 64;
-/// Most waits and pauses of a run that are open at once: they stand in its summary, which every append copies.
+/// Most waits, and most pauses, of a run that are open at once: they stand in its summary, which every append copies.
 pub const MAX_OPEN_WAITS: usize = 1024;
 /// Most steps of a workflow that are performed at once; more of them wait their turn.
 pub const MAX_STEPS_AT_ONCE: usize = 64;

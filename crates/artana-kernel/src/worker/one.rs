@@ -205,7 +205,7 @@ impl Drives {
         let said = error.map(|error| text_of(&taken.run.journal, &error.to_string()));
         let (reason, content): (Option<ContentRef>, _) = said.unzip();
         let decide = move |state: &RunState, facts: &Facts<'_>| {
-            if state.finished().is_some() || state.closing().is_some() {
+            if state.finished().is_some() {
                 return Ok(Plan::default().release());
             }
             let parked = RunParked { died: state.died().to_vec(), reason };

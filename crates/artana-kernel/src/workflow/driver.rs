@@ -497,6 +497,7 @@ impl Driver {
         if let Some(diverged) = self.diverged() {
             return Err(diverged);
         }
+        waits::lift(self).await?;
         finish(self, returned).await
     }
 
