@@ -133,7 +133,7 @@ fn attempts_at_what_must_not_be_repeated() {
                     out.closures.ran(&run, &name);
                     let charged = out.provider.charge(&of_once(&run, &name), &json!(name));
                     let charged = charged.map(|receipt| json!({ "charge": receipt.effect_id }));
-                    async move { charged.map_err(|refused| Failure::transient(refused)) }
+                    async move { charged.map_err(Failure::transient) }
                 });
                 match tried.await {
                     Err(Error::StepFailed { .. }) => key.push('+'),
