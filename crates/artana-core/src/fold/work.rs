@@ -1,7 +1,7 @@
 //! Long-running work: which tasks there are and where each stands, which stage was entered, which session is awake.
 //! A task is never lost, never done twice, and never done unverified. Knows no step.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{FoldError, RunState};
 use crate::{
@@ -23,8 +23,8 @@ pub struct Task {
     pub state: TaskState,
     /// 1 for the first attempt; each error makes another one due.
     pub attempt: u64,
-    /// Where the last error is recorded that put it back. What failed before it may be tried again.
-    pub put_back: Option<Seq>,
+    /// Where the attempt was begun with, which a crash in it does not move. What failed before may be tried again.
+    pub taken_up: Option<Seq>,
 }
 
 /// Where a task stands.
@@ -84,8 +84,11 @@ pub struct Session {
     pub awake: bool,
     /// How many sessions ended in a clean state.
     pub slept: u64,
-    /// Where the last session is recorded that ended with an error, if none has ended in a clean state since.
-    pub failed: Option<Seq>,
+    /// How many sessions ended with an error since one last ended in a clean state.
+    pub failed: u64,
+    /// Where the first session is recorded that has not ended, or was begun after the last one that has: one that
+    /// goes on after a crash does not move it. What failed before may be tried again.
+    pub began: Option<Seq>,
     /// The task in progress.
     pub task: Option<Name>,
 }
@@ -99,6 +102,7 @@ pub struct Work {
     begun: Option<Timestamp>,
     stage: Option<Stage>,
     left: Vec<Name>,
+    entered: BTreeSet<(Name, u64)>,
 }
 
 impl Work {
@@ -141,6 +145,12 @@ impl Work {
     #[must_use]
     pub fn stage(&self) -> Option<&Stage> {
         self.stage.as_ref()
+    }
+
+    /// Returns whether the work has ever come to a round of a stage.
+    #[must_use]
+    pub fn has_entered(&self, stage: &Name, round: u64) -> bool {
+        self.entered.contains(&(stage.clone(), round))
     }
 
     /// Lists the stages that were left, in the order in which they first were.
@@ -194,6 +204,7 @@ impl Work {
                     self.left.push(last.name);
                 }
                 let (name, round, spent) = (entered.stage.clone(), entered.round, costs.total().cost);
+                self.entered.insert((name.clone(), round));
                 self.stage = Some(Stage { name, round, entered: event.seq(), since: event.at(), spent });
             }
             _ => {}
@@ -203,7 +214,7 @@ impl Work {
     fn define(&mut self, defined: &TasksDefined, seq: Seq) {
         for task in &defined.tasks {
             let state = TaskState::Pending { error: None };
-            let added = Task { title: task.title, defined: seq, state, attempt: 1, put_back: None };
+            let added = Task { title: task.title, defined: seq, state, attempt: 1, taken_up: None };
             self.tasks.insert(task.id.clone(), added);
             self.order.push(task.id.clone());
         }
@@ -215,7 +226,7 @@ fn refused(task: &Name, why: &'static str) -> Result<(), FoldError> {
 }
 
 fn may_define(defined: &TasksDefined, count: usize, known: impl Fn(&Name) -> bool) -> Result<(), FoldError> {
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     for (n, task) in defined.tasks.iter().enumerate() {
         if known(&task.id) || !seen.insert(&task.id) {
             return refused(&task.id, "there is a task of this id already");
@@ -244,7 +255,10 @@ fn may_move(moved: &TaskMoved, task: Option<&Task>, now: &Session) -> Result<(),
 impl Task {
     fn moved(mut self, moved: &TaskMoved, event: &Event) -> Self {
         match (&moved.to, self.state) {
-            (Move::InProgress(by), _) => {
+            (Move::InProgress(by), before) => {
+                if matches!(before, TaskState::Pending { .. }) {
+                    self.taken_up = Some(event.seq());
+                }
                 self.state = TaskState::InProgress { since: event.at(), by: *by, session: moved.session };
             }
             (Move::Done(verification), TaskState::InProgress { since, by, .. }) => {
@@ -253,7 +267,6 @@ impl Task {
             (Move::Pending(error), _) => {
                 self.state = TaskState::Pending { error: Some(*error) };
                 self.attempt += 1;
-                self.put_back = Some(event.seq());
             }
             (Move::Done(_), state) => self.state = state,
         }
@@ -276,16 +289,19 @@ impl Session {
         match event.body() {
             Body::HarnessWoke(woke) => {
                 self.number = woke.session;
+                if !self.awake {
+                    self.began = Some(event.seq());
+                }
                 self.awake = true;
             }
             Body::HarnessSlept(_) => {
                 self.awake = false;
                 self.slept += 1;
-                self.failed = None;
+                self.failed = 0;
             }
             Body::HarnessFailed(HarnessFailed { .. }) => {
                 self.awake = false;
-                self.failed = Some(event.seq());
+                self.failed += 1;
             }
             Body::TaskMoved(moved) => match moved.to {
                 Move::InProgress(_) => self.task = Some(moved.task.clone()),

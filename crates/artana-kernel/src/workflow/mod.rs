@@ -1,6 +1,6 @@
 //! Workflows: ordinary Rust between durable steps, run again from the beginning whenever they go on.
 
-mod child;
+pub(crate) mod child;
 mod context;
 mod driver;
 mod end;
