@@ -69,6 +69,12 @@ impl Driving {
         Ok((key, Child::Ended(returned)))
     }
 
+    /// Returns whether a step has started a child run.
+    #[must_use]
+    pub fn has_child(&self, key: &str) -> bool {
+        StepKey::parse(key).is_ok_and(|key| self.state(|state| matches!(state.step(&key), Some(Step::Child(_)))))
+    }
+
     /// Records how the child run of a step has ended.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use artana_core::{
-    ContentType, Name, RunState, Stage, Usd,
+    ContentType, Name, RunState, Stage, Timestamp, Usd,
     event::{StageEntered, Trace, Traced},
 };
 use serde::Serialize;
@@ -96,16 +96,16 @@ impl Driving {
         self.trace_with(Traced::Stage { cost, duration_us, from, round, to }, None).await
     }
 
-    /// Records that a session is done with a task, or has put it back.
+    /// Records that a session that was at a task since then is done with it, or has put it back.
     ///
     /// # Errors
     ///
     /// [`Error::Ended`].
-    pub async fn trace_task(&self, task: &Name, done: bool, duration: Duration) -> Result<(), Error> {
+    pub async fn trace_task(&self, task: &Name, done: bool, since: Timestamp) -> Result<(), Error> {
         let attempt = self.state(|state| state.work().task(task).map_or(1, |known| known.attempt));
         // An error has made the next attempt due already.
         let attempt = if done { attempt } else { attempt.saturating_sub(1) };
-        let duration_us = crate::perform::micros(duration);
+        let duration_us = crate::perform::micros(self.run.journal.shared.clock.now().since(since));
         self.trace_with(Traced::Task { attempt, done, duration_us, task: task.clone() }, None).await
     }
 
