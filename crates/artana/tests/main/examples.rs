@@ -7,6 +7,9 @@ pub(crate) mod chapter3_step1;
 #[path = "../../examples/chapter3_step2.rs"]
 pub(crate) mod chapter3_step2;
 #[expect(dead_code, reason = "an example's main is what `cargo run --example` starts")]
+#[path = "../../examples/chapter3_step3.rs"]
+pub(crate) mod chapter3_step3;
+#[expect(dead_code, reason = "an example's main is what `cargo run --example` starts")]
 #[path = "../../examples/chapter3_step7.rs"]
 pub(crate) mod chapter3_step7;
 #[expect(dead_code, reason = "an example's main is what `cargo run --example` starts")]
@@ -18,6 +21,9 @@ pub(crate) mod fork_and_compare;
 #[expect(dead_code, reason = "an example's main is what `cargo run --example` starts")]
 #[path = "../../examples/hello.rs"]
 mod hello;
+#[expect(dead_code, reason = "an example's main is what `cargo run --example` starts")]
+#[path = "../../examples/supervisor.rs"]
+mod supervisor;
 
 use artana::{Level, Usd, core::export};
 
@@ -102,5 +108,35 @@ async fn a_model_of_ones_own_streams_fails_by_category_and_is_charged() {
     assert_eq!(proof.refused, ("provider_4xx", Some(422)));
     // Six tokens in at 50 cents a million and six out at two dollars: 3 and 12 millionths of a dollar.
     assert_eq!(proof.costs, (3, 2, 6, 6, Usd::nanos(15_000)));
+    assert!(proof.verified);
+}
+
+/// The session that is killed lives in a process of its own: this test, started once more.
+#[tokio::test]
+async fn a_session_killed_inside_a_task_is_finished_by_the_next_process() {
+    if let Some(ledger) = std::env::var_os(chapter3_step3::LEDGER) {
+        return chapter3_step3::be_killed(ledger.as_ref()).await.unwrap();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut process = std::process::Command::new(std::env::current_exe().unwrap());
+    let this = "examples::a_session_killed_inside_a_task_is_finished_by_the_next_process";
+    process.args([this, "--exact", "--nocapture"]);
+    let proof = chapter3_step3::run(&folder.path().join("a.db"), process).await.unwrap();
+    assert_eq!(proof.percent, [Some(33), None, Some(66), Some(100)]);
+    assert_eq!(proof.done, ["backup", "migrate", "verify"]);
+    assert_eq!((proof.copies, proof.sessions), (1, 4), "the copy of the killed session was answered from the ledger");
+    assert!(proof.verified);
+}
+
+#[tokio::test]
+async fn a_note_is_drafted_by_children_until_it_is_approved() {
+    let folder = tempfile::tempdir().unwrap();
+    let proof = supervisor::run(&folder.path().join("a.db")).await.unwrap();
+    assert_eq!(proof.note, ("Version 1.0 is out.".to_owned(), 2, true));
+    let round = |n| ["draft", "review", "verify"].map(|part| format!("session-1/round-{n}/{part}"));
+    assert_eq!(proof.children, [round(1), round(2)].concat());
+    let stage = |n| ["draft", "review", "verify"].map(|part| (part.to_owned(), n));
+    assert_eq!(proof.stages, [stage(1), stage(2)].concat());
+    assert_eq!(proof.asked, (4, 4), "asked again, the ledger answers");
     assert!(proof.verified);
 }
