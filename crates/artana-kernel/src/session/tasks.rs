@@ -64,6 +64,7 @@ impl Driving {
     pub async fn take_up(&self, task: &Name) -> Result<(), Error> {
         let task = task.clone();
         let decide = move |state: &RunState, facts: &Facts<'_>| {
+            may_go_on(state)?;
             let now = state.session().number;
             let here = |known: &artana_core::Task| match known.state {
                 TaskState::InProgress { session, .. } => session == now,
