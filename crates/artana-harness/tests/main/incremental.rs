@@ -215,6 +215,39 @@ async fn a_doubt_resolved_as_not_happened_is_tried_again() {
     assert_eq!(step.as_str(), "task/pay/charge~2", "another effect, under another key");
 }
 
+/// Is paused by a person while it is at its task, the first time.
+struct Paused(std::sync::atomic::AtomicBool);
+
+impl IncrementalTasks for Paused {
+    async fn define_tasks(&self, _: &HarnessContext) -> Result<Vec<TaskUnit>> {
+        Ok(three())
+    }
+
+    async fn work_on(&self, cx: &HarnessContext, _: &TaskUnit) -> Result<()> {
+        let one = cx.step("one").compute(|| async { Ok(1) }).await?;
+        if !self.0.swap(true, Ordering::SeqCst) {
+            cx.run().pause("ann", "look at this first").await?;
+        }
+        cx.step("two").compute(move || async move { Ok(one + 1) }).await?;
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_run_paused_at_work_keeps_its_task_in_progress_and_goes_on_when_it_is_resumed() {
+    let world = world();
+    let kernel = world.process();
+    let harness = IncrementalTaskHarness::new(&kernel, Paused(false.into()));
+    assert_eq!(harness.run(&tenant(), "m").await.unwrap_err().code(), "artana::not_running");
+    let run = kernel.open_run(&tenant(), "m").await.unwrap();
+    assert_eq!(kinds(&run).await.last(), Some(&"harness_failed"));
+    let (id, task) = run.tasks().await.unwrap().swap_remove(0);
+    assert!(matches!(task.state, TaskState::InProgress { session: 1, .. }), "{id}: {task:?}");
+    assert_eq!(harness.run(&tenant(), "m").await.unwrap_err().code(), "artana::not_running");
+    run.resume("ann").await.unwrap();
+    assert_eq!(harness.run(&tenant(), "m").await.unwrap().percent(), Some(33));
+}
+
 /// What a wake hook heard.
 struct Listening<'a>(&'a std::sync::Mutex<Vec<(LastSession, usize, usize, Option<serde_json::Value>)>>);
 

@@ -142,7 +142,7 @@ async fn sleep_is_refused_while_a_step_is_in_doubt_and_names_it() {
 }
 
 #[tokio::test]
-async fn a_paused_run_is_not_woken_and_one_that_was_paused_at_work_goes_on_later() {
+async fn a_paused_run_is_not_woken() {
     let world = world();
     let kernel = world.process();
     let harness = HarnessRunner::new(&kernel, Told::default());
