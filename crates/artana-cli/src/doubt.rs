@@ -2,7 +2,7 @@
 //! the honest ways out, and the exact command for each. It decides nothing.
 
 use artana_core::{
-    RunState, StepKey, ToolStep,
+    RunState, Step, StepKey,
     cycle::{Attempt, ToolCycle},
     event::Cause,
 };
@@ -14,10 +14,14 @@ use crate::{
     speller::Speller,
     telling::{Way, indented},
     text::{quoted, shown, time},
+    words::closure,
 };
 
 const WHY: &str = "The request left, and what became of it is not recorded: the effect may have happened or not. \
                    Another call could do it twice, and giving up could hide that it was done.";
+
+const WHY_OF_CODE: &str = "The code began, and what became of it is not recorded: it may have run to its end or not. \
+                           Running it again could do its work twice, and giving up could hide that it was done.";
 
 /// What can be said of a step in doubt.
 #[derive(Debug, Clone, Serialize)]
@@ -30,20 +34,22 @@ pub(crate) struct Doubt {
 impl Doubt {
     /// Describes a step; `None` unless it is under way or in doubt.
     pub(crate) fn of(state: &RunState, step: &StepKey, speller: &Speller) -> Option<Self> {
-        let tool = state.tool_step(step)?;
+        let found = state.step(step)?;
+        let cycle = found.effect()?;
         let (ToolCycle::Unknown(attempt, _) | ToolCycle::Reconciling(attempt, _) | ToolCycle::Requested(attempt)) =
-            &tool.cycle
+            cycle
         else {
             return None;
         };
-        let recorded = recorded(state, step, tool, attempt);
-        Some(Self { recorded, why: WHY, ways: ways(state.run().run.as_str(), step, speller) })
+        let recorded = recorded(state, (step, found), (cycle, attempt));
+        let why = if found.tool().is_some() { WHY } else { WHY_OF_CODE };
+        Some(Self { recorded, why, ways: ways(state.run().run.as_str(), (step, found), speller) })
     }
 
     /// Describes all steps in doubt.
     pub(crate) fn all(state: &RunState, speller: &Speller) -> Vec<Self> {
         let open = state.steps().map(|(key, _)| key);
-        let open = open.filter(|key| state.tool_step(key).is_some_and(|step| step.cycle.is_unknown()));
+        let open = open.filter(|key| state.step(key).is_some_and(Step::is_unknown));
         open.filter_map(|key| Self::of(state, key, speller)).collect()
     }
 
@@ -68,20 +74,24 @@ fn prose(text: &str, look: Look) -> Vec<String> {
     if look.reader == Reader::Person { indented(text, 2, look) } else { vec![format!("  {text}")] }
 }
 
-fn recorded(state: &RunState, step: &StepKey, tool: &ToolStep, attempt: &Attempt) -> Row {
-    let key = state.run().effect_key(step, &tool.tool.name);
-    let row = Row::default()
-        .with("run", state.run().run.as_str())
-        .with("step", step.as_str())
-        .with("tool", format!("{} version {}", tool.tool.name, tool.tool.version))
-        .with("attempt", attempt.number)
-        .with("request", attempt.request.to_string())
-        .with("state", tool.cycle.name());
-    let row = match &tool.cycle {
+fn recorded(state: &RunState, (key, step): (&StepKey, &Step), (cycle, attempt): (&ToolCycle, &Attempt)) -> Row {
+    let row = Row::default().with("run", state.run().run.as_str()).with("step", key.as_str());
+    let row = match step {
+        Step::Tool(step) => row.with("tool", format!("{} version {}", step.tool.name, step.tool.version)),
+        Step::Code(code) => row.with("code", closure(code.kind)),
+        _ => row,
+    };
+    let row =
+        row.with("attempt", attempt.number).with("request", attempt.request.to_string()).with("state", cycle.name());
+    let row = match cycle {
         ToolCycle::Unknown(_, doubt) => row.with("cause", cause(doubt.cause)),
         _ => row,
     };
-    row.with("idempotency_key", key.to_string()).with("settled_at", time(attempt.settled_at))
+    let row = match step.tool() {
+        Some(tool) => row.with("idempotency_key", state.run().effect_key(key, &tool.tool.name).to_string()),
+        None => row,
+    };
+    row.with("settled_at", time(attempt.settled_at))
 }
 
 /// Says why nobody knows what became of a call.
@@ -117,6 +127,20 @@ pub(crate) fn resolve(run: &str, step: &StepKey, settled: &str, speller: &Spelle
     ]
 }
 
-fn ways(run: &str, step: &StepKey, speller: &Speller) -> Vec<Way> {
-    [reconcile(run, step)].into_iter().chain(resolve(run, step, "settled_at", speller)).collect()
+/// Returns the two ways out for a person who has looked at what the code was to do.
+pub(crate) fn resolve_code(run: &str, step: &StepKey, speller: &Speller) -> [Way; 2] {
+    [
+        Way::new(
+            "somebody has looked, and it did what it was to do",
+            speller.resolve(run, step, "--succeeded 'ITS RESULT AS JSON'"),
+        ),
+        Way::new("somebody has looked, and it did not", speller.resolve(run, step, "--failed")),
+    ]
+}
+
+fn ways(run: &str, (key, step): (&StepKey, &Step), speller: &Speller) -> Vec<Way> {
+    if step.tool().is_none() {
+        return resolve_code(run, key, speller).into();
+    }
+    [reconcile(run, key)].into_iter().chain(resolve(run, key, "settled_at", speller)).collect()
 }

@@ -7,9 +7,11 @@ use artana_core::{
     ask::Field,
     cost::{Costs, ModelCost, ToolCost},
     cycle::ToolCycle,
-    event::{FailureCategory, ForkCause, ModelCategory},
+    event::{ChildOutcome, CodeKind, FailureCategory, ForkCause, ModelCategory, Outcome},
     model_cycle::ModelCycle,
 };
+
+use crate::text::short_time_after;
 
 /// Says why a model gave no answer.
 pub(crate) fn model_category(category: ModelCategory) -> &'static str {
@@ -47,50 +49,91 @@ pub(crate) fn tool_category_text(category: FailureCategory) -> &'static str {
     }
 }
 
-/// Says what a step calls.
-pub(crate) fn callee(step: &Step) -> (&'static str, &str) {
-    match step {
-        Step::Tool(tool) => ("tool", tool.tool.name.as_str()),
-        Step::Model(model) => ("model", model.asked.model.as_str()),
-        _ => ("step", "of a newer version"),
+/// Says what kind of thing a step is, and what it calls, if that has a name.
+pub(crate) fn callee(step: &Step) -> (&'static str, Option<&str>) {
+    let name = match step {
+        Step::Tool(tool) => Some(tool.tool.name.as_str()),
+        Step::Model(model) => Some(model.asked.model.as_str()),
+        Step::Child(child) => Some(child.run.as_str()),
+        _ => None,
+    };
+    (step.kind(), name)
+}
+
+/// Says what a closure is called among people.
+pub(crate) fn closure(kind: CodeKind) -> &'static str {
+    match kind {
+        CodeKind::Compute => "a computation",
+        CodeKind::Once => "code that must not run twice",
+        CodeKind::Rollback => "a compensation",
     }
 }
 
-/// Returns the name of the state a step is in.
-pub(crate) fn state(step: &Step) -> &'static str {
+/// Says what a step is, as the beginning of a sentence's second half.
+pub(crate) fn what(step: &Step) -> String {
     match step {
-        Step::Tool(tool) => tool.cycle.name(),
-        Step::Model(model) => model.cycle.name(),
-        _ => "",
+        Step::Tool(tool) => format!("tool {}", tool.tool.name),
+        Step::Model(model) => format!("model {}", model.asked.model),
+        Step::Code(code) => closure(code.kind).to_owned(),
+        Step::Timer(_) => "a timer".to_owned(),
+        Step::Pause(_) => "a pause for a person".to_owned(),
+        Step::Child(child) => format!("the child run {}", child.run),
+        Step::Rollback(_) => closure(CodeKind::Rollback).to_owned(),
+        _ => "a step of a newer version".to_owned(),
     }
 }
 
 /// Says where a step stands, as the end of a sentence.
 pub(crate) fn standing(step: &Step) -> String {
-    let times = |made: u32, what: &str| if made == 1 { String::new() } else { format!(" after {made} {what}s") };
     match step {
-        Step::Tool(tool) => {
-            let attempts = times(tool.cycle.attempts(), "attempt");
-            match &tool.cycle {
-                ToolCycle::Absent | ToolCycle::Requested(_) => "was called, and no outcome is recorded".into(),
-                ToolCycle::RetryDue(_) => format!("did not get through{attempts}, and may be called again"),
-                ToolCycle::Unknown(..) => "may or may not have happened".into(),
-                ToolCycle::Reconciling(..) => "may or may not have happened, and somebody is finding out".into(),
-                ToolCycle::Succeeded(_) => format!("succeeded{attempts}"),
-                ToolCycle::Failed(_) => format!("failed{attempts}"),
-            }
-        }
-        Step::Model(model) => {
-            let cycles = times(model.cycle.cycles(), "cycle");
-            match &model.cycle {
-                ModelCycle::Absent | ModelCycle::Requested(_) => "was asked, and no answer is recorded".into(),
-                ModelCycle::RetryDue(_) => format!("gave no answer that can be used{cycles}, and may be asked again"),
-                ModelCycle::Completed(_) => format!("answered{cycles}"),
-                ModelCycle::Failed(_) => format!("gave no answer that can be used{cycles}"),
-                ModelCycle::Abandoned(_) => "was asked by a process that is gone, and its answer is lost".into(),
-            }
-        }
+        Step::Tool(tool) => of_cycle(&tool.cycle),
+        Step::Code(code) => of_cycle(&code.cycle),
+        Step::Model(model) => of_model(&model.cycle),
+        Step::Timer(timer) if timer.fired.is_some() => "has gone off".into(),
+        Step::Timer(timer) => format!("goes off at {}", short_time_after(timer.due)),
+        Step::Pause(pause) => match &pause.resumed {
+            Some(resumed) => format!("was lifted by {}", resumed.by),
+            None => "is not lifted yet".into(),
+        },
+        Step::Child(child) => match &child.ended {
+            None => "has not ended".into(),
+            Some((_, ChildOutcome::Completed(_))) => "has completed".into(),
+            Some((_, ChildOutcome::Failed(_))) => "has failed".into(),
+            Some((_, ChildOutcome::Cancelled)) => "was cancelled".into(),
+        },
+        Step::Rollback(rollback) => match &rollback.ended {
+            None => "stands ready, in case the run fails or is cancelled".into(),
+            Some((_, Outcome::Succeeded(_))) => "was carried out".into(),
+            Some((_, Outcome::Failed(_) | Outcome::Unknown(_))) => "failed".into(),
+        },
         _ => "is of a kind that a newer version wrote".into(),
+    }
+}
+
+fn times(made: u32, what: &str) -> String {
+    if made == 1 { String::new() } else { format!(" after {made} {what}s") }
+}
+
+fn of_cycle(cycle: &ToolCycle) -> String {
+    let attempts = times(cycle.attempts(), "attempt");
+    match cycle {
+        ToolCycle::Absent | ToolCycle::Requested(_) => "was called, and no outcome is recorded".into(),
+        ToolCycle::RetryDue(_) => format!("did not get through{attempts}, and may be called again"),
+        ToolCycle::Unknown(..) => "may or may not have happened".into(),
+        ToolCycle::Reconciling(..) => "may or may not have happened, and somebody is finding out".into(),
+        ToolCycle::Succeeded(_) => format!("succeeded{attempts}"),
+        ToolCycle::Failed(_) => format!("failed{attempts}"),
+    }
+}
+
+fn of_model(cycle: &ModelCycle) -> String {
+    let cycles = times(cycle.cycles(), "cycle");
+    match cycle {
+        ModelCycle::Absent | ModelCycle::Requested(_) => "was asked, and no answer is recorded".into(),
+        ModelCycle::RetryDue(_) => format!("gave no answer that can be used{cycles}, and may be asked again"),
+        ModelCycle::Completed(_) => format!("answered{cycles}"),
+        ModelCycle::Failed(_) => format!("gave no answer that can be used{cycles}"),
+        ModelCycle::Abandoned(_) => "was asked by a process that is gone, and its answer is lost".into(),
     }
 }
 

@@ -3,13 +3,15 @@
 //! States are consumed: an event either gives the next state or is refused, and nothing else
 //! changes a step. This module decides nothing and knows no run.
 
+mod code;
+
 use std::time::Duration;
 
 use crate::{
     EventId, IncarnationId, RequestId, Seq, Timestamp,
     event::{
-        Body, CodeKind, Doubt, Late, Outcome, ReconcileAction, Resolution, StepCompleted, StepRequested, Success,
-        ToolFailure, ToolReconcileRequested, ToolRequested,
+        Body, Doubt, Late, Outcome, ReconcileAction, Resolution, Success, ToolFailure, ToolReconcileRequested,
+        ToolRequested,
     },
 };
 
@@ -112,8 +114,6 @@ impl ToolCycle {
             Body::ToolRequested(asked) => self.requested(event, asked),
             Body::ToolAttemptFailed(failed) => self.attempt_failed(failed.request),
             Body::ToolCompleted(done) => self.completed(event.seq, done.request, &done.outcome),
-            Body::StepRequested(asked) => self.step_requested(event, asked),
-            Body::StepCompleted(done) => self.step_completed(event, done),
             Body::ToolReconcileRequested(asked) => self.reconcile_requested(event, asked),
             Body::ToolResolved(found) => self.resolved(event.seq, found.request, found.reconcile, &found.outcome),
             Body::LateOutcome(late) => match &late.what {
@@ -158,33 +158,6 @@ impl ToolCycle {
         match self {
             Self::Requested(attempt) if attempt.request == request => Some(attempt.ended(at, outcome)),
             _ => None,
-        }
-    }
-
-    /// A closure is asked of nobody but its own process, so it is in doubt as soon as that is gone.
-    fn step_requested(self, event: ToolEvent<'_>, asked: &StepRequested) -> Option<Self> {
-        let (number, first_at) = match &self {
-            Self::Absent => (1, event.at),
-            Self::RetryDue(last) => (last.number + 1, last.first_at),
-            _ => return None,
-        };
-        let attempt = Attempt { owner: asked.incarnation, ..Attempt::unseen(event, number, first_at) };
-        (asked.attempt == number).then_some(Self::Requested(attempt))
-    }
-
-    /// What may be repeated is recorded when it has happened, and was not requested.
-    fn step_completed(self, event: ToolEvent<'_>, done: &StepCompleted) -> Option<Self> {
-        let attempt = match (self, done.kind, done.request) {
-            (Self::Requested(attempt), CodeKind::Once, Some(request)) if attempt.request == request => attempt,
-            (Self::Absent, CodeKind::Compute, None) => Attempt::unseen(event, 1, event.at),
-            (Self::RetryDue(last), CodeKind::Compute, None) => Attempt::unseen(event, last.number + 1, last.first_at),
-            _ => return None,
-        };
-        match (&done.outcome, done.kind) {
-            (Outcome::Failed(_), _) if done.again => Some(Self::RetryDue(attempt)),
-            (_, _) if done.again => None,
-            (Outcome::Unknown(_), CodeKind::Compute) => None,
-            (outcome, _) => Some(attempt.ended(event.seq, outcome)),
         }
     }
 
@@ -332,19 +305,6 @@ impl ToolCycle {
 }
 
 impl Attempt {
-    /// An attempt of a closure: nothing of it outlives its process.
-    fn unseen(event: ToolEvent<'_>, number: u32, first_at: Timestamp) -> Self {
-        Self {
-            request: event.id.into(),
-            number,
-            owner: IncarnationId::from_bytes([0; 16]),
-            first_at,
-            settled_at: event.at,
-            called_again: false,
-            window: Duration::ZERO,
-        }
-    }
-
     /// Two calls may have been made under one request; that one of them failed does not say that
     /// the other did.
     fn settled_by(&self, late: &Outcome) -> bool {

@@ -51,7 +51,7 @@ pub const MAX_CLAIMS: usize = 64;
 pub const MAX_TASKS: usize = 10_000;
 /// Most tasks that one event defines: their ids and titles fit its payload at their longest.
 pub const MAX_TASKS_AT_ONCE: usize = 64;
-/// Most waits and pauses of a run that are open at once: they stand in its summary, which every append copies.
+/// Most waits, and most pauses, of a run that are open at once: they stand in its summary, which every append copies.
 pub const MAX_OPEN_WAITS: usize = 1024;
 /// Most steps of a workflow that are performed at once; more of them wait their turn.
 pub const MAX_STEPS_AT_ONCE: usize = 64;

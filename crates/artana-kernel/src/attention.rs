@@ -170,7 +170,9 @@ impl Run {
             }
             Ok(Plan::default().event(facts.id(), step.as_ref(), body.clone())?.content(content.clone()))
         };
-        self.journal.append_detached(Capacity::Outside(by), None, decide).await
+        let events = self.journal.append_detached(Capacity::Outside(by), None, decide).await;
+        self.journal.shared.registry.knock();
+        events
     }
 }
 

@@ -182,6 +182,7 @@ impl KernelBuilder {
             prices: self.prices,
             observers: self.observers,
             journals: Default::default(),
+            registry: Default::default(),
             closed: Default::default(),
             closing: Default::default(),
         })))

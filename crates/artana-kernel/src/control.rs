@@ -2,7 +2,7 @@
 
 use artana_core::{
     Actor, Content, ContentRef, ContentType, IdError, RequestId, RunRef, RunState, Status, StepKey,
-    decide::{OwnerLife, Refused, decide_resolve, model_owner_lost, owner_lost},
+    decide::{OwnerLife, Refused, code_owner_lost, decide_resolve, model_owner_lost, owner_lost},
     event::{
         Body, CancelRequested, Closing, FailureCategory, Resolution, Resolver, RunFinished, RunOutcome, Success,
         ToolFailure, ToolResolved,
@@ -148,7 +148,8 @@ impl Run {
                 request,
             };
             let plan = Plan::default();
-            let plan = if unrecorded { plan.event(facts.id(), Some(&key), owner_lost(request))? } else { plan };
+            let lost = state.step(&key).filter(|_| unrecorded).map(|step| lost_outcome(step, request));
+            let plan = lost.into_iter().try_fold(plan, |plan, lost| plan.event(facts.id(), Some(&key), lost))?;
             Ok(plan.event(facts.id(), Some(&key), resolved)?.content(content.clone()))
         };
         journal.append_detached(capacity, Some(step), decide).await.map(drop)
@@ -199,7 +200,7 @@ fn closing_plan(
 }
 
 /// Finds the calls under way whose process is gone.
-async fn lost_calls(journal: &Journal) -> Result<Vec<(StepKey, RequestId)>, Error> {
+pub(crate) async fn lost_calls(journal: &Journal) -> Result<Vec<(StepKey, RequestId)>, Error> {
     let pending: Vec<StepKey> = journal.with_state(|state| state.pending().cloned().collect());
     let mut lost = Vec::new();
     for step in pending {
@@ -218,9 +219,10 @@ pub(crate) fn open_steps(state: &RunState) -> Vec<StepKey> {
 }
 
 /// What is recorded of a call whose process is gone: an effect is in doubt, an answer is lost.
-fn lost_outcome(step: &artana_core::Step, request: RequestId) -> Body {
+pub(crate) fn lost_outcome(step: &artana_core::Step, request: RequestId) -> Body {
     match step {
         artana_core::Step::Model(_) => model_owner_lost(request).into(),
+        artana_core::Step::Code(_) => code_owner_lost(request).into(),
         _ => owner_lost(request).into(),
     }
 }

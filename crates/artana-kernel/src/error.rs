@@ -393,6 +393,22 @@ pub enum Error {
         /// What it was asked to be.
         what: String,
     },
+    /// No code is registered under the name that the run names.
+    #[error(
+        "no code is registered as {name}, which run {run} was enqueued for; register it, or take other queues only"
+    )]
+    UnknownWorkflow {
+        /// The run.
+        run: RunRef,
+        /// The name.
+        name: Name,
+    },
+    /// The run that started this one has ended without it.
+    #[error("the run that started {run} has ended without it; cancel it")]
+    Orphaned {
+        /// The run.
+        run: RunRef,
+    },
     /// The workflow's code waits for something that is no step, and that no ledger knows of.
     #[error(
         "the code of run {run} waits for something that is not a step, such as a timer, a channel or a task; put it into the closure of a step, where anything may be awaited, or use `cx.sleep`, `cx.signal`, `cx.join` and `cx.race`"
@@ -540,6 +556,8 @@ impl Error {
             Self::AskDropped { .. } => "artana::ask_dropped",
             Self::StepKeyReused { .. } => "artana::step_key_reused",
             Self::Said { .. } => "artana::said",
+            Self::UnknownWorkflow { .. } => "artana::unknown_workflow",
+            Self::Orphaned { .. } => "artana::orphaned",
             Self::NoPause { .. } => "artana::no_pause",
             Self::LeaseLost { .. } => "artana::lease_lost",
             Self::Unclean { .. } => "artana::unclean",

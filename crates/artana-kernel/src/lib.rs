@@ -35,6 +35,7 @@ mod shared;
 mod start;
 mod tool;
 mod verdict;
+mod worker;
 mod workflow;
 
 pub use audit::{Level, VerifyReport, Views};
@@ -58,6 +59,7 @@ pub use run::{Run, Scope, StepHandle};
 pub use session::{Child, Driving, LastSession, Reorientation, StageLeft};
 pub use tool::{ClosureTool, IntoTool, NoArgs, State, States, ToolBuilder, ToolBundle, ToolRef, TypedTool, tool};
 
+pub use worker::{Enqueue, Worker, WorkerStats, terminated};
 pub use workflow::{Either, Join, Race, Rollback, Ticket, WorkflowContext, WorkflowOutcome};
 
 #[doc(hidden)]

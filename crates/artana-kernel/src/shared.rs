@@ -16,6 +16,7 @@ use crate::{
     Error,
     journal::Journal,
     lifeline::{Busy, Lifeline},
+    worker::Registry,
 };
 
 /// Runs whose folded state is kept although no handle of them lives.
@@ -48,6 +49,8 @@ pub(crate) struct Shared {
     pub(crate) prices: PriceTable,
     pub(crate) observers: Vec<Arc<dyn Observer>>,
     pub(crate) journals: Mutex<HashMap<RunRef, Arc<Journal>>>,
+    /// Code that workers may drive, by the name under which it is registered.
+    pub(crate) registry: Registry,
     pub(crate) closed: AtomicBool,
     /// Tells waits that nothing new will start.
     pub(crate) closing: Cancel,

@@ -172,8 +172,28 @@ pub struct DueQuery {
     pub taker: IncarnationId,
     /// From which queues; all, if empty.
     pub queues: Vec<String>,
+    /// Not from these queues.
+    pub busy_queues: Vec<String>,
+    /// Not of these tenants.
+    pub busy_tenants: Vec<TenantId>,
     /// At most so many.
     pub limit: u32,
+}
+
+impl DueQuery {
+    /// Asks for up to so many due runs of all tenants and queues.
+    #[must_use]
+    pub fn all(taker: IncarnationId, limit: u32) -> Self {
+        Self { taker, queues: Vec::new(), busy_queues: Vec::new(), busy_tenants: Vec::new(), limit }
+    }
+
+    /// Returns whether a run of a tenant that waits in a queue is asked for.
+    #[must_use]
+    pub fn wants(&self, tenant: &TenantId, queue: &str) -> bool {
+        let named = |queues: &[String]| queues.iter().any(|name| name == queue);
+        let wanted = self.queues.is_empty() || named(&self.queues);
+        wanted && !named(&self.busy_queues) && !self.busy_tenants.contains(tenant)
+    }
 }
 
 /// A run whose lease was taken.
@@ -185,6 +205,12 @@ pub struct Leased {
     pub epoch: Epoch,
     /// The run's head.
     pub head: Head,
+    /// From when on it was due.
+    pub due_at: Timestamp,
+    /// The queue it waited in.
+    pub queue: String,
+    /// Who held it before and died, if it was not given back.
+    pub died: Option<IncarnationId>,
 }
 
 /// Something a doctor found.

@@ -25,7 +25,7 @@ const PROLONG: &str = "UPDATE heartbeats SET expires_at = ?2 WHERE incarnation =
 const END: &str = "UPDATE heartbeats SET expires_at = -max(?2, 1) WHERE incarnation = ?1 AND expires_at >= 0";
 const PURGE_LIVES: &str = "DELETE FROM heartbeats WHERE abs(expires_at) < ?1";
 const PURGE_RATES: &str = "DELETE FROM rates WHERE starts + window <= ?1";
-const DUE: &str = "SELECT tenant, run, head_seq, head_hash, lease_epoch, queue FROM runs \
+const DUE: &str = "SELECT tenant, run, head_seq, head_hash, lease_epoch, queue, due_at, lease_owner FROM runs \
     WHERE queue IS NOT NULL AND due_at <= ?1 AND NOT EXISTS \
     (SELECT 1 FROM heartbeats WHERE incarnation = lease_owner AND expires_at > ?1) \
     ORDER BY priority DESC, due_at, tenant, run";
@@ -168,10 +168,10 @@ fn due(sql: &mut Statements<'_>, query: &DueQuery, now: Timestamp) -> Result<Vec
     let mut found = Vec::new();
     while found.len() < limit {
         let Some(row) = rows.next()? else { break };
-        let wanted = query.queues.is_empty()
-            || Column(5, "runs.queue").text(row).is_ok_and(|queue| query.queues.iter().any(|name| name == queue));
         // A row that cannot be read is not due: no damaged run keeps the healthy ones waiting.
-        if let (true, Ok(leased)) = (wanted, due_row(row)) {
+        if let Ok(leased) = due_row(row)
+            && query.wants(&leased.run.tenant, &leased.queue)
+        {
             found.push(leased);
         }
     }
@@ -185,5 +185,12 @@ fn due_row(row: &Row<'_>) -> Result<Leased, Failure> {
     let seq = Seq::new(Column(2, "runs.head_seq").int(row)?.cast_unsigned());
     let hash = ChainHash::from_bytes(Column(3, "runs.head_hash").array(row)?);
     let epoch = Column(4, "runs.lease_epoch").int(row)?.cast_unsigned();
-    Ok(Leased { run: RunRef::new(tenant, run), epoch: Epoch::new(epoch.saturating_add(1)), head: Head { seq, hash } })
+    Ok(Leased {
+        run: RunRef::new(tenant, run),
+        epoch: Epoch::new(epoch.saturating_add(1)),
+        head: Head { seq, hash },
+        queue: Column(5, "runs.queue").text(row)?.to_owned(),
+        due_at: Timestamp::from_micros(Column(6, "runs.due_at").int(row)?),
+        died: Column(7, "runs.lease_owner").maybe_array(row)?.map(IncarnationId::from_bytes),
+    })
 }

@@ -14,6 +14,8 @@
 //! - **Models** are asked through a [`ModelPort`]. A call reads `run.step("greet").model("provider/model")`, goes
 //!   on with what [`ModelCall`] has, and ends with `.await` or [`ModelCall::stream`]. What happens when a recorded
 //!   step is asked otherwise is said by a [`ReplayPolicy`].
+//! - **Workflows** mix plain Rust with such steps: [`Kernel::workflow`] runs one as far as it comes, and a
+//!   [`Worker`] goes on with those that were enqueued, that sleep, or whose process died.
 //! - Adapters are written against [`ports`]; an exported ledger is verified with [`core::export`].
 //!
 //! # A model
@@ -95,11 +97,12 @@ pub use artana_core as core;
 #[cfg(feature = "harness")]
 pub use artana_harness as harness;
 pub use artana_kernel::{
-    Ask, BuildError, ClosureTool, CostQuery, CostReport, Dynamic, Error, Events, Explained, Export, ExportOptions,
-    Follow, IntoTool, Kernel, KernelBuilder, Level, ModelCall, ModelFailed, ModelOutput, ModelReply, ModelStream,
-    NoArgs, ReconcileCall, RecordedCall, Resolve, Run, Scope, SingleStepModelClient, State, States, StepHandle,
-    StepWords, Streamed, Text, ToolAnswer, ToolBuilder, ToolBundle, ToolCall, ToolRef, Turn, Turns, Typed, TypedTool,
-    VerifyReport, Views, tool,
+    Ask, BuildError, ClosureTool, CodeCall, CostQuery, CostReport, Dynamic, Either, Enqueue, Error, Events, Explained,
+    Export, ExportOptions, Failure, FailureKind, Follow, IntoTool, Join, Json, Kernel, KernelBuilder, Level, ModelCall,
+    ModelFailed, ModelOutput, ModelReply, ModelStream, NoArgs, Race, ReconcileCall, RecordedCall, Resolve, Retry,
+    RetryStep, Rollback, Run, Scope, SingleStepModelClient, State, States, StepCodec, StepHandle, StepWords, Streamed,
+    Text, Ticket, ToolAnswer, ToolBuilder, ToolBundle, ToolCall, ToolRef, Turn, Turns, Typed, TypedTool, VerifyReport,
+    Views, Worker, WorkerStats, WorkflowContext, WorkflowOutcome, terminated, tool,
 };
 pub use artana_ports as ports;
 
@@ -199,7 +202,8 @@ pub mod prelude {
     #[cfg(feature = "macros")]
     pub use crate::tools;
     pub use crate::{
-        Kernel, Message, NoArgs, ReplayPolicy, Run, State, Tenant, ToolContext, ToolError, ToolResult, Turn, Usd, tool,
+        Either, Failure, Kernel, Message, NoArgs, ReplayPolicy, Retry, Run, State, Tenant, ToolContext, ToolError,
+        ToolResult, Turn, Usd, Worker, WorkflowContext, WorkflowOutcome, tool,
     };
 }
 

@@ -53,9 +53,12 @@ fn story(genesis: &Genesis, id: impl Fn(u64) -> EventId) -> Vec<Body> {
         genesis: GenesisFields::from(genesis),
         labels: Default::default(),
         limits: Default::default(),
+        lineage: None,
         tenant_key_id: TenantKey::from_bytes([0x43; 32]).id(),
+        workflow: None,
     };
     let requested = ToolRequested {
+        ordinal: None,
         own_effect: false,
         args: content(ARGS),
         attempt: 1,
@@ -76,7 +79,7 @@ fn story(genesis: &Genesis, id: impl Fn(u64) -> EventId) -> Vec<Body> {
         ToolCompleted { elapsed_us: 0, outcome: lost, request }.into(),
         ToolReconcileRequested { action, incarnation: OWNER, request, tool: tool() }.into(),
         resolved.into(),
-        RunFinished { outcome: RunOutcome::Completed }.into(),
+        RunFinished { outcome: RunOutcome::Completed, output: None }.into(),
     ]
 }
 

@@ -26,7 +26,9 @@ fn run(genesis: &Genesis, words: &[&str]) -> Vec<Event> {
         genesis: GenesisFields::from(genesis),
         labels: Default::default(),
         limits: Default::default(),
+        lineage: None,
         tenant_key_id: TenantKey::from_bytes([9; 32]).id(),
+        workflow: None,
     };
     let mut head = Head { seq: Seq::ZERO, hash: genesis.hash() };
     let first = Draft::new(None, Body::from(started)).expect("small");

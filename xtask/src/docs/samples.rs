@@ -2,7 +2,10 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use artana_core::conversation::EMPTY_ROOT;
-use artana_core::event::{Abandoned, Body, ModelOutcome, ModelRequested, ModelTerminal};
+use artana_core::event::{
+    Abandoned, Body, ChildStarted, ModelOutcome, ModelRequested, ModelTerminal, StepCompleted, StepRequested,
+    ToolRequested,
+};
 use artana_core::{ChainHash, Event, EventId, RawText, Record, Seq, Timestamp};
 use serde::Deserialize;
 
@@ -61,13 +64,19 @@ pub(super) fn bodies(samples: &[Sample]) -> Result<Vec<Body>> {
     samples.iter().map(|sample| body(sample).map(on_its_own)).collect()
 }
 
-/// A sample has every key its kind can have; one that goes on from other events is told without them.
+/// A sample has every key its kind can have; one that goes on from other events, or is one of many that a workflow
+/// asks, is told without them.
 fn on_its_own(body: Body) -> Body {
     match body {
         Body::ModelRequested(asked) => {
             let (messages, correction) = (Vec::new(), Vec::new());
-            ModelRequested { asked_root: EMPTY_ROOT, correction, cycle: 1, extends: None, messages, ..asked }.into()
+            let first = ModelRequested { asked_root: EMPTY_ROOT, correction, cycle: 1, messages, ..asked };
+            ModelRequested { extends: None, ordinal: None, ..first }.into()
         }
+        Body::ToolRequested(asked) => ToolRequested { ordinal: None, ..asked }.into(),
+        Body::StepRequested(asked) => StepRequested { ordinal: None, ..asked }.into(),
+        Body::StepCompleted(done) => StepCompleted { again: false, ordinal: None, ..done }.into(),
+        Body::ChildStarted(started) => ChildStarted { ordinal: None, ..started }.into(),
         Body::ModelTerminal(ModelTerminal { outcome: ModelOutcome::Failed(failed), elapsed_us, request }) => {
             let outcome = failed.answer.map_or(ModelOutcome::Abandoned(Abandoned::OwnerLost), ModelOutcome::Completed);
             ModelTerminal { elapsed_us, outcome, request }.into()

@@ -2,11 +2,13 @@
 //!
 //! A machine is one file below this one, with sample states and events; it is added by a line in [`page`].
 
+mod code;
 mod history;
 mod machine;
 mod model;
 mod run;
 mod tool;
+mod waits;
 
 use anyhow::Result;
 
@@ -28,6 +30,10 @@ pub(super) fn page(samples: &[Sample]) -> Result<String> {
     let machines = [
         machine::section(&tool::Tool::new(samples)?, samples)?,
         machine::section(&model::Model::new(samples)?, samples)?,
+        machine::section(&code::Code::new(samples)?, samples)?,
     ];
+    let waits = waits::machines(samples)?;
+    let waits = waits.iter().map(|one| machine::section(one, samples)).collect::<Result<Vec<_>>>()?;
+    let machines = [machines.to_vec(), waits].concat();
     Ok(OPENING.to_owned() + &machines.join("\n") + "\n" + &run::section(samples)?)
 }

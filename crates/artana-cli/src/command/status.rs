@@ -26,6 +26,7 @@ pub(super) async fn perform(cx: &mut Context, id: &str) -> Result<Exit, Failure>
     }
     Ok(match view.status {
         _ if !doubts.is_empty() => Exit::NeedsHuman,
+        Status::Paused => Exit::NeedsHuman,
         Status::Failed => Exit::Invalid,
         _ => Exit::Fine,
     })

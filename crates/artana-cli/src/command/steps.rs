@@ -16,7 +16,7 @@ use crate::{
     row::Row,
     text::took,
     tree::{places, strokes},
-    words::{callee, dollars, state},
+    words::{callee, dollars},
 };
 
 /// What the events of a line of runs say of its steps, in the order they began.
@@ -108,7 +108,7 @@ fn row(shown: &Shown, name: &str) -> Row {
         .with("kind", kind)
         .with("name", called)
         .or_shown("version", version, version.filter(|version| *version != "1").unwrap_or(""))
-        .with("state", state(step))
+        .with("state", step.state())
         .or_shown("attempts", attempts, if attempts == 1 { String::new() } else { attempts.to_string() })
         .time("began", lasted.began)
         .weight(3)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use artana_core::{IncarnationId, Queued, Status};
-use artana_ports::{Authority, BeatError, DueQuery, Leased};
+use artana_ports::{Append, Authority, BeatError, DueQuery, Leased, Release};
 
 use crate::{
     Breach, Law, Trial,
@@ -18,6 +18,10 @@ pub(super) const LAWS: &[Law] = laws! {
     "due/earliest_first": "Of due runs of one priority the earliest is taken first." => earliest;
     "due/limit_is_kept": "No more runs are taken than were asked for." => limit;
     "due/queues_are_chosen": "Only runs of the queues asked for are taken." => queues;
+    "due/busy_queues_are_left": "Runs of the queues that are busy are not taken, even where all are asked for." => busy_queues;
+    "due/busy_tenants_are_left": "Runs of the tenants that are busy are not taken." => busy_tenants;
+    "due/its_place_is_told": "A taken run comes with its queue and its time." => place;
+    "due/the_dead_holder_is_named": "A run that was held by a dead incarnation comes with its name, one that was given back without." => died;
     "due/held_by_the_living_is_left": "A run that a live incarnation holds is not taken." => held;
     "due/held_by_the_dead_is_taken": "A run that a dead incarnation holds is taken over." => taken_over;
     "due/is_taken_once": "A taken run is not taken again by another." => once;
@@ -37,7 +41,7 @@ async fn queue(t: &Trial, run: &str, priority: i64, seconds: u64) -> Result<Writ
 
 async fn take_from(t: &Trial, taker: IncarnationId, queues: &[&str], limit: u32) -> Result<Vec<Leased>, BeatError> {
     let queues = queues.iter().map(|&queue| queue.to_owned()).collect();
-    t.store.take_due(&DueQuery { taker, queues, limit }).await
+    t.store.take_due(&DueQuery { queues, ..DueQuery::all(taker, limit) }).await
 }
 
 async fn take(t: &Trial, taker: IncarnationId) -> Result<Vec<String>, BeatError> {
@@ -104,6 +108,57 @@ async fn queues(t: &Trial) -> Kept {
     let mut names = names(&taken);
     names.sort();
     ensure_eq!(names, ["a", "c"], "runs taken from two queues of three");
+    Ok(())
+}
+
+async fn busy_queues(t: &Trial) -> Kept {
+    for run in ["a", "b", "c"] {
+        queue(t, run, 0, 0).await?;
+    }
+    let busy_queues = vec!["queue of b".to_owned()];
+    let taken = t.store.take_due(&DueQuery { busy_queues, ..DueQuery::all(t.living().await?, 9) }).await?;
+    ensure_eq!(names(&taken), ["a", "c"], "runs taken while the second queue is busy");
+    Ok(())
+}
+
+async fn busy_tenants(t: &Trial) -> Kept {
+    queue(t, "a", 0, 0).await?;
+    let mut other = Writer::new("u", "b");
+    other.view.status = Status::Queued;
+    other.view.queued = Some(Queued { queue: "queue of b".to_owned(), priority: 0, due_at: t.now() });
+    other.write(&*t.store, 1).await?;
+    let (taker, busy_tenants) = (t.living().await?, vec![other.run.tenant.clone()]);
+    let taken = t.store.take_due(&DueQuery { busy_tenants, ..DueQuery::all(taker, 9) }).await?;
+    ensure_eq!(names(&taken), ["a"], "runs taken while the other tenant is busy");
+    ensure_eq!(take(t, taker).await?, ["b"], "runs taken when it is not");
+    Ok(())
+}
+
+async fn place(t: &Trial) -> Kept {
+    let at = t.now().after(Duration::from_secs(3));
+    queue(t, "r", 0, 3).await?;
+    t.advance_seconds(5);
+    let taken = take_from(t, t.living().await?, &[], 9).await?;
+    let leased = taken.first().ok_or_else(|| Breach::new("the due run was not taken"))?;
+    ensure_eq!((leased.queue.as_str(), leased.due_at), ("queue of r", at), "the place of the taken run");
+    Ok(())
+}
+
+async fn died(t: &Trial) -> Kept {
+    let (mut left, mut given) = (queue(t, "left", 0, 0).await?, queue(t, "given back", 0, 0).await?);
+    let holder = t.living().await?;
+    left.write_as(&*t.store, Authority::TakeLease(holder)).await?;
+    let epoch = given.write_as(&*t.store, Authority::TakeLease(holder)).await?.epoch;
+    let epoch = epoch.ok_or_else(|| Breach::new("taking a lease answered no epoch"))?;
+    let releases = vec![Release::Lease];
+    let batch = Append { authority: Authority::Driver(epoch), releases, ..given.batch(1) };
+    given.send(&*t.store, batch).await?;
+    t.advance_seconds(11);
+    let taken = take_from(t, t.living().await?, &[], 9).await?;
+    for leased in &taken {
+        let died = (leased.run == left.run).then_some(holder);
+        ensure_eq!(leased.died, died, "who died with run {}", leased.run.run);
+    }
     Ok(())
 }
 

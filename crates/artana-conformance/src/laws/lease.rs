@@ -25,6 +25,7 @@ pub(super) const LAWS: &[Law] = laws! {
     "lease/driver_needs_a_life": "The holder's appends have lapsed with its heartbeat." => driver_dead;
     "lease/driver_needs_a_lease": "An append under the epoch of a lease that was given back has lapsed." => driver_released;
     "lease/release_frees": "A released lease fences nobody and is free to take." => release;
+    "lease/is_given_back_without_an_event": "An append without an event gives a lease back." => given_back;
     "lease/release_keeps_the_epoch": "The epoch goes on growing after a release." => epoch_grows;
     "lease/outside_is_never_fenced": "A person's append passes every lease." => outside;
     "lease/late_is_never_fenced": "A late outcome passes every lease." => late_passes;
@@ -164,6 +165,16 @@ async fn driver_released(t: &Trial) -> Kept {
     let (mut writer, epoch) = leased(t, t.living().await?).await?;
     give_back(t, &mut writer, epoch).await?;
     has_lapsed(t, &writer, Authority::Driver(epoch)).await
+}
+
+async fn given_back(t: &Trial) -> Kept {
+    let (mut writer, epoch) = leased(t, t.living().await?).await?;
+    let releases = vec![Release::Lease];
+    let batch = Append { authority: Authority::Driver(epoch), releases, ..writer.batch(0) };
+    let appended = t.store.append(batch).await?;
+    ensure_eq!(Some(appended.head), writer.head, "the head after an append without an event");
+    take(t, &mut writer, t.living().await?).await?;
+    Ok(())
 }
 
 async fn release(t: &Trial) -> Kept {

@@ -43,7 +43,7 @@ async fn closed(t: &Trial) -> Kept {
         Err(BeatError::Store(StoreError::Closed)),
         "beat after the end"
     );
-    let taken = store.take_due(&DueQuery { taker: incarnation, queues: Vec::new(), limit: 1 }).await;
+    let taken = store.take_due(&DueQuery::all(incarnation, 1)).await;
     ensure_matches!(taken, Err(BeatError::Store(StoreError::Closed)), "take_due after the end");
     let digest = Digest::from_bytes([1; 32]);
     let answers = [

@@ -19,6 +19,10 @@ pub(super) const SABOTAGES: &[Sabotage] = sabotages! {
     "due/earliest_first": "Hands out runs of one priority in the order of their ids." => ForgetsTime;
     "due/limit_is_kept": "Hands out one more than was asked for." => OneTooMany;
     "due/queues_are_chosen": "Hands out the runs of all queues." => AllQueues;
+    "due/busy_queues_are_left": "Hands out the runs of busy queues." => ForgetsBusyQueues;
+    "due/busy_tenants_are_left": "Hands out the runs of busy tenants." => ForgetsBusyTenants;
+    "due/its_place_is_told": "Tells the time of the taking as the time from when on a run was due." => TellsNow;
+    "due/the_dead_holder_is_named": "Names nobody who died." => NamesNobody;
     "due/held_by_the_living_is_left": "Hands out runs that the living hold." => TakesFromTheLiving;
     "due/held_by_the_dead_is_taken": "Hands out no run that anybody ever held." => LeavesToTheDead;
     "due/is_taken_once": "Hands out the same runs to the next who asks." => HandsOutTwice;
@@ -43,7 +47,12 @@ impl Rows {
 
     /// Returns some runs as if they had been taken.
     fn leased(&self, which: impl Fn(&RunView) -> bool) -> Vec<Leased> {
-        let leased = |row: &RunView| Leased { run: row.run.clone(), epoch: Epoch::new(1), head: row.head };
+        let leased = |row: &RunView| {
+            let place =
+                row.queued.clone().unwrap_or(Queued { queue: String::new(), priority: 0, due_at: row.started_at });
+            let (epoch, Queued { queue, due_at, .. }) = (Epoch::new(1), place);
+            Leased { run: row.run.clone(), epoch, head: row.head, due_at, queue, died: None }
+        };
         self.0.with(|rows| rows.values().filter(|row| which(row)).map(leased).collect())
     }
 }
@@ -130,6 +139,50 @@ struct AllQueues;
 impl Mischief for AllQueues {
     async fn take_due(&self, at: Scene<'_>, query: &DueQuery) -> Result<Vec<Leased>, BeatError> {
         at.store.take_due(&DueQuery { queues: Vec::new(), ..query.clone() }).await
+    }
+}
+
+#[derive(Debug, Default)]
+struct ForgetsBusyQueues;
+
+#[async_trait]
+impl Mischief for ForgetsBusyQueues {
+    async fn take_due(&self, at: Scene<'_>, query: &DueQuery) -> Result<Vec<Leased>, BeatError> {
+        at.store.take_due(&DueQuery { busy_queues: Vec::new(), ..query.clone() }).await
+    }
+}
+
+#[derive(Debug, Default)]
+struct ForgetsBusyTenants;
+
+#[async_trait]
+impl Mischief for ForgetsBusyTenants {
+    async fn take_due(&self, at: Scene<'_>, query: &DueQuery) -> Result<Vec<Leased>, BeatError> {
+        at.store.take_due(&DueQuery { busy_tenants: Vec::new(), ..query.clone() }).await
+    }
+}
+
+#[derive(Debug, Default)]
+struct TellsNow;
+
+#[async_trait]
+impl Mischief for TellsNow {
+    async fn take_due(&self, at: Scene<'_>, query: &DueQuery) -> Result<Vec<Leased>, BeatError> {
+        let mut taken = at.store.take_due(query).await?;
+        taken.iter_mut().for_each(|leased| leased.due_at = at.now);
+        Ok(taken)
+    }
+}
+
+#[derive(Debug, Default)]
+struct NamesNobody;
+
+#[async_trait]
+impl Mischief for NamesNobody {
+    async fn take_due(&self, at: Scene<'_>, query: &DueQuery) -> Result<Vec<Leased>, BeatError> {
+        let mut taken = at.store.take_due(query).await?;
+        taken.iter_mut().for_each(|leased| leased.died = None);
+        Ok(taken)
     }
 }
 

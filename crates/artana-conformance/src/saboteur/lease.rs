@@ -29,6 +29,7 @@ pub(super) const SABOTAGES: &[Sabotage] = sabotages! {
     "lease/driver_needs_a_life": "Lets a dead holder drive." => DeadDriver;
     "lease/driver_needs_a_lease": "Lets a holder drive on after it gave the lease back." => DrivesOn;
     "lease/release_frees": "Fences plain appends with a lease that was given back." => FencedByTheFree;
+    "lease/is_given_back_without_an_event": "Ignores what an append without an event gives back." => WantsAnEvent;
     "lease/release_keeps_the_epoch": "Counts epochs in two bits." => FewEpochs;
     "lease/outside_is_never_fenced": "Fences people with a live holder's lease." => FencesOutside;
     "lease/late_is_never_fenced": "Fences late outcomes with a live holder's lease." => FencesLate;
@@ -311,6 +312,19 @@ impl Mischief for FencedByTheFree {
             self.freed.with(|freed| freed.insert(batch.run, owner));
         }
         answer
+    }
+}
+
+#[derive(Debug, Default)]
+struct WantsAnEvent;
+
+#[async_trait]
+impl Mischief for WantsAnEvent {
+    async fn append(&self, at: Scene<'_>, mut batch: Append) -> Result<Appended, AppendError> {
+        if batch.events.is_empty() {
+            batch.releases.clear();
+        }
+        at.store.append(batch).await
     }
 }
 

@@ -1,5 +1,7 @@
 //! Every pair of state and event of the tool cycle, and what follows from it.
 
+mod closures;
+
 use super::*;
 use crate::{
     ContentRef, ContentType, Digest, ToolName,
@@ -72,6 +74,7 @@ fn request(number: u32, effect: Effect) -> Body {
         attempt: number,
         effect,
         incarnation: OWNER,
+        ordinal: None,
         own_effect: false,
         settle_us: 0,
         timeout_us: 1,

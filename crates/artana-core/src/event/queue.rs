@@ -2,11 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{IncarnationId, Name, Timestamp};
+use crate::{ContentRef, IncarnationId, Name, Timestamp};
 
 /// The run waits for a worker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunEnqueued {
+    /// What whoever enqueued it calls it, so that asking twice makes one run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deduplication: Option<Name>,
     /// Not before this instant.
     pub due: Timestamp,
     /// Higher goes first.
@@ -24,9 +27,12 @@ pub struct DriverChanged {
     pub to: IncarnationId,
 }
 
-/// No worker takes the run any more until a person says so: it has killed too many.
+/// No worker takes the run any more until a person says so: it has killed too many, or got nowhere.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunParked {
     /// The processes that died with it since it last got anywhere.
     pub died: Vec<IncarnationId>,
+    /// What its code last failed with, if it failed and killed nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<ContentRef>,
 }

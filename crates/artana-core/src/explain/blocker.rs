@@ -278,10 +278,12 @@ pub(super) fn blockers(state: &RunState, alive: &BTreeSet<IncarnationId>) -> Vec
 
 /// Lists what stops the run as a whole.
 fn of_run(state: &RunState) -> Vec<Blocker> {
-    let pauses = state.pauses().iter();
+    // A run that is ending undoes what it did, whatever it was stopped by or waits for.
+    let goes_on = !state.is_closing();
+    let pauses = state.pauses().iter().filter(|(_, pause)| goes_on || pause.is_parking());
     let mut found: Vec<Blocker> =
         pauses.map(|(ticket, pause)| Blocker::Paused { ticket: *ticket, pause: pause.clone() }).collect();
-    if state.is_suspended() {
+    if goes_on && state.is_suspended() {
         // A doubt and a pause say themselves what they are.
         let waits = state.waits().filter(|(_, _, wait)| !matches!(wait, Wait::Doubt { .. } | Wait::Pause(_)));
         found.extend(waits.map(|(_, step, wait)| Blocker::Waits { step: step.cloned(), wait: wait.clone() }));

@@ -311,6 +311,7 @@ fn failure(state: &RunState) -> Option<Failure> {
         },
         Step::Rollback(rollback) => match &rollback.ended {
             Some((at, Outcome::Failed(failed))) => Some(Failure::Code { step, at: *at, error: failed.error }),
+            Some((at, Outcome::Unknown(doubt))) => Some(Failure::Code { step, at: *at, error: doubt.error? }),
             _ => None,
         },
         Step::Timer(_) | Step::Pause(_) => None,

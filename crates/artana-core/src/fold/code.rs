@@ -34,7 +34,7 @@ pub(super) fn next_code(last: Option<&CodeStep>, key: &StepKey, event: &Event) -
     }
     let cycle = last.map_or(ToolCycle::Absent, |step| step.cycle.clone());
     let seen = ToolEvent { id: event.id(), seq: event.seq(), at: event.at(), body: event.body() };
-    let cycle = cycle.next(seen).map_err(|source| FoldError::Step { step: key.clone(), source })?;
+    let cycle = cycle.next_code(seen).map_err(|source| FoldError::Step { step: key.clone(), source })?;
     let (first, first_at) = last.map_or((event.seq(), event.at()), |last| (last.first, last.first_at));
     Ok(CodeStep { first, first_at, last_at: event.at(), kind, cycle })
 }

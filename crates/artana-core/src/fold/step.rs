@@ -298,7 +298,7 @@ fn kin(event: &Event) -> Kin {
         Body::StepRequested(_) | Body::StepCompleted(_) => Kin::Code,
         Body::WaitStarted(begun) if matches!(begun.wait, Wait::Timer(_)) => Kin::Timer,
         Body::TimerFired(_) => Kin::Timer,
-        Body::Paused(paused) if paused.ordinal.is_some() => Kin::Pause,
+        Body::Paused(paused) if paused.ordinal.is_some() || event.step().is_some() => Kin::Pause,
         Body::Resumed(_) if event.step().is_some() => Kin::Pause,
         Body::ChildStarted(_) | Body::ChildFinished(_) => Kin::Child,
         Body::CompensationRegistered(_) => Kin::Rollback,

@@ -73,6 +73,8 @@ pub(super) struct Drive {
     pub(super) waits: BTreeMap<Ordinal, (Option<StepKey>, Wait)>,
     /// Compensations that are registered and have not ended.
     pub(super) rollbacks: BTreeSet<StepKey>,
+    /// Children that have begun and whose end is not recorded.
+    pub(super) children: BTreeSet<StepKey>,
     /// The processes that died with it since it last got anywhere.
     pub(super) died: Vec<IncarnationId>,
 }
@@ -118,8 +120,10 @@ impl Summary {
             Body::CancelRequested(asked) => {
                 self.closing = Some(asked.closing);
                 self.reason = asked.reason;
-                // What is left to undo does not wait for what the run was waiting for.
-                self.drive.suspended &= self.drive.rollbacks.is_empty();
+                // What is left to undo, here or in a child, does not wait for what the run was waiting for.
+                self.drive.suspended &= self.drive.rollbacks.is_empty() && self.drive.children.is_empty();
+                // Whoever ends a parked run says that it is taken once more, to undo what it did.
+                self.pauses.retain(|_, pause| !pause.is_parking());
             }
             Body::RunFinished(end) => {
                 self.finished = Some(end.outcome);
@@ -130,7 +134,7 @@ impl Summary {
             Body::Paused(paused) => drop(self.pauses.insert(event.id(), Pause::of(event, paused))),
             Body::RunParked(parked) => {
                 let died = parked.died.clone();
-                self.pauses.insert(event.id(), Pause { died, ..Pause::at(event) });
+                self.pauses.insert(event.id(), Pause { died, reason: parked.reason, step: None, ..Pause::at(event) });
             }
             Body::Resumed(resumed) => drop(self.pauses.remove(&resumed.pause)),
             Body::Other => {
@@ -165,9 +169,9 @@ impl Summary {
             Body::ChildStarted(_) | Body::ValueRecorded(_) => self.starts(None),
             Body::CancelRequested(_) => open && self.closing.is_none(),
             Body::RunFinished(end) => self.may_finish(end.outcome),
-            Body::RunEnqueued(_) => open && !self.drive.begun && self.drive.enqueued.is_none(),
-            Body::WaitStarted(_) => open && self.may_wait(),
-            Body::Paused(_) | Body::RunParked(_) => open && self.may_wait(),
+            Body::RunEnqueued(_) => self.may_enqueue(),
+            Body::WaitStarted(begun) => open && self.drive.may_wait(begun),
+            Body::Paused(_) | Body::RunParked(_) => open && self.pauses.len() < MAX_OPEN_WAITS,
             Body::Resumed(resumed) => open && self.lifts(event, resumed.pause),
             Body::GrantGiven(_)
             | Body::ArtifactSet(_)
@@ -217,8 +221,10 @@ impl Summary {
         }
     }
 
-    fn may_wait(&self) -> bool {
-        self.drive.waits.len() + self.pauses.len() < MAX_OPEN_WAITS
+    /// A run waits for a worker once, from its beginning on.
+    fn may_enqueue(&self) -> bool {
+        let open = self.finished.is_none() && self.closing.is_none();
+        open && !self.drive.begun && self.drive.enqueued.is_none()
     }
 
     /// A pause is lifted once, and in the name of the step that began it.
@@ -301,8 +307,9 @@ impl Summary {
     /// Returns the run's place in its queue, if there is something for a worker to do now or later.
     pub(super) fn queued(&self) -> Option<Queued> {
         let enqueued = self.drive.enqueued.as_ref().filter(|_| self.finished.is_none())?;
+        let parked = self.pauses.values().any(Pause::is_parking);
         let stopped = self.closing.is_none() && self.pauses.values().any(|pause| pause.step.is_none());
-        if stopped {
+        if parked || stopped {
             return None;
         }
         // A pause of the workflow's own may be recorded by a process that died before it could leave.
@@ -312,6 +319,12 @@ impl Summary {
 }
 
 impl Pause {
+    /// Returns whether the run was parked: it killed too many processes.
+    #[must_use]
+    pub fn is_parking(&self) -> bool {
+        self.step.is_none() && self.block.is_none() && self.by.is_none()
+    }
+
     fn at(event: &Event) -> Self {
         let step = event.step().cloned();
         Self { at: event.at(), step, block: None, by: None, reason: None, metadata: None, died: Vec::new() }
@@ -325,11 +338,17 @@ impl Pause {
 
 impl Drive {
     fn advance(&mut self, event: &Event) {
+        match (event.body(), event.step()) {
+            (Body::ChildStarted(_), Some(key)) => drop(self.children.insert(key.clone())),
+            (Body::ChildFinished(_), Some(key)) => drop(self.children.remove(key)),
+            _ => {}
+        }
         match event.body() {
             Body::RunEnqueued(enqueued) => self.enqueued = Some(Arc::new(enqueued.clone())),
+            Body::CancelRequested(_) => self.died.clear(),
             Body::DriverChanged(changed) => self.died.push(changed.from),
             Body::WaitStarted(begun) => self.waits(event, begun),
-            Body::Paused(Paused { ordinal: Some(_), suspends, .. }) => self.moves(*suspends),
+            Body::Paused(paused) if event.step().is_some() => self.moves(paused.suspends),
             Body::TimerFired(_) => {
                 self.waits.retain(|_, (step, _)| step.as_ref() != event.step());
                 self.moves(false);
@@ -338,7 +357,7 @@ impl Drive {
                 self.suspended &=
                     !self.waits.values().any(|(_, wait)| matches!(wait, Wait::Signal(name) if *name == signal.name));
             }
-            Body::Resumed(_) => self.suspended = false,
+            Body::Resumed(resumed) => self.resumed(resumed.pause),
             Body::CompensationRegistered(_) => {
                 self.rollbacks.extend(event.step().cloned());
                 self.moves(false);
@@ -367,6 +386,18 @@ impl Drive {
         self.begun = true;
         self.suspended = suspends;
         self.died.clear();
+    }
+
+    /// A person says that the run may go on, whatever came of it before.
+    fn resumed(&mut self, pause: EventId) {
+        self.waits.retain(|_, (_, wait)| *wait != Wait::Pause(pause));
+        self.suspended = false;
+        self.died.clear();
+    }
+
+    /// Whoever leaves the run once more repeats a wait, and more of them must not keep it from that.
+    fn may_wait(&self, begun: &WaitStarted) -> bool {
+        self.waits.contains_key(&begun.ordinal) || self.waits.len() < MAX_OPEN_WAITS
     }
 
     fn waits(&mut self, event: &Event, begun: &WaitStarted) {

@@ -5,7 +5,7 @@ use super::FoldError;
 use crate::{
     Actor, ContentRef, Event, EventId, RunId, Seq, StepKey, Timestamp,
     cycle::IllegalTransition,
-    event::{Body, ChildOutcome, CodeKind, Outcome, Wait},
+    event::{Body, ChildOutcome, CodeKind, Outcome, StepCompleted, Wait},
 };
 
 /// A wait for an instant.
@@ -118,11 +118,16 @@ pub(super) fn next_child(last: Option<&ChildStep>, key: &StepKey, event: &Event)
 pub(super) fn next_rollback(last: Option<&RollbackStep>, key: &StepKey, event: &Event) -> Next<RollbackStep> {
     match (last, event.body()) {
         (None, Body::CompensationRegistered(_)) => Ok(Some(RollbackStep { first: event.seq(), ended: None })),
-        (Some(last), Body::StepCompleted(done)) if last.ended.is_none() && done.kind == CodeKind::Rollback => {
+        (Some(last), Body::StepCompleted(done)) if last.ended.is_none() && ends_rollback(done) => {
             Ok(Some(RollbackStep { ended: Some((event.seq(), done.outcome.clone())), ..last.clone() }))
         }
         (last, _) => illegal(key, last.map_or("absent", RollbackStep::state), event),
     }
+}
+
+/// It is not requested, and whoever carries it out tries it again within.
+fn ends_rollback(done: &StepCompleted) -> bool {
+    done.kind == CodeKind::Rollback && done.request.is_none() && !done.again
 }
 
 impl TimerStep {

@@ -79,6 +79,7 @@ fn request(cycle: u32) -> Body {
         messages: Vec::new(),
         model: ModelId::parse("p/m").expect("fit"),
         options: AskedOptions::default(),
+        ordinal: None,
         output_schema: None,
         timeout_us: 1,
         tools: None,
@@ -136,7 +137,7 @@ fn table() -> Vec<(&'static str, Body, [&'static str; STATES])> {
         ),
         ("late, of a tool", late_tool(), [NO, NO, NO, NO, NO, NO]),
         ("of a tool", ToolAttemptFailed { error: content(), request: REQUEST.into() }.into(), [NO, NO, NO, NO, NO, NO]),
-        ("of the run", RunFinished { outcome: RunOutcome::Completed }.into(), [NO, NO, NO, NO, NO, NO]),
+        ("of the run", RunFinished { outcome: RunOutcome::Completed, output: None }.into(), [NO, NO, NO, NO, NO, NO]),
     ]
 }
 

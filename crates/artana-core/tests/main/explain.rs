@@ -1,6 +1,8 @@
 //! What a run waits for, as a table: where a tool step stands, what the tool does, who lives, and whether the run
 //! has ended. The kernel's tests explain runs with models, drifts and forks.
 
+mod workflows;
+
 use std::collections::BTreeSet;
 
 use artana_core::{

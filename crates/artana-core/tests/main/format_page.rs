@@ -94,7 +94,7 @@ fn every_bound() {
     assert_eq!((limits::MAX_PAYLOAD_BYTES, limits::MAX_CONTENT_BYTES), (64 * 1024, 16 * mib));
     assert_eq!((limits::MAX_APPEND_EVENTS, limits::MAX_APPEND_BYTES), (256, 32 * mib));
     assert_eq!((limits::MAX_RUN_EVENTS, limits::MAX_FORK_DEPTH, limits::MAX_ID_BYTES), (10_000_000, 16, 256));
-    assert_eq!(limits::MAX_FORKS, 256);
+    assert_eq!((limits::MAX_FORKS, limits::MAX_OPEN_WAITS), (256, 1024));
     let rows = [
         "payload | 64 KiB",
         "content | 16 MiB",
@@ -103,6 +103,7 @@ fn every_bound() {
         "16 levels",
         "256 bytes",
         "forks of one run | 256",
+        "pauses likewise | 1024",
     ];
     assert!(rows.iter().all(|row| PAGE.contains(row)));
 }

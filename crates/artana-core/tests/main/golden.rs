@@ -8,6 +8,8 @@ use crate::support::{named, step, whole};
 
 const PINNED: &str = include_str!("golden/kinds.json");
 const OTHERS: &str = include_str!("golden/others.json");
+/// Cut out of the pins as they stood before there were workflows, and never written again.
+const BEFORE_WORKFLOWS: &str = include_str!("golden/before_workflows.json");
 
 fn sealed(body: Body) -> Event {
     let genesis = Genesis::root(named("tenant", "run"), RunKey::from_bytes([7; 32]).id());
@@ -35,6 +37,12 @@ fn every_kind_is_written_as_it_always_was() {
     check(&found, PINNED);
     let kinds: Vec<&str> = found.iter().filter_map(|event| event["kind"].as_str()).collect();
     assert_eq!(kinds, Body::KINDS);
+}
+
+#[test]
+fn what_no_workflow_asked_is_written_as_before_there_were_any() {
+    let found: Vec<Value> = whole::before_workflows().into_iter().map(|body| shown(&sealed(body))).collect();
+    check(&found, BEFORE_WORKFLOWS);
 }
 
 /// Among them a tool request as it was before a fork could want an effect for itself.

@@ -3,6 +3,7 @@
 mod codec;
 mod cost;
 mod decide;
+mod decide_code;
 mod decide_family;
 mod decide_model;
 mod drift;
@@ -14,3 +15,4 @@ mod golden;
 mod support;
 mod vectors;
 mod verify;
+mod workflows;

@@ -286,7 +286,9 @@ fn is_known(kind: FailureKind) -> bool {
 fn more(code: &Code, due: Due) -> bool {
     let now = code.run.journal.shared.clock.now();
     let spent = due.first_at.map_or(Duration::ZERO, |first| now.since(first));
-    due.attempt < code.retry.attempts && code.retry.within.is_none_or(|within| spent < within)
+    let wait = code.retry.backoff.after(due.attempt, &code.run.journal.genesis.hash(), &code.step);
+    let begins = spent.saturating_add(wait);
+    due.attempt < code.retry.attempts && code.retry.within.is_none_or(|within| begins <= within)
 }
 
 type Judged = (Outcome, bool, Vec<Content>);

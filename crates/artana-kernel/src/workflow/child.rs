@@ -73,6 +73,7 @@ pub(crate) fn drive_child(parent: Run, step: StepKey, child: Child) -> Performin
         }
         let end = match driver::drive(&run, child.take()?, driver::Lead::default()).await {
             Ok(End::Suspended(waits)) => return Err(Held::Suspended(waits)),
+            Ok(End::Left) => return Err(Error::LeaseLost { run: run.name().clone() }.into()),
             Ok(End::Completed(bytes)) => Ok(bytes),
             Err(error) => Err(error),
         };
@@ -105,7 +106,7 @@ fn outcome(parent: &Run, end: Result<Vec<u8>, Error>) -> Result<Ended, Error> {
 /// Returns how a child has ended; `None` where it has not.
 pub(crate) async fn end_of(parent: &Run, child: &Run) -> Result<Option<Ended>, Error> {
     match ended(child).await {
-        Ok(None | Some(End::Suspended(_))) => Ok(None),
+        Ok(None | Some(End::Suspended(_) | End::Left)) => Ok(None),
         Ok(Some(End::Completed(bytes))) => outcome(parent, Ok(bytes)).map(Some),
         Err(error) => outcome(parent, Err(error)).map(Some),
     }
@@ -138,6 +139,7 @@ pub(crate) async fn begun(parent: &Run, step: &StepKey, code: Option<WorkflowSta
     let started = ChildStarted { ordinal, run: id.clone() };
     let decide = move |state: &RunState, facts: &Facts<'_>| match state.step(&key) {
         Some(_) => Ok(Plan::default()),
+        None if !state.admits(&key) => Err(Error::NotRunning { run: state.run().clone(), status: state.status() }),
         None => Plan::default().event(facts.id(), Some(&key), started.clone()),
     };
     if parent.journal.with_state(|state| state.step(step).is_none()) {

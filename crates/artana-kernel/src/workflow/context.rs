@@ -90,7 +90,7 @@ impl WorkflowContext {
         let (asking, machine) = (self.ask(unasked), Arc::clone(&self.machine));
         Box::pin(async move {
             let bytes: Vec<u8> = took(asking.await?)?;
-            said(&machine, &bytes)
+            said(&machine, &bytes).await
         })
     }
 
@@ -105,7 +105,7 @@ impl WorkflowContext {
         let machine = Arc::clone(&self.machine);
         Box::pin(async move {
             let bytes: Option<Vec<u8>> = took(asking.await?)?;
-            said(&machine, bytes.as_deref().unwrap_or(b"null"))
+            said(&machine, bytes.as_deref().unwrap_or(b"null")).await
         })
     }
 
@@ -193,7 +193,7 @@ impl WorkflowContext {
         let machine = Arc::clone(&self.machine);
         Box::pin(async move {
             let bytes: Vec<u8> = took(asking.await?)?;
-            said(&machine, &bytes)
+            said(&machine, &bytes).await
         })
     }
 
@@ -266,10 +266,14 @@ fn took<T: 'static>(answer: super::machine::Answer) -> Result<T, Error> {
     answer.downcast().map(|answer| *answer).map_err(|_| Error::Internal("an answer is of another type".into()))
 }
 
-/// Reads what somebody said. What does not fit the type is no answer: the code or the words have to change.
-fn said<T: DeserializeOwned>(machine: &Machine, bytes: &[u8]) -> Result<T, Error> {
-    from_json(bytes).map_err(|problem| {
-        let run = machine.run();
-        Error::Said { run: run.name().clone(), problem }
-    })
+/// Reads what somebody said. What does not fit the type is no answer, and the code does not get to see it: the code or
+/// the words have to change.
+async fn said<T: DeserializeOwned>(machine: &Machine, bytes: &[u8]) -> Result<T, Error> {
+    match from_json(bytes) {
+        Ok(said) => Ok(said),
+        Err(problem) => {
+            machine.refuse(Error::Said { run: machine.run().name().clone(), problem });
+            std::future::pending().await
+        }
+    }
 }

@@ -19,6 +19,7 @@ use artana_core::{
     event::{Wait, WaitStarted},
     limits::MAX_STEPS_AT_ONCE,
 };
+use artana_ports::Cancellation;
 
 use super::{
     End, Failure, Suspended, WorkflowContext,
@@ -42,6 +43,10 @@ pub(crate) struct Lead {
     pub(crate) drive: Arc<Drive>,
     /// An instant that has come on the store's clock, whatever this process's clock says.
     pub(crate) came: Option<Timestamp>,
+    /// Tells that the run is to be left to others, as soon as nothing is being performed.
+    pub(crate) leave: Option<Cancellation>,
+    /// Whether the right to drive the run is kept after an error.
+    pub(crate) keeps: bool,
 }
 
 /// Drives a run's code as far as it comes. A run that has ended answers from the ledger.
@@ -57,11 +62,12 @@ where
     if let Some(end) = ended(run).await? {
         return Ok(end);
     }
+    let keeps = lead.keeps;
     let mut driver = Driver::new(run, lead);
     let code = code(WorkflowContext::new(Arc::clone(&driver.machine)));
     let end = driver.run(code).await;
     driver.machine.close();
-    if end.is_err() {
+    if end.is_err() && !keeps {
         driver.let_go().await;
     }
     end
@@ -100,10 +106,11 @@ pub(super) struct Driver {
     pub(super) lifted: Vec<StepKey>,
     alarm: Arc<Alarm>,
     came: Option<Timestamp>,
+    leave: Option<Cancellation>,
     ready: BinaryHeap<Reverse<(Place, Ordinal)>>,
     performing: Vec<(Ordinal, Performing)>,
     /// Up to where the run was looked through for answers.
-    looked: Option<Seq>,
+    pub(super) looked: Option<Seq>,
     /// How many signals of each name the code has received.
     received: BTreeMap<Name, usize>,
     /// Whether the code has come as far as the ledger says it was.
@@ -122,7 +129,7 @@ enum Next {
 
 impl Driver {
     fn new(run: &Run, lead: Lead) -> Self {
-        let Lead { drive, came } = lead;
+        let Lead { drive, came, leave, .. } = lead;
         let driven = Driven { drive: Arc::clone(&drive), ordinal: None, undoes: false };
         Self {
             run: run.clone(),
@@ -133,6 +140,7 @@ impl Driver {
             lifted: Vec::new(),
             alarm: Arc::default(),
             came,
+            leave,
             ready: BinaryHeap::new(),
             performing: Vec::new(),
             looked: None,
@@ -218,10 +226,24 @@ impl Driver {
         }
         match open.want {
             Want::Pause { key, .. } => self.lifted.push(key),
-            Want::Sleep { .. } | Want::Signal { .. } | Want::Child { .. } => self.given_up.push(ordinal),
+            Want::Signal { .. } => {
+                self.given_up.push(ordinal);
+                // The next one that waits for this name has its turn.
+                self.looked = None;
+            }
+            Want::Sleep { .. } | Want::Child { .. } => self.given_up.push(ordinal),
             Want::Step { .. } | Want::Value(_) | Want::OnRollback { .. } => {}
         }
         Ok(())
+    }
+
+    /// Lists the open asks of which something may be recorded. Nothing is recorded of what was asked after a value that
+    /// is not drawn yet, as in a run that is paused: the place of a change is told by what comes after it.
+    pub(super) fn recordable(&self) -> impl Iterator<Item = (&Ordinal, &Open)> {
+        let draws = self.state(values::draws);
+        let undrawn = self.open.iter().find(|(_, open)| !draws && matches!(open.want, Want::Value(_)));
+        let undrawn = undrawn.map(|(ordinal, _)| *ordinal);
+        self.open.iter().filter(move |(ordinal, _)| undrawn.is_none_or(|undrawn| **ordinal < undrawn))
     }
 
     /// Says where the answer to an open ask is recorded, if it is.
@@ -250,7 +272,7 @@ impl Driver {
     /// Returns the open ask whose answer is the earliest there is.
     fn next_ready(&mut self) -> Option<Ordinal> {
         let head = self.state(|state| state.head().seq);
-        if self.looked.is_some_and(|looked| looked != head) {
+        if self.looked != Some(head) {
             let open: Vec<Ordinal> = self.open.keys().copied().collect();
             self.ready.clear();
             open.into_iter().for_each(|ordinal| self.look_for(ordinal));
@@ -407,10 +429,17 @@ impl Driver {
         if values::record(self).await? || waits::lift(self).await? || waits::fire(self).await? {
             return Ok(Next::Look);
         }
-        self.begin();
+        let leaves = self.leave.as_ref().is_some_and(Cancellation::is_cancelled);
+        if !leaves {
+            self.begin();
+        }
         if !self.performing.is_empty() {
             waits::begin(self).await?;
             return self.wait().await.map(|()| Next::Look);
+        }
+        if leaves {
+            waits::release(self).await?;
+            return Ok(Next::End(End::Left));
         }
         if self.state(RunState::is_closing) {
             return Ok(Next::Undo);
@@ -464,6 +493,7 @@ impl Driver {
         if let Some(diverged) = self.diverged() {
             return Err(diverged);
         }
+        waits::lift(self).await?;
         finish(self, returned).await
     }
 
@@ -489,7 +519,7 @@ impl Driver {
                 open.standing = Standing::Waiting;
             }
         }
-        (self.looked, self.caught_up) = (Some(Seq::ZERO), false);
+        (self.looked, self.caught_up) = (None, false);
         Ok(())
     }
 

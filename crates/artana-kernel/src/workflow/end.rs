@@ -8,15 +8,17 @@ use std::{
 };
 
 use artana_core::{
-    ContentRef, ContentType, Ordinal, RunState, Seq, Status, StepKey,
+    ContentRef, ContentType, Ordinal, RunState, Seq, Status, Step, StepKey,
+    cycle::ToolCycle,
+    decide::Refused,
     event::{
-        CancelRequested, Closing, CodeKind, FailureCategory, Outcome, RunFinished, RunOutcome, StepCompleted, Success,
-        ToolFailure, WaitStarted,
+        CancelRequested, Cause, Closing, CodeKind, FailureCategory, Outcome, RunFinished, RunOutcome, StepCompleted,
+        Success, ToolFailure, WaitStarted,
     },
 };
 
 use super::{
-    End, Failure, Suspended, Ticket,
+    End, Failure, MAX_AT_ONCE, Suspended, Ticket,
     driver::Driver,
     rollback::{Rollback, Undo},
     waits,
@@ -24,6 +26,7 @@ use super::{
 use crate::{
     Error, Run,
     code::text_of,
+    control,
     drive::Driven,
     journal::{Facts, Plan},
     perform::micros,
@@ -63,34 +66,72 @@ pub(super) async fn finish(driver: &mut Driver, returned: Result<Vec<u8>, Failur
         Ok(bytes) => bytes,
         Err(failure) => return failed(driver, failure).await,
     };
-    let (output, content) = driver.run.journal.content(ContentType::Json, bytes);
+    loop {
+        complete(driver, &bytes).await?;
+        if driver.state(|state| state.closing().is_some()) {
+            return give_up(driver).await;
+        }
+        // Somebody paused the run before it could end; it ends when it goes on.
+        let paused = driver.state(|state| {
+            let (id, pause) = state.pauses().iter().next()?;
+            Some(Ticket { run: state.run().clone(), id: *id, step: pause.step.clone() })
+        });
+        if let Some(ticket) = paused {
+            if driver.drive.is_held() {
+                waits::release(driver).await?;
+            }
+            return Ok(End::Suspended(Suspended::Paused(ticket)));
+        }
+        if let Some(end) = ended(&driver.run).await? {
+            return Ok(end);
+        }
+        // What a race gave up is in doubt since its process died, and somebody has to find out.
+        if let Some((ordinal, doubt)) = driver.state(doubt) {
+            return Err(left_in_doubt(driver, ordinal, doubt).await);
+        }
+    }
+}
+
+/// Completes a run, or records what became of calls that a race gave up and whose process is gone.
+async fn complete(driver: &mut Driver, bytes: &[u8]) -> Result<(), Error> {
+    let lost = control::lost_calls(&driver.run.journal).await?;
+    let (output, content) = driver.run.journal.content(ContentType::Json, bytes.to_vec());
     let decide = move |state: &RunState, facts: &Facts<'_>| {
         if state.is_closing() || !state.pauses().is_empty() {
             return Ok(Plan::default());
         }
-        let steps = crate::control::open_steps(state);
-        if !steps.is_empty() {
-            return Err(Error::Unfinished { run: state.run().clone(), steps });
+        let (mut plan, mut open) = (Plan::default(), control::open_steps(state));
+        for (key, request) in lost.iter().take(MAX_AT_ONCE) {
+            let pending = |step: &&Step| step.is_pending() && step.request() == Some(*request);
+            let Some(step) = state.step(key).filter(pending) else { continue };
+            plan = plan.event(facts.id(), Some(key), control::lost_outcome(step, *request))?;
+            open.retain(|open| step.model().is_none() || open != key);
         }
-        let finished = RunFinished { outcome: RunOutcome::Completed, output: Some(output) };
-        Ok(Plan::default().event(facts.id(), None, finished)?.content([content.clone()]).release())
+        if open.is_empty() {
+            let finished = RunFinished { outcome: RunOutcome::Completed, output: Some(output) };
+            return Ok(plan.event(facts.id(), None, finished)?.content([content.clone()]).release());
+        }
+        if plan.is_empty() && doubt(state).is_none() {
+            return Err(Error::Unfinished { run: state.run().clone(), steps: open });
+        }
+        Ok(plan)
     };
-    driver.append(decide).await?;
-    if driver.state(|state| state.closing().is_some()) {
-        return give_up(driver).await;
-    }
-    // Somebody paused the run before it could end; it ends when it goes on.
-    let paused = driver.state(|state| {
-        let (id, pause) = state.pauses().iter().next()?;
-        Some(Ticket { run: state.run().clone(), id: *id, step: pause.step.clone() })
-    });
-    if let Some(ticket) = paused {
-        if driver.drive.is_held() {
-            waits::release(driver).await?;
-        }
-        return Ok(End::Suspended(Suspended::Paused(ticket)));
-    }
-    ended(&driver.run).await?.ok_or_else(|| Error::Internal("a run's end was not recorded".into()))
+    driver.append(decide).await.map(drop)
+}
+
+/// Finds a step whose effect is in doubt, and the place at which it was asked.
+fn doubt(state: &RunState) -> Option<(Ordinal, Error)> {
+    state.steps().find_map(|(key, step)| {
+        let (request, cause) = match step.effect()? {
+            ToolCycle::Unknown(attempt, doubt) => (attempt.request, doubt.cause),
+            ToolCycle::Reconciling(attempt, _) => (attempt.request, Cause::OwnerLost),
+            _ => return None,
+        };
+        let mut asked = state.program().asks_from(Ordinal::new(0));
+        let at = asked.find_map(|(at, asked)| (asked.name.as_deref() == Some(key.as_str())).then_some(at));
+        let refused = Refused::NeedsReconciliation { request, cause };
+        Some((at.unwrap_or_default(), control::refused(state.run(), key, refused)))
+    })
 }
 
 /// Fails a run. What the kernel itself could not do says nothing about the workflow.
@@ -156,7 +197,7 @@ async fn undone(driver: &mut Driver, (key, ordinal): (StepKey, Ordinal), undo: U
     let decide = move |_: &RunState, facts: &Facts<'_>| {
         Ok(Plan::default().event(facts.id(), Some(&key), done.clone())?.content([content.clone()]))
     };
-    driver.append(decide).await
+    driver.append(decide).await.map(drop)
 }
 
 async fn caught(undo: Undo, cx: Rollback) -> Result<(), Failure> {

@@ -223,7 +223,8 @@ impl Machine {
         self.inner().racing = false;
     }
 
-    fn refuse(&self, error: Error) {
+    /// Ends the drive with an error that is no answer.
+    pub(super) fn refuse(&self, error: Error) {
         self.inner().refused.get_or_insert(error);
     }
 

@@ -2,7 +2,7 @@
 
 pub(crate) mod child;
 mod context;
-mod driver;
+pub(crate) mod driver;
 mod end;
 mod join;
 pub(crate) mod machine;
@@ -12,7 +12,7 @@ mod waits;
 
 use std::{future::Future, sync::Arc};
 
-use artana_core::{EventId, Name, RunId, RunRef, RunState, StepKey, Tenant, Timestamp, event::WorkflowStarted};
+use artana_core::{Event, EventId, Name, RunId, RunRef, RunState, StepKey, Tenant, Timestamp, event::WorkflowStarted};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
@@ -25,6 +25,9 @@ use crate::{
 pub use context::WorkflowContext;
 pub use join::{Either, Join, Race};
 pub use rollback::Rollback;
+
+/// How many events of a workflow's own leave in one append.
+const MAX_AT_ONCE: usize = 128;
 
 /// How far a workflow came.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +76,8 @@ pub(crate) enum Suspended {
 pub(crate) enum End {
     Completed(Vec<u8>),
     Suspended(Suspended),
+    /// Whoever drove it was told to leave it to others.
+    Left,
 }
 
 impl Kernel {
@@ -134,17 +139,18 @@ fn outcome<T: DeserializeOwned>(run: &Run, end: End) -> Result<WorkflowOutcome<T
         End::Suspended(Suspended::Paused(ticket)) => Ok(WorkflowOutcome::Paused(ticket)),
         End::Suspended(Suspended::Sleeping(until)) => Ok(WorkflowOutcome::Sleeping(until)),
         End::Suspended(Suspended::Waiting(name)) => Ok(WorkflowOutcome::Waiting(name)),
+        End::Left => Err(Error::LeaseLost { run: run.name().clone() }),
     }
 }
 
 impl driver::Driver {
-    /// Appends what is decided as whoever drives the run.
-    fn append<D>(&self, decide: D) -> impl Future<Output = Result<(), Error>> + Send + use<D>
+    /// Appends what is decided as whoever drives the run, and returns the events.
+    fn append<D>(&self, decide: D) -> impl Future<Output = Result<Vec<Event>, Error>> + Send + use<D>
     where
         D: FnMut(&RunState, &Facts<'_>) -> Result<Plan, Error> + Send + Sync + 'static,
     {
         let capacity = Capacity::Drive(Arc::clone(&self.drive));
         let journal = Arc::clone(&self.run.journal);
-        async move { journal.append_detached(capacity, None, decide).await.map(drop) }
+        async move { journal.append_detached(capacity, None, decide).await }
     }
 }

@@ -6,6 +6,7 @@ use artana_core::{
 };
 
 use super::{
+    MAX_AT_ONCE,
     driver::Driver,
     machine::{Drawn, Want},
 };
@@ -29,9 +30,11 @@ pub(super) async fn record(driver: &mut Driver) -> Result<bool, Error> {
     }
     let decide = move |state: &RunState, facts: &Facts<'_>| {
         let mut plan = Plan::default();
-        for one in &due {
+        // Somebody may have stopped or ended the run meanwhile.
+        let (draws, ended) = (draws(state), state.finished().is_some());
+        for one in due.iter().filter(|_| !ended) {
             plan = match one {
-                Due::Value(at, _) if state.program().asked(*at).is_some() => plan,
+                Due::Value(at, _) if !draws || state.program().asked(*at).is_some() => plan,
                 Due::Value(ordinal, drawn) => {
                     let recorded = ValueRecorded { ordinal: *ordinal, value: draw(drawn, facts) };
                     plan.event(facts.id(), None, recorded)?
@@ -44,13 +47,18 @@ pub(super) async fn record(driver: &mut Driver) -> Result<bool, Error> {
         }
         Ok(plan)
     };
-    driver.append(decide).await.map(|()| true)
+    driver.append(decide).await.map(|_| true)
+}
+
+/// Returns whether values are drawn: a run that is paused or closing draws none.
+pub(super) fn draws(state: &RunState) -> bool {
+    !state.is_closing() && state.pauses().is_empty()
 }
 
 fn due(driver: &Driver) -> Result<Vec<Due>, Error> {
-    let draws = driver.state(|state| !state.is_closing() && state.pauses().is_empty());
+    let draws = driver.state(draws);
     let mut due = Vec::new();
-    for (ordinal, open) in &driver.open {
+    for (ordinal, open) in driver.recordable().take(MAX_AT_ONCE) {
         match &open.want {
             Want::Value(drawn) if draws => due.push(Due::Value(*ordinal, drawn.clone())),
             Want::OnRollback { key } => {

@@ -5,10 +5,11 @@ use std::future::Future;
 use artana_core::{
     AskKind, Content, ContentType, Ordinal, RunState, Step, StepKey, Timestamp,
     event::{Body, Paused, Resumed, TimerFired, Wait, WaitStarted},
+    limits::MAX_OPEN_WAITS,
 };
 
 use super::{
-    Suspended, Ticket,
+    MAX_AT_ONCE, Suspended, Ticket,
     driver::{Driver, Open, Standing},
     machine::Want,
 };
@@ -41,7 +42,7 @@ pub(super) async fn lift(driver: &mut Driver) -> Result<bool, Error> {
                 plan.event(facts.id(), Some(key), Resumed { by: kernel_actor(), input: None, pause })
             })
     };
-    driver.append(decide).await.map(|()| true)
+    driver.append(decide).await.map(|_| true)
 }
 
 fn open_pause(state: &RunState, key: &StepKey) -> Option<artana_core::EventId> {
@@ -56,8 +57,8 @@ pub(super) async fn fire(driver: &mut Driver) -> Result<bool, Error> {
     let now = driver.now();
     let sleeps =
         driver.open.values().filter_map(|open| if let Want::Sleep { key, .. } = &open.want { Some(key) } else { None });
-    let due: Vec<StepKey> =
-        sleeps.filter(|key| driver.state(|state| has_come(state, key, now).is_some())).cloned().collect();
+    let due = sleeps.filter(|key| driver.state(|state| has_come(state, key, now).is_some()));
+    let due: Vec<StepKey> = due.take(MAX_AT_ONCE).cloned().collect();
     if due.is_empty() || driver.state(RunState::is_closing) {
         return Ok(false);
     }
@@ -66,12 +67,14 @@ pub(super) async fn fire(driver: &mut Driver) -> Result<bool, Error> {
             .filter_map(|key| Some((key, has_come(state, key, now)?)))
             .try_fold(Plan::default(), |plan, (key, wait)| plan.event(facts.id(), Some(key), TimerFired { wait }))
     };
-    driver.append(decide).await.map(|()| true)
+    driver.append(decide).await.map(|_| true)
 }
 
 fn has_come(state: &RunState, key: &StepKey, now: Timestamp) -> Option<artana_core::EventId> {
     match state.step(key)? {
-        Step::Timer(timer) if timer.fired.is_none() && timer.due <= now => Some(timer.wait),
+        Step::Timer(timer) if timer.fired.is_none() && timer.due <= now && state.finished().is_none() => {
+            Some(timer.wait)
+        }
         _ => None,
     }
 }
@@ -83,12 +86,15 @@ pub(super) async fn begin(driver: &mut Driver) -> Result<(), Error> {
         return Ok(());
     }
     let mut entries = Vec::new();
-    for (ordinal, open) in &driver.open {
+    for (ordinal, open) in driver.recordable() {
         if matches!(open.want, Want::Sleep { .. } | Want::Pause { .. }) {
             entries.extend(unrecorded(driver, *ordinal, open)?);
         }
     }
-    if entries.is_empty() { Ok(()) } else { record(driver, entries, false).await }
+    for some in entries.chunks(MAX_AT_ONCE) {
+        record(driver, some.to_vec(), false).await?;
+    }
+    Ok(())
 }
 
 /// Returns the earliest instant that is waited for.
@@ -123,23 +129,26 @@ pub(super) fn from_outside(driver: &Driver) -> impl Future<Output = Result<(), E
 /// append. `None` means that something has happened already.
 pub(super) async fn suspend(driver: &mut Driver) -> Result<Option<Suspended>, Error> {
     let mut entries = Vec::new();
-    for (ordinal, open) in &driver.open {
+    for (ordinal, open) in driver.recordable() {
         entries.extend(unrecorded(driver, *ordinal, open)?);
     }
     let now = driver.now();
-    if earliest(driver).is_some_and(|due| due <= now) && !entries.is_empty() {
+    if entries.len() > MAX_AT_ONCE || (earliest(driver).is_some_and(|due| due <= now) && !entries.is_empty()) {
+        entries.truncate(MAX_AT_ONCE);
         record(driver, entries, false).await?;
         return Ok(None);
     }
     if entries.is_empty() && !driver.state(RunState::is_suspended) {
-        entries.extend(driver.open.iter().find_map(|(ordinal, open)| again(driver, *ordinal, open)));
+        entries.extend(driver.recordable().find_map(|(ordinal, open)| again(driver, *ordinal, open)));
     }
     if !entries.is_empty() {
-        record(driver, entries, true).await?;
+        // Somebody may have said something before the waits were recorded, and then that is looked at first.
+        if !record(driver, entries, true).await? {
+            return Ok(None);
+        }
     } else if driver.drive.is_held() {
         release(driver).await?;
     }
-    // Somebody may have said something while the waits were recorded.
     if !driver.state(|state| state.is_suspended() || !state.pauses().is_empty()) {
         return Ok(None);
     }
@@ -257,10 +266,13 @@ fn pause(driver: &Driver, ordinal: Ordinal, key: &StepKey, reason: &str) -> Entr
     Entry { step: Some(key.clone()), body: body.into(), content: Some(content) }
 }
 
-async fn record(driver: &mut Driver, entries: Vec<Entry>, suspends: bool) -> Result<(), Error> {
+/// Records waits, and returns whether it did.
+async fn record(driver: &mut Driver, entries: Vec<Entry>, suspends: bool) -> Result<bool, Error> {
     let mut entries = entries;
     if suspends {
-        let given_up = std::mem::take(&mut driver.given_up);
+        // A pause has no place for them, and they are told with what is waited for next.
+        let told = entries.iter().any(|entry| matches!(entry.body, Body::WaitStarted(_)));
+        let given_up = if told { std::mem::take(&mut driver.given_up) } else { Vec::new() };
         let known = |at: &Ordinal| driver.state(|state| state.waits().any(|(wait, _, _)| wait == *at));
         let mut given_up: Vec<Ordinal> = given_up.into_iter().filter(known).collect();
         for entry in &mut entries {
@@ -272,11 +284,15 @@ async fn record(driver: &mut Driver, entries: Vec<Entry>, suspends: bool) -> Res
             suspend_with(last);
         }
     }
-    let before = driver.state(RunState::head);
+    let looked = driver.looked;
     let decide = move |state: &RunState, facts: &Facts<'_>| {
         // Somebody else said something, and it may be what is waited for.
-        if suspends && state.head() != before {
+        if (suspends && looked != Some(state.head().seq)) || state.finished().is_some() {
             return Ok(Plan::default());
+        }
+        if state.waits().count() + state.pauses().len() + entries.len() > MAX_OPEN_WAITS {
+            let problem = format!("a run waits for at most {MAX_OPEN_WAITS} things at once");
+            return Err(Error::TooLarge(problem));
         }
         let plan = entries.iter().try_fold(Plan::default(), |plan, entry| {
             let plan = plan.event(facts.id(), entry.step.as_ref(), entry.body.clone())?;
@@ -284,7 +300,7 @@ async fn record(driver: &mut Driver, entries: Vec<Entry>, suspends: bool) -> Res
         })?;
         Ok(if suspends { plan.release() } else { plan })
     };
-    driver.append(decide).await
+    driver.append(decide).await.map(|events| !events.is_empty())
 }
 
 fn suspend_with(entry: &mut Entry) {
@@ -296,7 +312,7 @@ fn suspend_with(entry: &mut Entry) {
 
 /// Gives back the right to drive the run.
 pub(super) async fn release(driver: &mut Driver) -> Result<(), Error> {
-    driver.append(|_, _| Ok(Plan::default().release())).await
+    driver.append(|_, _| Ok(Plan::default().release())).await.map(drop)
 }
 
 /// Leaves a run whose rest is done in a fork.
@@ -313,5 +329,5 @@ pub(super) async fn left_for(driver: &mut Driver, fork: &Run) -> Result<(), Erro
     let decide = move |_: &RunState, facts: &Facts<'_>| {
         Ok(Plan::default().event(facts.id(), key.as_ref(), begun.clone())?.release())
     };
-    driver.append(decide).await
+    driver.append(decide).await.map(drop)
 }

@@ -28,13 +28,13 @@ use crate::{
 
 /// A store of which some content was erased.
 #[derive(Debug, Clone)]
-struct Forgetful {
+pub(crate) struct Forgetful {
     inner: Arc<MemoryStore>,
     gone: Arc<Mutex<BTreeSet<Digest>>>,
 }
 
 impl Forgetful {
-    fn erase(&self, content: impl IntoIterator<Item = ContentRef>) {
+    pub(crate) fn erase(&self, content: impl IntoIterator<Item = ContentRef>) {
         self.gone.lock().unwrap().extend(content.into_iter().map(|content| content.digest));
     }
 }
@@ -54,12 +54,18 @@ passing_store! { Forgetful;
     }
 }
 
-/// A process over a store that can forget.
-async fn forgetful(world: &World, model: &ScriptedModel) -> (Forgetful, Run) {
+/// A kernel over a store that can forget.
+pub(crate) fn forgetting(world: &World, model: &ScriptedModel) -> (Forgetful, Kernel) {
     let store = Forgetful { inner: Arc::new(world.store.clone()), gone: Arc::default() };
     let looks = [world.charger(artana_kernel::tool("pay").side_effect()), world.charger(artana_kernel::tool("look"))];
     let builder = Kernel::builder(store.clone()).clock(Arc::new(world.clock.clone())).model(model.clone());
     let kernel = looks.into_iter().fold(builder, |builder, tool| builder.tool(tool)).build().unwrap();
+    (store, kernel)
+}
+
+/// A process over a store that can forget.
+async fn forgetful(world: &World, model: &ScriptedModel) -> (Forgetful, Run) {
+    let (store, kernel) = forgetting(world, model);
     let run = kernel.run(&tenant(), "r").await.unwrap();
     (store, run)
 }

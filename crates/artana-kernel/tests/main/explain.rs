@@ -136,7 +136,7 @@ async fn a_doubt_is_told_with_the_key_and_its_ways_out() {
     assert_eq!((step.as_str(), *cause, *recorded), ("pay", Cause::OwnerLost, Recorded::NotYet));
     let process = world.process();
     let run = process.run("r").await;
-    assert_eq!(key.unwrap().to_string(), run.step("pay").idempotency_key("mail").unwrap());
+    assert_eq!(key.expect("a tool's effect has a key").to_string(), run.step("pay").idempotency_key("mail").unwrap());
     assert!(told.needs_human());
     assert_eq!(lifts(&told), ["reconcile", "resolve"]);
     assert_eq!(code(call(&run, "pay", "mail").await), "artana::reconciliation_required");

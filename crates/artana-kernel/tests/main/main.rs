@@ -42,5 +42,6 @@ mod store_faults;
 mod tampered;
 mod tenants;
 mod told;
+mod workers;
 mod workflow;
 mod world;

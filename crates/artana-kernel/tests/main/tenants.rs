@@ -44,6 +44,13 @@ const CALLS: &[(&str, Call)] = &[
             Ok(format!("{:?}", k.runs(&query).await?.items))
         })
     }),
+    ("signal", |k, t, id| Box::pin(async move { k.signal(t, id, ("go", "ann"), &1).await.map(|()| String::new()) })),
+    ("workflow", |k, t, id| {
+        Box::pin(async move {
+            let returned = k.workflow(t, id, |cx| async move { Ok(cx.run().labels().len()) });
+            Ok(format!("{:?}", returned.await?))
+        })
+    }),
     ("cost", |k, t, id| Box::pin(async move { Ok(format!("{:?}", k.cost(&CostQuery::run(t, id)).await?)) })),
     ("cost", |k, t, id| Box::pin(async move { Ok(format!("{:?}", k.cost(&CostQuery::tree(t, id)).await?)) })),
     ("cost", |k, t, _| Box::pin(async move { Ok(format!("{:?}", k.cost(&CostQuery::tenant(t)).await?)) })),

@@ -4,6 +4,7 @@
 //! as after SIGKILL. What survives is a [`CrashWorld`]: the store, the clock, the provider's book, and what the
 //! models were asked. Nothing here waits for real time, and nothing here knows what the program does.
 
+mod closures;
 mod life;
 mod models;
 mod trial;
@@ -21,6 +22,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use crate::{MemoryStore, SimClock, fault::Point, provider::Provider};
+pub use closures::Closures;
 use models::Witness;
 use trial::Trial;
 
@@ -83,7 +85,7 @@ pub trait Scenario: Send + Sync {
         None
     }
 
-    /// Names the tenant and the id of each run the program starts. Their forks are found.
+    /// Names the tenant and the id of each run the program starts. Their forks and children are found.
     fn runs(&self) -> Vec<(Tenant, String)>;
 
     /// Runs the program from its beginning, as each life does, and returns what its user sees.
@@ -120,6 +122,8 @@ pub struct CrashWorld {
     pub clock: SimClock,
     /// A provider with its own book.
     pub provider: Provider,
+    /// What closures of the program ran, as far as they note it.
+    pub closures: Closures,
     witness: Witness,
     told: Mutex<BTreeMap<String, Value>>,
     contradictions: Mutex<Vec<String>>,
@@ -132,6 +136,7 @@ impl CrashWorld {
             store: MemoryStore::with_clock(Arc::new(clock.clone())),
             clock,
             provider: Provider::new(),
+            closures: Closures::default(),
             witness: Witness::default(),
             told: Mutex::default(),
             contradictions: Mutex::default(),
@@ -196,7 +201,8 @@ pub struct CrashReport {
 /// the result differs from the one without a crash, the program was told two different things, or a finished
 /// program, repeated, wrote, called or asked anything. So it is when a question reached a model without being
 /// recorded first, was asked again although its answer is recorded, was cut without a trace in the ledger, or was
-/// answered otherwise than the ledger has it.
+/// answered otherwise than the ledger has it. And so it is when a closure that [notes itself](Closures::ran) ran again
+/// although its end is recorded, or more often than it was requested.
 ///
 /// # Panics
 ///

@@ -11,6 +11,7 @@ use artana_kernel::{Error, Kernel};
 
 use super::{
     CrashReport, CrashWorld, Scenario, Violation,
+    closures::{self, Executions},
     life::{Ended, TICK, all_rows, block_on, go_on, pass_time},
     models::{self, Asked, Recorded},
 };
@@ -35,6 +36,7 @@ pub(super) struct Trial<'a, S> {
     world: CrashWorld,
     crashes: Vec<Point>,
     lives: usize,
+    executions: Executions,
     unknown: bool,
     violations: Vec<Violation>,
 }
@@ -43,7 +45,8 @@ impl<'a, S: Scenario> Trial<'a, S> {
     pub(super) fn new(scenario: &'a S, crashes: Vec<Point>) -> Self {
         let world = CrashWorld::new();
         scenario.prepare(&world);
-        Self { scenario, world, crashes, lives: 0, unknown: false, violations: Vec::new() }
+        let executions = Executions::default();
+        Self { scenario, world, crashes, lives: 0, executions, unknown: false, violations: Vec::new() }
     }
 
     pub(super) fn calm(mut self, report: &mut CrashReport) -> (Calm, Vec<Point>) {
@@ -96,6 +99,8 @@ impl<'a, S: Scenario> Trial<'a, S> {
         }
         self.verify();
         self.judge_models(calm);
+        let (ran, crashes) = (self.world.closures.noted(), self.crashes.len());
+        closures::judge(&ran, &self.executions, crashes).into_iter().for_each(|what| self.violated(what));
         for contradiction in self.world.contradictions() {
             self.violated(contradiction);
         }
@@ -117,14 +122,17 @@ impl<'a, S: Scenario> Trial<'a, S> {
 
     /// A finished program answers from the ledger.
     fn repeat(&mut self, ended: &Ended) {
-        let noticed = |trial: &Self| (trial.ledgers(), trial.world.provider.calls(), trial.world.questions());
+        let noticed = |trial: &Self| {
+            let world = &trial.world;
+            (trial.ledgers(), world.provider.calls(), world.questions(), world.closures.times())
+        };
         let before = noticed(self);
         let again = self.live(&Faults::record()).expect("nothing was told to crash");
         if again != *ended {
             self.violated(format!("repeated, it ended as {again:?} instead of {ended:?}"));
         }
         if noticed(self) != before {
-            self.violated("repeated, it wrote, called or asked something");
+            self.violated("repeated, it wrote, called, asked or ran something");
         }
     }
 
@@ -171,15 +179,19 @@ impl<'a, S: Scenario> Trial<'a, S> {
     /// Lives one life. `None` means that it crashed.
     fn live(&mut self, faults: &Faults) -> Option<Ended> {
         self.lives += 1;
+        self.world.closures.next_life();
         let kernel = self.kernel(faults);
         let (scenario, world) = (self.scenario, &self.world);
-        block_on(async {
+        let ended = block_on(async {
             tokio::select! {
                 biased;
                 _ = faults.crashed() => None,
                 ended = pass_time(&world.clock, go_on(scenario, &kernel, world)) => Some(ended),
             }
-        })
+        });
+        drop(kernel);
+        self.executions.add(self.lives, &self.ledgers());
+        ended
     }
 
     fn kernel(&self, faults: &Faults) -> Kernel {
@@ -206,13 +218,13 @@ impl<'a, S: Scenario> Trial<'a, S> {
         self.scenario.runs().into_iter().map(run).collect()
     }
 
-    /// Returns the rows of all runs there are: those the scenario names, and their forks.
+    /// Returns the rows of all runs there are: those the scenario names, their forks and their children.
     fn ledgers(&self) -> BTreeMap<RunRef, Vec<Record>> {
         let mut ledgers = BTreeMap::new();
         let mut due: Vec<RunRef> = self.started().into_iter().map(|(_, run)| run).collect();
         while let Some(run) = due.pop() {
             let rows = block_on(all_rows(&self.world.store, &run));
-            due.extend(rows.iter().filter_map(fork_of).map(|fork| RunRef::new(run.tenant.clone(), fork)));
+            due.extend(rows.iter().filter_map(begun_by).map(|begun| RunRef::new(run.tenant.clone(), begun)));
             if !rows.is_empty() {
                 ledgers.insert(run, rows);
             }
@@ -225,13 +237,14 @@ impl<'a, S: Scenario> Trial<'a, S> {
     }
 }
 
-/// Returns the fork an event tells of, if it does.
-fn fork_of(row: &Record) -> Option<RunId> {
-    if row.kind.as_bytes() != b"run_forked" {
+/// Returns the fork or the child an event tells of, if it does.
+fn begun_by(row: &Record) -> Option<RunId> {
+    if !matches!(row.kind.as_bytes(), b"run_forked" | b"child_started") {
         return None;
     }
     match Event::decode(row.clone()).ok()?.body() {
         Body::RunForked(forked) => Some(forked.fork.clone()),
+        Body::ChildStarted(started) => Some(started.run.clone()),
         _ => None,
     }
 }

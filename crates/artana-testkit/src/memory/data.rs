@@ -125,27 +125,32 @@ impl Data {
             .tenants
             .iter_mut()
             .flat_map(|(tenant, data)| data.runs.iter_mut().map(move |(id, run)| (tenant, id, run)))
-            .filter(|(_, _, run)| run.is_due(query, now) && run.lease.live_owner(lives, now).is_none())
+            .filter(|(tenant, _, run)| run.is_due(tenant, query, now) && run.lease.live_owner(lives, now).is_none())
             .collect();
         due.sort_by_key(|(_, _, run)| {
             run.view.queued.as_ref().map(|queued| (-i128::from(queued.priority), queued.due_at))
         });
         let taken = due.into_iter().take(query.limit as usize);
         taken
-            .map(|(tenant, id, run)| Leased {
-                run: RunRef::new(tenant.clone(), id.clone()),
-                epoch: run.lease.grant(query.taker),
-                head: run.view.head,
+            .filter_map(|(tenant, id, run)| {
+                let place = run.view.queued.clone()?;
+                Some(Leased {
+                    run: RunRef::new(tenant.clone(), id.clone()),
+                    died: run.lease.owner().map(|owner| owner.incarnation),
+                    epoch: run.lease.grant(query.taker),
+                    head: run.view.head,
+                    due_at: place.due_at,
+                    queue: place.queue,
+                })
             })
             .collect()
     }
 }
 
 impl Run {
-    fn is_due(&self, query: &DueQuery, now: Timestamp) -> bool {
-        self.view.queued.as_ref().is_some_and(|queued| {
-            queued.due_at <= now && (query.queues.is_empty() || query.queues.contains(&queued.queue))
-        })
+    fn is_due(&self, tenant: &TenantId, query: &DueQuery, now: Timestamp) -> bool {
+        let queued = self.view.queued.as_ref();
+        queued.is_some_and(|queued| queued.due_at <= now && query.wants(tenant, &queued.queue))
     }
 }
 

@@ -68,7 +68,8 @@ impl Lease {
         }
     }
 
-    fn owner(&self) -> Option<Owner> {
+    /// Returns who holds the lease, alive or dead.
+    pub(super) fn owner(&self) -> Option<Owner> {
         self.owner.map(|incarnation| Owner { incarnation, epoch: Epoch::new(self.epoch) })
     }
 

@@ -360,7 +360,7 @@ fn a_program_that_asks_under_another_key_each_life_is_caught() {
         })
     };
     caught(&Program { model: echo, body }, "what step");
-    caught(&Program { model: echo, body }, "repeated, it wrote, called or asked something");
+    caught(&Program { model: echo, body }, "repeated, it wrote, called, asked or ran something");
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod clock;
 mod conformance;
 mod crash;
 mod crash_models;
+mod crash_workflows;
 mod fault;
 mod memory;
 mod provider;

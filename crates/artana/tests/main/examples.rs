@@ -10,6 +10,9 @@ pub(crate) mod chapter3_step2;
 #[path = "../../examples/chapter3_step3.rs"]
 pub(crate) mod chapter3_step3;
 #[expect(dead_code, reason = "an example's main is what `cargo run --example` starts")]
+#[path = "../../examples/chapter3_step4.rs"]
+mod chapter3_step4;
+#[expect(dead_code, reason = "an example's main is what `cargo run --example` starts")]
 #[path = "../../examples/chapter3_step7.rs"]
 pub(crate) mod chapter3_step7;
 #[expect(dead_code, reason = "an example's main is what `cargo run --example` starts")]
@@ -24,8 +27,14 @@ mod hello;
 #[expect(dead_code, reason = "an example's main is what `cargo run --example` starts")]
 #[path = "../../examples/supervisor.rs"]
 mod supervisor;
+#[expect(dead_code, reason = "an example's main is what `cargo run --example` starts")]
+#[path = "../../examples/workflow_human_approval.rs"]
+mod workflow_human_approval;
+#[expect(dead_code, reason = "an example's main is what `cargo run --example` starts")]
+#[path = "../../examples/workflow_saga.rs"]
+mod workflow_saga;
 
-use artana::{Level, Usd, core::export};
+use artana::{Level, Status, Usd, core::export};
 
 #[tokio::test]
 async fn a_lost_reply_is_reconciled_to_one_charge() {
@@ -108,6 +117,34 @@ async fn a_model_of_ones_own_streams_fails_by_category_and_is_charged() {
     assert_eq!(proof.refused, ("provider_4xx", Some(422)));
     // Six tokens in at 50 cents a million and six out at two dollars: 3 and 12 millionths of a dollar.
     assert_eq!(proof.costs, (3, 2, 6, 6, Usd::nanos(15_000)));
+    assert!(proof.verified);
+}
+
+#[tokio::test]
+async fn a_hybrid_workflow_goes_on_where_its_first_life_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let proof = chapter3_step4::run(&folder.path().join("a.db")).await.unwrap();
+    // The first life asked both questions and got one answer; the second one asks the one that was cut again.
+    assert_eq!(proof.done, [(2, 1), (1, 0), (0, 0)]);
+    assert_eq!(proof.returned, ["Dear board, last year's revenue was 7800."; 2]);
+    assert!(proof.verified);
+}
+
+#[tokio::test]
+async fn a_saga_gives_back_what_it_booked_once_and_in_reverse() {
+    let folder = tempfile::tempdir().unwrap();
+    let proof = workflow_saga::run(&folder.path().join("a.db")).await.unwrap();
+    assert_eq!(proof.failed, ["artana::workflow_failed"; 3]);
+    assert_eq!(proof.book, ["book the flight", "book the hotel", "cancel the hotel", "cancel the flight"]);
+    assert_eq!((proof.status, proof.verified), (Status::Failed, true));
+}
+
+#[tokio::test]
+async fn an_approval_is_waited_for_across_processes_and_not_for_ever() {
+    let folder = tempfile::tempdir().unwrap();
+    let proof = workflow_human_approval::run(&folder.path().join("a.db")).await.unwrap();
+    assert_eq!(proof.waited, [Status::Paused; 2]);
+    assert_eq!(proof.told, ["refunded 4200 cents", "refused: nobody approved it"]);
     assert!(proof.verified);
 }
 

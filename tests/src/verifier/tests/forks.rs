@@ -60,6 +60,7 @@ impl Growing {
                 messages: vec![added],
                 model: ModelId::parse("provider/model").expect("fit"),
                 options: Default::default(),
+                ordinal: None,
                 output_schema: None,
                 timeout_us: 1,
                 tools: None,

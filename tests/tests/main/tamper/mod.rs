@@ -3,6 +3,7 @@
 //! anchor kept elsewhere could tell is pinned as not found.
 
 mod bits;
+mod driven;
 mod forks;
 mod ledger;
 mod names;

@@ -116,10 +116,10 @@ const MOVED: [Case; 9] = [
 const FORGED: [Case; 12] = [
     (
         "UPDATE events SET payload = CAST(replace(CAST(payload AS TEXT), '\"attempt\":1', '\"attempt\":2') AS BLOB) \
-      WHERE tenant = 'acme' AND run = 'main' AND seq = 3",
+      WHERE tenant = 'acme' AND run = 'main' AND seq = 4",
         MAIN,
         HashMismatch,
-        3,
+        4,
     ),
     ("UPDATE events SET kind = 'note' WHERE tenant = 'acme' AND run = 'main' AND seq = 9", MAIN, HashMismatch, 9),
     ("UPDATE events SET step = NULL WHERE tenant = 'acme' AND run = 'main' AND seq = 9", MAIN, HashMismatch, 9),
@@ -149,20 +149,20 @@ const FORGED: [Case; 12] = [
         "UPDATE vault SET bytes = CAST('19' AS BLOB) WHERE tenant = 'acme' AND root = 'main' AND bytes = CAST('12' AS BLOB)",
         MAIN,
         ContentMismatch,
-        9,
+        10,
     ),
     (
         "UPDATE vault SET bytes = NULL, erased_run = 'main', erased_seq = 63 WHERE tenant = 'acme' AND root = 'main' \
       AND bytes = CAST('12' AS BLOB)",
         MAIN,
         ContentMissing,
-        9,
+        10,
     ),
     (
         "DELETE FROM vault WHERE tenant = 'acme' AND root = 'main' AND bytes = CAST('12' AS BLOB)",
         MAIN,
         ContentMissing,
-        9,
+        10,
     ),
 ];
 

@@ -4,22 +4,43 @@
 
 use anyhow::{Context, Result};
 use artana_core::event::{
-    Body, CancelRequested, Cause, Closing, Doubt, GenesisFields, Outcome, RunFinished, RunOutcome, RunStarted,
-    ToolCompleted,
+    Body, CancelRequested, Cause, Closing, CompensationRegistered, Doubt, GenesisFields, Outcome, Paused, RunFinished,
+    RunOutcome, RunStarted, ToolCompleted, Wait, WaitStarted,
 };
 use artana_core::{
-    Draft, Event, Genesis, Head, KeyId, RunId, RunRef, RunState, Seq, Stamp, StepKey, TenantId, Timestamp, seal,
+    Draft, Event, Genesis, Head, KeyId, Ordinal, RunId, RunRef, RunState, Seq, Stamp, StepKey, TenantId, Timestamp,
+    seal,
 };
 
 use crate::docs::samples::{NAMED, Sample, bodies};
 
 /// What sets a run apart from others in its status, in words.
-pub(super) type Facts = [&'static str; 3];
+pub(super) type Facts = [&'static str; 6];
+
+/// A step within a compensation.
+pub(super) const INSIDE: &str = "undo/new";
 
 /// A run, and what sets it apart.
 pub(super) struct Past {
     pub(super) facts: Facts,
     pub(super) state: RunState,
+}
+
+/// What a run is stopped by, or waits for.
+#[derive(Clone, Copy, PartialEq)]
+enum Stop {
+    Not,
+    Suspended,
+    Paused,
+}
+
+/// What is open in a run.
+#[derive(Clone, Copy)]
+struct Open {
+    call: bool,
+    doubt: bool,
+    undo: bool,
+    stop: Stop,
 }
 
 /// How a run is ending, or has ended.
@@ -47,30 +68,93 @@ pub(super) fn pasts(samples: &[Sample]) -> Result<Vec<Past>> {
     let bodies = bodies(samples)?;
     let begun = begun(&bodies)?;
     let opening: Vec<&Body> = bodies.iter().filter(|body| opens(&begun, body)).collect();
-    let settled = settled(begun, &opening, &bodies)?;
-    let mut pasts = Vec::new();
-    for call in [false, true] {
-        for doubt in [false, true] {
-            for end in ENDS {
-                let mut state = settled.clone();
-                if doubt {
-                    put_in_doubt(&mut state, &bodies)?;
-                }
-                for body in opening.iter().filter(|_| call) {
-                    tell(&mut state, Some(&format!("under way/{}", body.kind())), (*body).clone())?;
-                }
-                let facts = [
-                    if call { "a call is under way" } else { "nothing is under way" },
-                    if doubt { "a step is in doubt" } else { "no step is in doubt" },
-                    ending(end),
-                ];
-                if bring_to(&mut state, end).is_ok() {
-                    pasts.push(Past { facts, state });
-                }
+    let mut pasts = fresh(&begun, &bodies)?;
+    let settled = waiting(settled(begun, &opening, &bodies)?, &bodies)?;
+    for open in every_open() {
+        let mut state = settled.clone();
+        if open.doubt {
+            put_in_doubt(&mut state, &bodies)?;
+        }
+        for body in opening.iter().filter(|_| open.call) {
+            tell(&mut state, Some(&format!("under way/{}", body.kind())), (*body).clone())?;
+        }
+        if open.undo {
+            tell(&mut state, Some("undo"), CompensationRegistered { ordinal: Ordinal::new(101) })?;
+        }
+        stop(&mut state, open.stop)?;
+        for end in ENDS {
+            let mut state = state.clone();
+            if bring_to(&mut state, end).is_ok() {
+                pasts.push(Past { facts: facts(open, end), state });
             }
         }
     }
     Ok(pasts)
+}
+
+fn every_open() -> Vec<Open> {
+    let mut all = Vec::new();
+    for stop in [Stop::Not, Stop::Suspended, Stop::Paused] {
+        for (call, doubt) in [(false, false), (false, true), (true, false), (true, true)] {
+            all.extend([false, true].map(|undo| Open { call, doubt, undo, stop }));
+        }
+    }
+    all
+}
+
+fn facts(open: Open, end: End) -> Facts {
+    [
+        if open.call { "a call is under way" } else { "nothing is under way" },
+        if open.doubt { "a step is in doubt" } else { "no step is in doubt" },
+        ending(end),
+        if open.undo { "something is left to undo" } else { "nothing is left to undo" },
+        match open.stop {
+            Stop::Not => "",
+            Stop::Suspended => "it is suspended",
+            Stop::Paused => "it is paused",
+        },
+        "something was done in it",
+    ]
+}
+
+/// A run in which nothing was done, and one that waits for a worker.
+fn fresh(begun: &RunState, bodies: &[Body]) -> Result<Vec<Past>> {
+    let open = Open { call: false, doubt: false, undo: false, stop: Stop::Not };
+    let [call, doubt, end, undo, stop, _] = facts(open, End::Open);
+    let facts = [call, doubt, end, undo, stop, "nothing was done in it"];
+    let mut queued = begun.clone();
+    let enqueued = bodies.iter().find(|body| matches!(body, Body::RunEnqueued(_)));
+    tell(&mut queued, None, enqueued.context("every kind has a sample")?.clone())?;
+    Ok([begun.clone(), queued].map(|state| Past { facts, state }).into())
+}
+
+/// Adds a timer that has not gone off, and a child that has not ended.
+fn waiting(mut state: RunState, bodies: &[Body]) -> Result<RunState> {
+    tell(&mut state, Some("timer"), timer(Suspends::No))?;
+    let child = bodies.iter().find(|body| matches!(body, Body::ChildStarted(_)));
+    tell(&mut state, Some("child"), child.context("every kind has a sample")?.clone())?;
+    Ok(state)
+}
+
+enum Suspends {
+    Yes,
+    No,
+}
+
+fn timer(suspends: Suspends) -> WaitStarted {
+    let (ordinal, wait) = (Ordinal::new(102), Wait::Timer(Timestamp::default()));
+    WaitStarted { given_up: Vec::new(), ordinal, suspends: matches!(suspends, Suspends::Yes), wait }
+}
+
+fn stop(state: &mut RunState, stop: Stop) -> Result<()> {
+    match stop {
+        Stop::Not => Ok(()),
+        Stop::Suspended => tell(state, Some("timer"), timer(Suspends::Yes)),
+        Stop::Paused => {
+            let (block, by, metadata) = (None, None, None);
+            tell(state, None, Paused { block, by, metadata, ordinal: None, reason: None, suspends: false })
+        }
+    }
 }
 
 /// Seals an event onto a run.
@@ -84,7 +168,11 @@ fn tell(state: &mut RunState, step: Option<&str>, body: impl Into<Body>) -> Resu
     state.apply(&event).with_context(|| format!("telling a sample run `{}`", event.kind()))
 }
 
-fn begun(bodies: &[Body]) -> Result<RunState> {
+/// A run that has begun, with none but its first event.
+///
+/// # Errors
+/// When there is no sample of its first event.
+pub(super) fn begun(bodies: &[Body]) -> Result<RunState> {
     let run = RunRef::new(TenantId::parse("tenant")?, RunId::parse("run")?);
     let genesis = Genesis::root(run.clone(), KeyId::from_bytes([0; 32]));
     let head = Head { seq: Seq::ZERO, hash: genesis.hash() };
@@ -145,7 +233,7 @@ fn bring_to(state: &mut RunState, end: End) -> Result<()> {
         End::Finished(RunOutcome::Cancelled) => close(Closing::Cancelled)?,
     }
     let End::Finished(outcome) = end else { return Ok(()) };
-    tell(state, None, RunFinished { outcome })
+    tell(state, None, RunFinished { outcome, output: None })
 }
 
 fn ending(end: End) -> &'static str {

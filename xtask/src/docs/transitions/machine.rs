@@ -198,15 +198,15 @@ mod tests {
             let given = |outcome: &RunOutcome| {
                 let outcome = *outcome;
                 let with = if self.name_outcomes { format!("end: {outcome:?}") } else { "end".to_owned() };
-                Given { with, body: Box::new(move |_| RunFinished { outcome }.into()) }
+                Given { with, body: Box::new(move |_| RunFinished { outcome, output: None }.into()) }
             };
             self.outcomes.iter().map(given).collect()
         }
 
         fn next(&self, state: u8, body: &Body) -> Option<u8> {
             match (state, body) {
-                (_, Body::RunFinished(RunFinished { outcome: RunOutcome::Completed })) => Some(1),
-                (1, Body::RunFinished(RunFinished { outcome: RunOutcome::Failed })) => Some(0),
+                (_, Body::RunFinished(RunFinished { outcome: RunOutcome::Completed, .. })) => Some(1),
+                (1, Body::RunFinished(RunFinished { outcome: RunOutcome::Failed, .. })) => Some(0),
                 _ => None,
             }
         }

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Result, ensure};
-use artana_core::event::{Body, RunFinished, RunOutcome};
+use artana_core::event::{Body, CodeKind, RunFinished, RunOutcome, StepCompleted};
 use artana_core::{Draft, RunState, Status, StepKey};
 
-use super::history::{Facts, Past, pasts, sealed};
+use super::history::{Facts, INSIDE, Past, pasts, sealed};
 use crate::docs::markdown::{code, either, table};
 use crate::docs::samples::{Sample, bodies};
 
@@ -26,6 +26,7 @@ impl Told {
     fn words(&self) -> String {
         match &self.0 {
             Some(body @ Body::RunFinished(end)) => format!("{}: {}", code(body.kind()), outcome_word(end.outcome)),
+            Some(body @ Body::StepCompleted(done)) => format!("{}: {}", code(body.kind()), kind_word(done.kind)),
             Some(body) => code(body.kind()),
             None => "a kind this build does not know".to_owned(),
         }
@@ -70,15 +71,22 @@ pub(super) fn section(samples: &[Sample]) -> Result<String> {
     Ok(format!("{ABOUT}{}{foot}", table(&head, &rows)))
 }
 
-/// Every kind, and every end that a run may come to.
+/// Every kind of closure, as it ends.
+fn closures(done: &StepCompleted) -> [StepCompleted; 3] {
+    let of = |kind, request| StepCompleted { kind, request, ..done.clone() };
+    [of(CodeKind::Compute, None), of(CodeKind::Once, done.request), of(CodeKind::Rollback, None)]
+}
+
+/// Every kind, and every end that a run or a closure may come to.
 fn events(samples: &[Sample]) -> Result<Vec<Told>> {
     let mut told = Vec::new();
     for body in bodies(samples)? {
         match body {
             Body::RunFinished(_) => {
                 let outcomes = [RunOutcome::Completed, RunOutcome::Failed, RunOutcome::Cancelled];
-                told.extend(outcomes.map(|outcome| Told(Some(RunFinished { outcome }.into()))));
+                told.extend(outcomes.map(|outcome| Told(Some(RunFinished { outcome, output: None }.into()))));
             }
+            Body::StepCompleted(done) => told.extend(closures(&done).map(|done| Told(Some(done.into())))),
             other => told.push(Told(Some(other))),
         }
     }
@@ -110,9 +118,19 @@ fn cell(pasts: &[&Past], told: &Told) -> Result<String> {
 fn common(all: &[Facts], some: &[Facts]) -> Result<String> {
     let has = |among: &[Facts], at: usize, word: &str| among.iter().any(|facts| facts[at] == word);
     let differs = |at: &usize| all.iter().any(|facts| !has(some, *at, facts[*at]));
-    let telling: Vec<usize> = (0..some[0].len()).filter(differs).collect();
-    let alike = |facts: &&Facts| telling.iter().all(|at| has(some, *at, facts[*at]));
-    ensure!(all.iter().filter(alike).count() == some.len(), "nothing sets {some:?} apart from {all:?}");
+    let is_told_by = |telling: &[usize]| {
+        let alike = |facts: &&Facts| telling.iter().all(|at| has(some, *at, facts[*at]));
+        all.iter().filter(alike).count() == some.len()
+    };
+    let mut telling: Vec<usize> = (0..some[0].len()).filter(differs).collect();
+    ensure!(is_told_by(&telling), "nothing sets {some:?} apart from {all:?}");
+    // What follows from the rest is not said.
+    for at in 0..some[0].len() {
+        let less: Vec<usize> = telling.iter().copied().filter(|other| *other != at).collect();
+        if is_told_by(&less) {
+            telling = less;
+        }
+    }
     let one_of = |at: usize| {
         let words: BTreeSet<String> = some.iter().map(|facts| facts[at].to_owned()).collect();
         either(&words.into_iter().collect::<Vec<_>>())
@@ -120,16 +138,26 @@ fn common(all: &[Facts], some: &[Facts]) -> Result<String> {
     Ok(format!("where {}", telling.into_iter().map(one_of).collect::<Vec<_>>().join(" and ")))
 }
 
-/// Whether an event may be appended: to the run itself, to a new step, or to one that is there.
+/// Whether an event may be appended: to the run itself, to a new step, one of them within a compensation, or to one
+/// that is there.
 fn admits(state: &RunState, told: &Told) -> Result<bool> {
     let there = state.steps().map(|(key, _)| Some(key.clone()));
-    for step in [None, Some(StepKey::parse("new")?)].into_iter().chain(there) {
+    let new = [None, Some(StepKey::parse("new")?), Some(StepKey::parse(INSIDE)?)];
+    for step in new.into_iter().chain(there) {
         let event = sealed(state, told.draft(step)?);
         if state.clone().apply(&event).is_ok() {
             return Ok(true);
         }
     }
     Ok(false)
+}
+
+fn kind_word(kind: CodeKind) -> &'static str {
+    match kind {
+        CodeKind::Compute => "compute",
+        CodeKind::Once => "once",
+        CodeKind::Rollback => "rollback",
+    }
 }
 
 fn outcome_word(outcome: RunOutcome) -> &'static str {
@@ -144,7 +172,11 @@ fn outcome_word(outcome: RunOutcome) -> &'static str {
 mod tests {
     use super::*;
 
-    const ALL: [Facts; 4] = [["a", "c", ""], ["a", "d", ""], ["b", "c", ""], ["b", "d", ""]];
+    const ALL: [Facts; 4] = [ac("a", "c"), ac("a", "d"), ac("b", "c"), ac("b", "d")];
+
+    const fn ac(first: &'static str, second: &'static str) -> Facts {
+        [first, second, "", "", "", ""]
+    }
 
     #[test]
     fn what_sets_some_runs_apart_is_said_and_nothing_else() {
@@ -152,6 +184,8 @@ mod tests {
         assert_eq!(words(&ALL[..2]), "where a");
         assert_eq!(words(&[ALL[1], ALL[3]]), "where d");
         assert_eq!(words(&ALL[2..3]), "where b and c");
+        let follows = [ac("a", "c"), ac("b", "d")];
+        assert_eq!(common(&follows, &follows[..1]).expect("in words"), "where c");
     }
 
     #[test]

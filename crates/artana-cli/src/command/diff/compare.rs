@@ -15,7 +15,7 @@ use artana_kernel::{Error, StepWords};
 use serde_json::Value;
 
 use super::Side;
-use crate::words::{callee, state, tool_category};
+use crate::words::{callee, tool_category, what};
 
 /// A step, compared.
 pub(super) struct Compared {
@@ -94,6 +94,8 @@ async fn both(a: &Side, b: &Side, key: &StepKey, (in_a, in_b): (&Step, &Step)) -
             let known = if family { digests(in_a, in_b) } else { None };
             asked(&mut differs, known, &told_a.asked, &told_b.asked);
         }
+        // What a closure, a timer or a person is asked has no words.
+        _ if in_a.kind() == in_b.kind() => {}
         _ => differs.asked.push(kinds(in_a, in_b)),
     }
     outcome(&mut differs, (in_a, in_b), (told_a, told_b));
@@ -140,10 +142,7 @@ fn is_hidden(field: Field, a: &Words, b: &Words) -> bool {
 }
 
 fn kinds(a: &Step, b: &Step) -> Change {
-    let named = |step: &Step| {
-        let (kind, name) = callee(step);
-        Some(Value::from(format!("{kind} {name}")))
-    };
+    let named = |step: &Step| Some(Value::from(what(step)));
     Change { field: Field::Kind, path: String::new(), before: named(a), after: named(b) }
 }
 
@@ -173,7 +172,7 @@ fn standing(step: &Step) -> String {
         },
         _ => None,
     };
-    category.map_or_else(|| state(step).to_owned(), |category| format!("{} ({category})", state(step)))
+    category.map_or_else(|| step.state().to_owned(), |category| format!("{} ({category})", step.state()))
 }
 
 fn is_settled(step: &Step) -> bool {

@@ -1,9 +1,11 @@
 //! An explanation as one JSON object, for programs: everything in closed words, numbers and names. What was said
 //! is in it only where that was asked for.
 
+mod blockers;
+
 use artana_core::{
     event::{ForkCause, Resolution, Resolver},
-    explain::{Blocker, Drifted, Ended, Explanation, Failure, Heard, Pending, Recorded, Resolved, Went},
+    explain::{Drifted, Ended, Explanation, Failure, Heard, Resolved, Went},
 };
 use serde_json::{Map, Value, json};
 
@@ -12,7 +14,7 @@ use crate::{
     cost,
     telling::Way,
     text::time,
-    words::{callee, state, tool_category},
+    words::{callee, tool_category},
 };
 
 /// Writes all of it.
@@ -50,7 +52,7 @@ fn explained(told: &Told<'_>, explanation: &Explanation) -> Map<String, Value> {
         "failure": explanation.failure.as_ref().map(|failure| failed(told, failure)),
         "forks": forks(told, explanation),
         "costs": cost::rows(&explanation.costs),
-        "blockers": explanation.blockers.iter().map(blocker).collect::<Vec<_>>(),
+        "blockers": explanation.blockers.iter().map(|found| blockers::of(told, found)).collect::<Vec<_>>(),
     });
     match object {
         Value::Object(object) => object,
@@ -87,7 +89,7 @@ fn ended(told: &Told<'_>, ended: &Ended) -> Value {
 fn heard(heard: &Heard) -> Value {
     let (kind, name) = callee(&heard.step);
     json!({"step": heard.key, "scope": heard.key.parent(), "kind": kind, "name": name,
-           "state": state(&heard.step), "at": time(heard.at)})
+           "state": heard.step.state(), "at": time(heard.at)})
 }
 
 fn drifted(told: &Told<'_>, drift: &Drifted) -> Value {
@@ -143,6 +145,10 @@ fn failed(told: &Told<'_>, failure: &Failure) -> Value {
                                 "attempts": failed.attempts, "seq": failed.at.get()});
             (object, told.said(&failed.outcome.error))
         }
+        Failure::Code { step, at, error } => (json!({"step": step, "kind": "code", "seq": at.get()}), told.said(error)),
+        Failure::Child { step, run, at, error } => {
+            (json!({"step": step, "kind": "child", "name": run, "seq": at.get()}), told.said(error))
+        }
         other => (json!({"step": other.step()}), None),
     };
     add(&mut object, "said", said);
@@ -158,43 +164,7 @@ fn forks(told: &Told<'_>, explanation: &Explanation) -> Vec<Value> {
     explanation.forks.iter().map(fork).collect()
 }
 
-fn blocker(blocker: &Blocker) -> Value {
-    let called = |what: &Pending| match what {
-        Pending::Model(model) => ("model", model.as_str().to_owned()),
-        Pending::Tool(tool) => ("tool", tool.name.as_str().to_owned()),
-    };
-    match blocker {
-        Blocker::Newer { what } => json!({"blocker": "newer", "what": what}),
-        Blocker::InDoubt { step, tool, attempt, cause, recorded, key } => {
-            json!({"blocker": "in_doubt", "step": step, "tool": tool.name, "version": tool.version,
-                   "attempt": attempt.number, "request": attempt.request, "cause": cause,
-                   "recorded": *recorded == Recorded::Yes, "idempotency_key": key.to_string(),
-                   "settled_at": time(attempt.settled_at)})
-        }
-        Blocker::Reconciling { step, open } => {
-            json!({"blocker": "reconciling", "step": step, "action": open.action, "owner": open.owner})
-        }
-        Blocker::InAncestor { step, holder } => json!({"blocker": "in_ancestor", "step": step, "run": holder}),
-        Blocker::UnderWay { step, what, request, owner } => {
-            let (kind, name) = called(what);
-            json!({"blocker": "under_way", "step": step, "kind": kind, "name": name, "request": request,
-                   "owner": owner})
-        }
-        Blocker::Orphaned { step, what, request, closing } => {
-            let (kind, name) = called(what);
-            json!({"blocker": "orphaned", "step": step, "kind": kind, "name": name, "request": request,
-                   "closing": closing})
-        }
-        Blocker::Due { step, what, made } => {
-            let (kind, name) = called(what);
-            json!({"blocker": "due", "step": step, "kind": kind, "name": name, "made": made})
-        }
-        Blocker::Idle => json!({"blocker": "idle"}),
-        _ => json!({"blocker": "other"}),
-    }
-}
-
-fn add(object: &mut Value, name: &str, said: Option<&str>) {
+pub(super) fn add(object: &mut Value, name: &str, said: Option<&str>) {
     if let Some(said) = said {
         object[name] = said.into();
     }

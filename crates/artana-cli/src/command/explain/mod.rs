@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use artana_core::{
     ContentRef, Digest, Fork, RunId, RunRef, Status,
-    explain::{Explanation, Failure as Failed, Went},
+    explain::{Blocker, Explanation, Failure as Failed, Went},
     verify::ChainBreak,
 };
 
@@ -115,6 +115,7 @@ fn references(explanation: &Explanation) -> Vec<ContentRef> {
     let failed = explanation.failure.iter().map(|failure| match failure {
         Failed::Model { failed, .. } => Some(failed.outcome.error),
         Failed::Tool { failed, .. } => Some(failed.outcome.error),
+        Failed::Code { error, .. } | Failed::Child { error, .. } => Some(*error),
         _ => None,
     });
     let found = explanation.resolved.iter().filter_map(|found| found.evidence);
@@ -122,7 +123,11 @@ fn references(explanation: &Explanation) -> Vec<ContentRef> {
         Went::Replayed { changes, .. } => Some(*changes),
         Went::Forked { .. } => None,
     });
-    ended.chain(failed.flatten()).chain(found).chain(drifts).collect()
+    let paused = explanation.blockers.iter().filter_map(|blocker| match blocker {
+        Blocker::Paused { pause, .. } => pause.reason,
+        _ => None,
+    });
+    ended.chain(failed.flatten()).chain(found).chain(drifts).chain(paused).collect()
 }
 
 impl Told<'_> {

@@ -1,20 +1,21 @@
 //! What happened, what holds, what failed, what is waited for and what it cost, in sentences.
 
+mod waits;
+
 use std::time::Duration;
 
 use artana_core::{
     Timestamp,
     ask::Field,
-    event::{Closing, ForkCause, Resolution, Resolver, RunOutcome},
-    explain::{Blocker, Drifted, Ended, Explanation, Failure, Heard, Pending, Recorded, Resolved, Went},
+    event::{ForkCause, Resolution, Resolver, RunOutcome},
+    explain::{Drifted, Ended, Explanation, Failure, Heard, Resolved, Went},
 };
 
 use super::Told;
 use crate::{
-    doubt::cause,
     telling::Telling,
-    text::{short_time, short_time_after, took},
-    words::{callee, costs, count, fields, fork_cause, model_category, standing, tool_category, tool_category_text},
+    text::{short_time, took},
+    words::{self, costs, count, fields, fork_cause, model_category, standing, tool_category, tool_category_text},
 };
 
 /// How many of many steps are named.
@@ -124,10 +125,9 @@ fn steps(explanation: &Explanation) -> String {
 /// The last tool is told of only where it is not the last step.
 fn heard(explanation: &Explanation) -> Vec<String> {
     let told = |what: &str, heard: &Heard| {
-        let (kind, name) = callee(&heard.step);
         let scope = heard.key.parent().map_or(String::new(), |scope| format!(" in the scope {scope}"));
         let at = short_time(heard.at);
-        format!("{what} step {}{scope}, at {at}; {kind} {name} {}.", heard.key, standing(&heard.step))
+        format!("{what} step {}{scope}, at {at}; {} {}.", heard.key, words::what(&heard.step), standing(&heard.step))
     };
     let last = explanation.last_step.as_ref();
     let tool = explanation.last_tool.as_ref().filter(|tool| last.is_none_or(|last| last.key != tool.key));
@@ -229,6 +229,12 @@ fn failed(told: &Told<'_>, explanation: &Explanation) -> Vec<String> {
             failed.at,
             quoted(told.said(&failed.outcome.error))
         ),
+        Failure::Code { step, at, error } => {
+            format!("Step {step}: its code failed. It is event {at}.{}", quoted(told.said(error)))
+        }
+        Failure::Child { step, run, at, error } => {
+            format!("Step {step}: the child run {run} failed. It is event {at}.{}", quoted(told.said(error)))
+        }
         other => format!("Step {} failed.", other.step()),
     };
     vec![sentence]
@@ -239,71 +245,7 @@ fn waits(told: &Told<'_>, explanation: &Explanation) -> Vec<String> {
     if told.broken.is_some() {
         return Vec::new();
     }
-    explanation.blockers.iter().flat_map(waits_for).collect()
-}
-
-fn waits_for(blocker: &Blocker) -> Vec<String> {
-    match blocker {
-        Blocker::Newer { what } => {
-            vec![format!("It holds {what}, which this version does not know, and cannot be driven by it.")]
-        }
-        Blocker::InDoubt { step, tool, attempt, cause: why, recorded, key } => {
-            let unrecorded = match recorded {
-                Recorded::Yes => "",
-                Recorded::NotYet => " Nobody has asked for the step since; whoever does is told so.",
-            };
-            vec![
-                format!(
-                    "Step {step} is in doubt: nobody knows whether attempt {} of tool {} happened ({}).{unrecorded}",
-                    attempt.number,
-                    tool.name,
-                    cause(*why)
-                ),
-                format!("The provider knows it by the idempotency key {key}."),
-                "Nothing is guessed: another call could do it twice, and giving up could hide that it was done.".into(),
-                format!("From {} on, \"it did not happen\" can be believed.", short_time_after(attempt.settled_at)),
-            ]
-        }
-        Blocker::Reconciling { step, .. } => {
-            vec![format!("A living process is finding out what became of step {step}.")]
-        }
-        Blocker::InAncestor { step, holder } => vec![format!(
-            "Step {step} is in doubt in run {holder}, which it was forked from; if it is asked for here, it is refused."
-        )],
-        Blocker::UnderWay { step, what, .. } => {
-            vec![format!("Step {step} is under way in a living process: {}.", pending(what))]
-        }
-        Blocker::Orphaned { step, what, closing, .. } => vec![orphaned(step.as_str(), what, *closing)],
-        Blocker::Due { step, what, made } => vec![format!(
-            "Step {step} may be tried again: {} has had {}, and no process is recorded to be at it.",
-            pending(what),
-            count((*made).into(), "try").replace("trys", "tries")
-        )],
-        Blocker::Idle => vec![
-            "Nothing is under way: the program that drives it is between two steps, or has gone without ending it."
-                .into(),
-        ],
-        _ => vec!["Something that a newer version knows.".into()],
-    }
-}
-
-fn orphaned(step: &str, what: &Pending, closing: Option<Closing>) -> String {
-    let lost = match what {
-        Pending::Model(_) => "its answer is lost, and the provider may have charged for it",
-        Pending::Tool(_) => "it only reads, so nothing is in doubt",
-    };
-    let then = match closing {
-        Some(_) => " The run ends once that is recorded.",
-        None => "",
-    };
-    format!("The process that was at step {step} is gone: {} was called, and {lost}.{then}", pending(what))
-}
-
-fn pending(what: &Pending) -> String {
-    match what {
-        Pending::Model(model) => format!("model {model}"),
-        Pending::Tool(tool) => format!("tool {}", tool.name),
-    }
+    explanation.blockers.iter().flat_map(|blocker| waits::of(told, blocker)).collect()
 }
 
 fn quoted(said: Option<&str>) -> String {

@@ -2,9 +2,9 @@
 //! them guesses.
 
 use artana_core::{
-    Fork, RunId, StepKey,
+    Fork, Pause, RunId, StepKey,
     event::{Closing, ForkCause},
-    explain::{Explanation, Lift, Went},
+    explain::{Blocker, Explanation, Lift, Went},
 };
 
 use super::Told;
@@ -53,9 +53,19 @@ fn of_lift(run: &str, lift: &Lift, speller: &Speller) -> Vec<Way> {
     let advice = |when: String| vec![Way::advice(when)];
     match lift {
         Lift::Reconcile { step } => vec![doubt::reconcile(run, step)],
-        Lift::Resolve { step, settled_at, .. } => {
+        Lift::Resolve { step, key: Some(_), settled_at } => {
             doubt::resolve(run, step, &short_time_after(*settled_at), speller).into()
         }
+        Lift::Resolve { step, .. } => doubt::resolve_code(run, step, speller).into(),
+        Lift::Resume { ticket, pause } => resume(run, &ticket.to_string(), pause, speller),
+        Lift::Signal { name } => {
+            let command = speller.command(&["run", "signal", run, name.as_str()]);
+            vec![Way::new(
+                format!("to tell it what it waits for under the name {name}"),
+                format!("{command} --value 'JSON'"),
+            )]
+        }
+        Lift::Child { run: child } => one("to see what the other run waits for", &["run", "explain", child.as_str()]),
         Lift::InAncestor { step, holder } => vec![Way::new(
             format!("to have step {step} resolved where it is in doubt"),
             speller.command(&["run", "explain", holder.as_str()]),
@@ -85,6 +95,14 @@ fn of_lift(run: &str, lift: &Lift, speller: &Speller) -> Vec<Way> {
         Lift::Upgrade { what } => advice(format!("to drive it: use a newer version, which knows {what}")),
         _ => Vec::new(),
     }
+}
+
+/// Code that paused may have asked something, and is told what whoever lifts the pause says.
+fn resume(run: &str, ticket: &str, pause: &Pause, speller: &Speller) -> Vec<Way> {
+    let command = speller.command(&["run", "resume", run, "--ticket", ticket]);
+    let plain = Way::new("to let it go on", command.clone());
+    let answer = || Way::new("to let it go on with an answer for its code", format!("{command} --input 'JSON'"));
+    [plain].into_iter().chain(pause.step.is_some().then(answer)).collect()
 }
 
 fn cancel(run: &str, speller: &Speller) -> String {
@@ -147,5 +165,7 @@ fn said_something(explanation: &Explanation) -> bool {
     let replayed = explanation.drifts.iter().any(|drift| matches!(drift.went, Went::Replayed { .. }));
     let ended = explanation.ended.as_ref().is_some_and(|ended| ended.reason.is_some());
     let found = explanation.resolved.iter().any(|found| found.evidence.is_some());
-    replayed || ended || found || explanation.failure.is_some()
+    let paused = |blocker: &Blocker| matches!(blocker, Blocker::Paused { pause, .. } if pause.reason.is_some());
+    let stopped = explanation.blockers.iter().any(paused);
+    replayed || ended || found || stopped || explanation.failure.is_some()
 }

@@ -1,7 +1,7 @@
 //! Random bodies of the kinds of models, forks and kept values, with every optional key there or not.
 
 use artana_core::{
-    Actor, ContentRef, Digest, EventId, IncarnationId, ModelId, Name, RunId, Seq, Usd,
+    ContentRef, Digest, EventId, IncarnationId, ModelId, RunId, Seq, Usd,
     ask::{ApiMode, Field, ReasoningEffort, Verbosity},
     conversation::{Message, Part, PartType, Role},
     event::*,
@@ -13,18 +13,10 @@ use proptest::{
     sample::select,
 };
 
-use super::{id, reference};
+use super::{actor, id, name, reference, workflows::ordinal};
 
 fn digest() -> impl Strategy<Value = Digest> {
     any::<[u8; 32]>().prop_map(Digest::from_bytes)
-}
-
-fn name() -> impl Strategy<Value = Name> {
-    "[^\\p{Cc}]{1,40}".prop_map(|text| Name::parse(text).expect("fit"))
-}
-
-fn actor() -> impl Strategy<Value = Actor> {
-    "[^\\p{Cc}]{1,40}".prop_map(|text| Actor::parse(text).expect("fit"))
 }
 
 fn message() -> BoxedStrategy<Message> {
@@ -73,9 +65,10 @@ fn requested() -> BoxedStrategy<ModelRequested> {
     let words = (digest(), vec(message(), 0..3), option::of(extends), vec(message(), 0..5));
     let model = "[a-zα😀]{1,20}/[^\\p{Cc}]{1,20}".prop_map(|text| ModelId::parse(text).expect("fit"));
     let refs: [_; 4] = std::array::from_fn(|_| option::of(reference()));
-    let numbers = (any::<u32>(), any::<u64>(), any::<[u8; 16]>());
+    let numbers = (any::<u32>(), any::<u64>(), any::<[u8; 16]>(), option::of(ordinal()));
     (words, model, options(), refs, numbers)
-        .prop_map(|((asked_root, correction, extends, messages), model, options, refs, (cycle, timeout_us, owner))| {
+        .prop_map(|((asked_root, correction, extends, messages), model, options, refs, numbers)| {
+            let (cycle, timeout_us, owner, ordinal) = numbers;
             let [input_items, output_schema, tools, visibility]: [Option<ContentRef>; 4] = refs;
             let incarnation = IncarnationId::from_bytes(owner);
             ModelRequested {
@@ -88,6 +81,7 @@ fn requested() -> BoxedStrategy<ModelRequested> {
                 messages,
                 model,
                 options,
+                ordinal,
                 output_schema,
                 timeout_us,
                 tools,

@@ -1,5 +1,7 @@
 //! What holds of every fold, checked event by event against a count from scratch. Draws nothing itself.
 
+mod driven;
+
 use std::collections::BTreeMap;
 
 use artana_core::{
@@ -44,6 +46,7 @@ pub(crate) fn check(mut history: History, mut state: RunState, draws: Vec<Draw>)
     prop_assert_eq!(&state, &again);
     prop_assert_eq!(state.view(), counted.view(&history, &state));
     counted.compare(&state)?;
+    driven::compare(&history.events, &state)?;
     conversations(&history, &state)
 }
 
@@ -104,7 +107,7 @@ impl Counted {
             last_step: history.events.iter().filter_map(|event| event.step()).next_back().cloned(),
             failed_step: self.failed.clone(),
             labels: Default::default(),
-            queued: None,
+            queued: state.view().queued,
         }
     }
 

@@ -40,6 +40,7 @@ pub(crate) fn requested(attempt: u32, effect: Effect) -> ToolRequested {
         attempt,
         effect,
         incarnation: OWNER,
+        ordinal: None,
         own_effect: false,
         settle_us: 5_000_000,
         timeout_us: 30_000_000,
@@ -91,5 +92,5 @@ pub(crate) fn closing(closing: Closing) -> CancelRequested {
 }
 
 pub(crate) fn finished(outcome: RunOutcome) -> RunFinished {
-    RunFinished { outcome }
+    RunFinished { outcome, output: None }
 }

@@ -4,6 +4,7 @@ pub(crate) mod bodies;
 pub(crate) mod models;
 pub(crate) mod random;
 pub(crate) mod whole;
+pub(crate) mod workflows;
 
 use artana_core::{
     Draft, Event, EventId, Genesis, Head, ParentLink, Record, RunId, RunKey, RunRef, RunState, Seq, Stamp, StepKey,
@@ -46,6 +47,15 @@ impl History {
         Self::counting_on(genesis, key, 0)
     }
 
+    /// A root run that was started in another way; its genesis stays the same.
+    pub(crate) fn started_as(started: RunStarted) -> Self {
+        let mut history = Self::start("t", "r");
+        history.events.clear();
+        history.count = 0;
+        history.push(None, started);
+        history
+    }
+
     /// A fork of this run that shares its events up to `cut`.
     pub(crate) fn fork(&self, run: &str, cut: usize) -> Self {
         let shared = self.events[cut - 1].head();
@@ -69,6 +79,11 @@ impl History {
     pub(crate) fn head(&self) -> Head {
         let genesis = Head { seq: Seq::ZERO, hash: self.genesis.hash() };
         self.events.last().map_or(genesis, Event::head)
+    }
+
+    /// The id of the last event.
+    pub(crate) fn head_id(&self) -> EventId {
+        self.events.last().expect("a started run").id()
     }
 
     /// Seals an event onto the chain without adding it.
@@ -129,6 +144,8 @@ fn started(genesis: &Genesis) -> RunStarted {
         genesis: GenesisFields::from(genesis),
         labels: Default::default(),
         limits: Default::default(),
+        lineage: None,
         tenant_key_id: TenantKey::from_bytes([9; 32]).id(),
+        workflow: None,
     }
 }

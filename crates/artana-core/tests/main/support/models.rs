@@ -47,6 +47,7 @@ pub(crate) fn asked(cycle: u32, texts: &[&str]) -> ModelRequested {
         messages: prompt(texts),
         model: model("provider/model"),
         options: Default::default(),
+        ordinal: None,
         output_schema: None,
         timeout_us: 600_000_000,
         tools: None,

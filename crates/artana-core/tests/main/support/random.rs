@@ -1,5 +1,7 @@
 //! Random events, drawn from numbers that a test chooses. Some fit the history they are drawn for, many do not.
 
+mod workflows;
+
 use artana_core::{
     EventId, Name, RunId, RunState, Seq,
     conversation::EMPTY_ROOT,
@@ -35,7 +37,7 @@ impl Draw {
     /// Draws an event for a step of the history: mostly one that names the step's last request.
     pub(crate) fn event(self, history: &History, state: &RunState) -> (Option<&'static str>, Body) {
         let of_tools = usize::from(self.step) % 3;
-        match self.kind % 48 {
+        match self.kind % (48 + workflows::KINDS) {
             kind @ 0..=19 => {
                 let step = STEPS[[0, 1, 4][of_tools]];
                 (Some(step), self.of_tool(kind, step, (history, state)))
@@ -46,7 +48,8 @@ impl Draw {
             }
             kind @ (40 | 41) => (Some(STEPS[usize::from(self.step) % 5]).filter(|_| kind == 40), self.fork(history)),
             kind @ 42..=43 => (None, self.kept(kind)),
-            kind => (None, self.of_run(kind, state)),
+            kind @ 44..=47 => (None, self.of_run(kind, state)),
+            kind => self.of_workflow(kind - 48, (history, state)),
         }
     }
 
@@ -164,12 +167,15 @@ impl Draw {
     fn of_run(self, kind: u8, state: &RunState) -> Body {
         let outcomes = [RunOutcome::Completed, RunOutcome::Failed, RunOutcome::Cancelled];
         match kind {
+            // Most runs that wait for a worker do so from their beginning on.
+            44 | 45 if state.head().seq == Seq::new(1) => self.enqueued(),
             44 | 45 => GrantGiven {
                 by: artana_core::Actor::parse("ops").expect("fit"),
                 capabilities: Default::default(),
                 limits: state.limits(),
             }
             .into(),
+            46 if self.variant > 228 => closing(Closing::Failed).into(),
             46 if self.variant > 200 => closing(Closing::Cancelled).into(),
             47 if self.variant > 200 => finished(outcomes[usize::from(self.request) % 3]).into(),
             _ => state.started().clone().into(),

@@ -1,16 +1,18 @@
 //! One body of each kind with every optional field present, so that every key of the format is in some payload.
 
+mod workflows;
+
 use artana_core::{
-    Actor, Capability, ChainHash, ContentRef, Digest, EventId, KeyId, LabelKey, Limits, ModelId, Name, ParentLink,
-    RunId, Seq, Usd,
+    Actor, Capability, ChainHash, ContentRef, Digest, EventId, KeyId, LabelKey, Limits, ModelId, Name, Ordinal,
+    ParentLink, RunId, Seq, Usd,
     ask::{ApiMode, Field, ReasoningEffort, Verbosity},
     conversation::{Message, Part, PartType, Role},
     event::{
         Abandoned, Answer, ArtifactSet, AskedOptions, Body, CancelRequested, Cause, Checkpoint, Closing, Cost, Doubt,
         DriftReplayed, Effect, Extends, FinishReason, ForkCause, GenesisFields, GrantGiven, Late, LateOutcome,
         ModelCategory, ModelFailure, ModelOutcome, ModelRequested, ModelTerminal, Note, Outcome, Reason, Rejected,
-        Resolution, Resolver, RunForked, RunOutcome, RunStarted, Success, SummaryWritten, ToolCompleted, ToolRequested,
-        ToolResolved, Usage,
+        Resolution, Resolver, RunFinished, RunForked, RunOutcome, RunStarted, Success, SummaryWritten, ToolCompleted,
+        ToolRequested, ToolResolved, Usage,
     },
 };
 
@@ -62,6 +64,7 @@ fn asked() -> ModelRequested {
             sampling: Some(content(ARGS)),
             verbosity: Some(Verbosity::Low),
         },
+        ordinal: Some(Ordinal::new(2)),
         output_schema: Some(content(ARGS)),
         timeout_us: 600_000_000,
         tools: Some(content(ARGS)),
@@ -93,16 +96,14 @@ fn no_answer() -> ModelFailure {
     }
 }
 
-/// One body of each kind, in the order of `Body::KINDS`.
-pub(crate) fn bodies() -> Vec<Body> {
-    let capabilities = [Capability::parse("payments:charge").expect("fit")];
+fn started() -> RunStarted {
     let parent = ParentLink {
         hash: ChainHash::from_bytes([2; 32]),
         run: RunId::parse("parent").expect("fit"),
         seq: Seq::new(3),
     };
-    let started = RunStarted {
-        capabilities: capabilities.clone().into(),
+    RunStarted {
+        capabilities: capabilities(),
         flags: ["flag".into()].into(),
         genesis: GenesisFields {
             key_id: KeyId::from_bytes([4; 32]),
@@ -111,8 +112,18 @@ pub(crate) fn bodies() -> Vec<Body> {
         },
         labels: [(LabelKey::parse("team").expect("fit"), "billing".into())].into(),
         limits: limits(),
+        lineage: Some(workflows::lineage()),
         tenant_key_id: KeyId::from_bytes([5; 32]),
-    };
+        workflow: Some(workflows::workflow()),
+    }
+}
+
+fn capabilities() -> std::collections::BTreeSet<Capability> {
+    [Capability::parse("payments:charge").expect("fit")].into()
+}
+
+/// One body of each kind, in the order of `Body::KINDS`.
+pub(crate) fn bodies() -> Vec<Body> {
     let resolved = ToolResolved {
         by: Resolver::Operator(actor()),
         evidence: Some(content(ARGS)),
@@ -124,32 +135,46 @@ pub(crate) fn bodies() -> Vec<Body> {
     let fields = [Field::Messages, Field::ApiMode];
     let name = || Name::parse("report").expect("fit");
     let value = content(RESULT);
-    vec![
-        started.into(),
+    let [child_started, child_finished] = workflows::children();
+    let before = vec![
+        started().into(),
+        workflows::enqueued().into(),
         RunForked {
             because: ForkCause::Drift { asked: Digest::from_bytes([7; 32]), fields: fields.into() },
             cut: Seq::new(3),
             fork: RunId::parse("run~01").expect("fit"),
         }
         .into(),
-        GrantGiven { by: actor(), capabilities: capabilities.into(), limits: limits() }.into(),
+        child_started,
+        child_finished,
+        workflows::driver_changed().into(),
+        GrantGiven { by: actor(), capabilities: capabilities(), limits: limits() }.into(),
         CancelRequested { closing: Closing::Cancelled, by: Some(actor()), reason: Some(content(ERROR)) }.into(),
-        finished(RunOutcome::Completed).into(),
+        workflows::parked().into(),
+        RunFinished { output: Some(content(RESULT)), ..finished(RunOutcome::Completed) }.into(),
         asked().into(),
         ModelTerminal { elapsed_us: 5, outcome: ModelOutcome::Failed(no_answer()), request }.into(),
         DriftReplayed { asked: Digest::from_bytes([7; 32]), changes: content(ARGS), fields: fields.into(), request }
             .into(),
-        ToolRequested { own_effect: true, ..requested(1, Effect::Idempotent { retention_us: 86_400_000_000 }) }.into(),
+        ToolRequested {
+            ordinal: Some(Ordinal::new(1)),
+            own_effect: true,
+            ..requested(1, Effect::Idempotent { retention_us: 86_400_000_000 })
+        }
+        .into(),
         attempt_failed(REQUEST).into(),
         ToolCompleted { elapsed_us: 1, outcome: Outcome::Succeeded(success(Some(content(ARGS)))), request }.into(),
         reconcile(REQUEST).into(),
         resolved.into(),
         LateOutcome { elapsed_us: 2, request, what: Late::Tool(failed()) }.into(),
+    ];
+    let kept = vec![
         ArtifactSet { name: name(), schema_version: 2, value }.into(),
         SummaryWritten { kind: name(), value }.into(),
         Checkpoint { name: name(), value }.into(),
         Note { topic: name(), value }.into(),
-    ]
+    ];
+    [before, workflows::bodies(), kept].concat()
 }
 
 /// Bodies that have what those of [`bodies`] do not: the other ways to end, and no optional field at all.
@@ -172,6 +197,7 @@ pub(crate) fn others() -> Vec<Body> {
         extends: None,
         input_items: None,
         options: AskedOptions::default(),
+        ordinal: None,
         output_schema: None,
         tools: None,
         visibility: None,
@@ -179,7 +205,7 @@ pub(crate) fn others() -> Vec<Body> {
     };
     let because = ForkCause::Wanted { by: actor() };
     let late = Late::Model(Box::new(ModelOutcome::Completed(bare.clone())));
-    vec![
+    let of_calls = vec![
         RunForked { because, cut: Seq::new(1), fork: RunId::parse("run~02").expect("fit") }.into(),
         first.into(),
         ended(ModelOutcome::Completed(bare)).into(),
@@ -188,5 +214,18 @@ pub(crate) fn others() -> Vec<Body> {
         ended(ModelOutcome::Abandoned(Abandoned::NotSent)).into(),
         requested(1, Effect::Idempotent { retention_us: 86_400_000_000 }).into(),
         LateOutcome { elapsed_us: 2, request, what: late }.into(),
-    ]
+    ];
+    [of_calls, workflows::others()].concat()
+}
+
+/// The bodies of the kinds that were given more keys when workflows came, without these keys.
+pub(crate) fn before_workflows() -> Vec<Body> {
+    let before = |body| match body {
+        Body::RunStarted(started) => Some(RunStarted { lineage: None, workflow: None, ..started }.into()),
+        Body::RunFinished(ended) => Some(RunFinished { output: None, ..ended }.into()),
+        Body::ModelRequested(asked) => Some(ModelRequested { ordinal: None, ..asked }.into()),
+        Body::ToolRequested(asked) => Some(ToolRequested { ordinal: None, ..asked }.into()),
+        _ => None,
+    };
+    bodies().into_iter().filter_map(before).collect()
 }

@@ -1,7 +1,16 @@
 //! Workflows through the kernel's public face.
 
+mod asks;
+mod closures;
+mod diverged;
+mod drivers;
 mod ends;
+mod forked;
+mod pauses;
+mod races;
+mod refused;
 mod steps;
+mod stopped;
 mod waits;
 
 use std::{
@@ -33,13 +42,17 @@ impl Ran {
 
 impl Process {
     /// Runs a workflow under the id `r`.
-    pub(crate) async fn workflow<T, F, Fut>(&self, f: F) -> Result<WorkflowOutcome<T>, Error>
+    pub(crate) fn workflow<T, F, Fut>(
+        &self,
+        f: F,
+    ) -> impl Future<Output = Result<WorkflowOutcome<T>, Error>> + use<T, F, Fut>
     where
         T: Serialize + DeserializeOwned,
         F: FnOnce(WorkflowContext) -> Fut + Send,
         Fut: Future<Output = Result<T, Failure>> + Send,
     {
-        self.kernel.workflow(&tenant(), "r", f).await
+        let kernel = self.kernel.clone();
+        async move { kernel.workflow(&tenant(), "r", f).await }
     }
 }
 

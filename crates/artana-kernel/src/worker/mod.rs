@@ -1,0 +1,307 @@
+//! Workers: they take runs that are due, drive them as far as they come, and leave them to whoever comes next.
+
+mod enqueue;
+mod one;
+mod registry;
+mod stats;
+
+use std::{collections::BTreeMap, future::Future, time::Duration};
+
+use artana_core::{Name, TenantId};
+use artana_ports::{BeatError, Cancel, DueQuery, Leased};
+use tokio::task::JoinSet;
+
+use crate::{Error, Kernel, send::passes};
+use one::Drives;
+
+pub use enqueue::Enqueue;
+pub(crate) use registry::Registry;
+pub use stats::WorkerStats;
+
+/// How long an idle worker waits before it asks again what is due.
+const DEFAULT_POLL: Duration = Duration::from_secs(1);
+/// How many processes a run may kill in a row before it is parked.
+const DEFAULT_PARK_AFTER: u32 = 5;
+
+/// Takes runs that are due and drives them: those that were enqueued, whose time has come, that were sent what they
+/// waited for, or whose process died.
+///
+/// Any number of workers, in any number of processes, may share one store; each run is driven by one of them.
+///
+/// # Example
+///
+/// ```no_run
+/// # async fn work(kernel: artana_kernel::Kernel) -> Result<(), artana_kernel::Error> {
+/// use artana_kernel::{Worker, WorkflowContext, terminated};
+///
+/// kernel.register("greet", |cx: WorkflowContext, name: String| async move {
+///     Ok(cx.step("greet").model("demo/one").prompt(format!("Greet {name}")).await?.into_output())
+/// })?;
+/// Worker::new(&kernel).concurrency(32).run_until(terminated()).await?;
+/// kernel.close().await
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Worker {
+    kernel: Kernel,
+    concurrency: usize,
+    per_tenant: Option<usize>,
+    per_queue: BTreeMap<String, usize>,
+    queues: Vec<String>,
+    poll: Duration,
+    park_after: u32,
+    stats: stats::Shared,
+}
+
+impl Worker {
+    /// Makes a worker that drives up to 16 runs at once, of all queues whose code is registered.
+    #[must_use]
+    pub fn new(kernel: &Kernel) -> Self {
+        Self {
+            kernel: kernel.clone(),
+            concurrency: 16,
+            per_tenant: None,
+            per_queue: BTreeMap::new(),
+            queues: Vec::new(),
+            poll: DEFAULT_POLL,
+            park_after: DEFAULT_PARK_AFTER,
+            stats: stats::Shared::default(),
+        }
+    }
+
+    /// Sets how many runs it drives at once.
+    #[must_use]
+    pub fn concurrency(mut self, runs: usize) -> Self {
+        self.concurrency = runs.max(1);
+        self
+    }
+
+    /// Sets how many runs of one tenant it drives at once.
+    #[must_use]
+    pub fn per_tenant(mut self, runs: usize) -> Self {
+        self.per_tenant = Some(runs.max(1));
+        self
+    }
+
+    /// Sets how many runs of a queue it drives at once.
+    #[must_use]
+    pub fn per_queue(mut self, queue: impl Into<String>, runs: usize) -> Self {
+        self.per_queue.insert(queue.into(), runs.max(1));
+        self
+    }
+
+    /// Takes runs of these queues only; of the queues named like the registered code, unless told.
+    #[must_use]
+    pub fn queues(mut self, queues: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.queues = queues.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets how long it waits before it asks again what is due when nothing was; a second unless told. What this
+    /// process itself enqueues or signals is seen at once.
+    #[must_use]
+    pub fn poll(mut self, every: Duration) -> Self {
+        self.poll = every;
+        self
+    }
+
+    /// Sets how many processes a run may kill in a row, or how often in a row its code may fail without an outcome,
+    /// before it is parked: no worker then takes it until a person resumes it.
+    #[must_use]
+    pub fn park_after(mut self, crashes: u32) -> Self {
+        self.park_after = crashes.max(1);
+        self
+    }
+
+    /// Returns what the worker is at and has done; it may be asked while it works.
+    #[must_use]
+    pub fn stats(&self) -> WorkerStats {
+        self.stats.now()
+    }
+
+    /// Waits until what the worker is at has changed.
+    pub async fn changed(&self) {
+        self.stats.changed().await;
+    }
+
+    /// Works until `stop` is done, then drains: takes nothing new, lets the steps under way end, and leaves the runs
+    /// to others.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Closed`] when the kernel was closed; [`Error::Store`] when the store can never answer again.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future is a crash, which is safe: others take the runs when this process counts as dead.
+    pub async fn run_until(&self, stop: impl Future<Output = ()> + Send) -> Result<(), Error> {
+        let _busy = self.kernel.0.enter()?;
+        let leave = Cancel::default();
+        let mut drives = JoinSet::new();
+        let mut held = Held::default();
+        let mut stop = std::pin::pin!(stop);
+        let clock = &self.kernel.0.clock;
+        let mut poll = clock.sleep(self.poll);
+        // Nobody has looked yet, so there may be something due.
+        let mut more = true;
+        let ended = loop {
+            if more && self.has_room(drives.len()) {
+                more = match self.take(&mut drives, &mut held, &leave).await {
+                    Ok(more) => more,
+                    Err(error) => break Err(error),
+                };
+            }
+            tokio::select! {
+                biased;
+                () = &mut stop => break Ok(()),
+                Some(done) = drives.join_next() => held.done(done),
+                () = self.kernel.0.registry.knocked() => more = true,
+                () = &mut poll => {
+                    poll = clock.sleep(self.poll);
+                    more = true;
+                }
+            }
+        };
+        leave.cancel();
+        self.stats.drains();
+        while let Some(done) = drives.join_next().await {
+            held.done(done);
+        }
+        ended
+    }
+
+    /// Returns whether it is worth asking for more: where much is due, several at a time.
+    fn has_room(&self, driving: usize) -> bool {
+        driving + self.concurrency.div_ceil(4) <= self.concurrency
+    }
+
+    /// Takes what is due, as far as there is room. Returns whether more may be due.
+    async fn take(&self, drives: &mut JoinSet<Place>, held: &mut Held, leave: &Cancel) -> Result<bool, Error> {
+        // Where a tenant or queue has a limit, one at a time says what is full before the next one is taken.
+        let limited = self.per_tenant.is_some() || !self.per_queue.is_empty();
+        loop {
+            let room = self.concurrency.saturating_sub(drives.len());
+            if room == 0 {
+                return Ok(true);
+            }
+            let Some(queues) = self.wanted() else { return Ok(false) };
+            let limit = if limited { 1 } else { room };
+            let query = DueQuery {
+                taker: self.kernel.0.lifeline.alive().await?.id,
+                queues,
+                busy_queues: held.full_queues(&self.per_queue),
+                busy_tenants: held.full_tenants(self.per_tenant),
+                limit: u32::try_from(limit).unwrap_or(u32::MAX),
+            };
+            let busy = !query.busy_queues.is_empty() || !query.busy_tenants.is_empty();
+            let taken = self.due(query).await?;
+            let all = taken.len() < limit;
+            for leased in taken {
+                self.begin(leased, drives, held, leave);
+            }
+            if all {
+                return Ok(busy);
+            }
+        }
+    }
+
+    fn begin(&self, leased: Leased, drives: &mut JoinSet<Place>, held: &mut Held, leave: &Cancel) {
+        let place = Place { tenant: leased.run.tenant.clone(), queue: leased.queue.clone() };
+        held.add(&place);
+        self.stats.took();
+        let (kernel, stats, park_after) = (self.kernel.clone(), self.stats.clone(), self.park_after);
+        let (drive, leave) = (Drives { kernel, park_after, stats }, leave.subscribe());
+        drives.spawn(async move {
+            drive.drive(leased, leave).await;
+            place
+        });
+    }
+
+    /// Returns the queues to take from; `None` where there are none yet.
+    fn wanted(&self) -> Option<Vec<String>> {
+        if !self.queues.is_empty() {
+            return Some(self.queues.clone());
+        }
+        let names: Vec<String> = self.kernel.0.registry.names().iter().map(Name::to_string).collect();
+        (!names.is_empty()).then_some(names)
+    }
+
+    /// Asks what is due. A store that is away for now is asked again later.
+    async fn due(&self, query: DueQuery) -> Result<Vec<Leased>, Error> {
+        match self.kernel.0.store.take_due(&query).await {
+            Ok(taken) => Ok(taken),
+            Err(BeatError::Lapsed) => {
+                self.kernel.0.lifeline.lapsed(query.taker);
+                Ok(Vec::new())
+            }
+            Err(BeatError::Store(error)) if passes(&error) => {
+                tracing::warn!(code = error.code(), "a worker waits for the store");
+                Ok(Vec::new())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Where a run that is being driven came from.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    tenant: TenantId,
+    queue: String,
+}
+
+/// How many runs of each tenant and queue are being driven.
+#[derive(Debug, Default)]
+struct Held {
+    tenants: BTreeMap<TenantId, usize>,
+    queues: BTreeMap<String, usize>,
+}
+
+impl Held {
+    fn add(&mut self, place: &Place) {
+        *self.tenants.entry(place.tenant.clone()).or_default() += 1;
+        *self.queues.entry(place.queue.clone()).or_default() += 1;
+    }
+
+    fn done(&mut self, done: Result<Place, tokio::task::JoinError>) {
+        // A drive catches panics of the code it drives, so this is a panic of the kernel's own.
+        let Ok(place) = done else { return tracing::error!("a drive was lost") };
+        for count in [self.tenants.get_mut(&place.tenant), self.queues.get_mut(&place.queue)].into_iter().flatten() {
+            *count = count.saturating_sub(1);
+        }
+        self.tenants.retain(|_, count| *count > 0);
+        self.queues.retain(|_, count| *count > 0);
+    }
+
+    fn full_tenants(&self, limit: Option<usize>) -> Vec<TenantId> {
+        let full = |(_, count): &(&TenantId, &usize)| limit.is_some_and(|limit| **count >= limit);
+        self.tenants.iter().filter(full).map(|(tenant, _)| tenant.clone()).collect()
+    }
+
+    fn full_queues(&self, limits: &BTreeMap<String, usize>) -> Vec<String> {
+        let full = |(queue, limit): &(&String, &usize)| self.queues.get(*queue).is_some_and(|count| count >= *limit);
+        limits.iter().filter(full).map(|(queue, _)| queue.clone()).collect()
+    }
+}
+
+/// Waits until this process is asked to end: by SIGTERM or from the keyboard.
+///
+/// Where the system does not tell, it waits for ever.
+pub async fn terminated() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let ends = async |kind| match signal(kind) {
+            Ok(mut asked) => drop(asked.recv().await),
+            Err(_) => std::future::pending().await,
+        };
+        tokio::select! {
+            () = ends(SignalKind::terminate()) => {}
+            () = ends(SignalKind::interrupt()) => {}
+        }
+    }
+    #[cfg(not(unix))]
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

@@ -1,0 +1,237 @@
+//! One run that a worker took: driven as far as it comes, tried again after an error, parked when it gets nowhere.
+
+use std::{sync::Arc, time::Duration};
+
+use artana_core::{
+    ContentRef, IncarnationId, Name, RunRef, RunState, Tenant,
+    event::{DriverChanged, RunParked},
+};
+use artana_ports::{Cancellation, Leased};
+
+use super::stats::{Ended, Shared};
+use crate::{
+    Error, Kernel, Run,
+    code::text_of,
+    drive::Drive,
+    journal::{Capacity, Facts, Plan},
+    send::passes,
+    workflow::{
+        End,
+        driver::{Lead, drive},
+    },
+};
+
+/// The wait after a drive that ended in an error; it doubles with each further one.
+const FIRST_REST: Duration = Duration::from_secs(1);
+/// The longest wait between two drives.
+const LONGEST_REST: Duration = Duration::from_secs(300);
+
+/// What all drives of a worker share.
+pub(super) struct Drives {
+    pub(super) kernel: Kernel,
+    pub(super) park_after: u32,
+    pub(super) stats: Shared,
+}
+
+/// A run that was taken, as it stands when it is looked at.
+struct Taken {
+    run: Run,
+    drive: Arc<Drive>,
+    /// Under which name its code is registered.
+    name: Option<Name>,
+}
+
+impl Drives {
+    /// Drives a run that was taken. What goes wrong with it is its own matter, and no other run's.
+    pub(super) async fn drive(&self, leased: Leased, leave: Cancellation) {
+        let run = leased.run.clone();
+        let ended = match self.driven(leased, leave).await {
+            Ok(ended) => ended,
+            Err(error) => {
+                tracing::warn!(%run, code = error.code(), "a run could not be driven");
+                self.stats.erred();
+                Ended::Left
+            }
+        };
+        self.stats.ended(ended);
+    }
+
+    async fn driven(&self, leased: Leased, leave: Cancellation) -> Result<Ended, Error> {
+        let life = self.kernel.0.lifeline.alive().await?;
+        let taken = self.open(&leased, life.id).await?;
+        if let Some(died) = leased.died {
+            self.stats.took_over();
+            let crashes = self.took_over(&taken, died, life.id).await?;
+            if crashes >= self.park_after {
+                return self.park(&taken, None).await;
+            }
+        }
+        let Some(name) = taken.name.clone() else { return self.drive_parent(&taken, &leased, leave).await };
+        let (mut failures, mut rest) = (0, FIRST_REST);
+        loop {
+            let before = taken.run.journal.with_state(RunState::head);
+            let lead = Lead {
+                drive: Arc::clone(&taken.drive),
+                came: Some(leased.due_at),
+                leave: Some(leave.clone()),
+                keeps: true,
+            };
+            let error = match ended(self.once(&taken.run, &name, lead).await)? {
+                Ok(ended) => return Ok(ended),
+                Err(error) => error,
+            };
+            tracing::warn!(run = %taken.run.name(), code = error.code(), "a run could not go on: {error}");
+            self.stats.erred();
+            if taken.run.journal.with_state(RunState::head) != before {
+                (failures, rest) = (0, FIRST_REST);
+            }
+            // That the store is away is no fault of the run.
+            failures += u32::from(!matches!(&error, Error::Store(store) if passes(store)));
+            if failures >= self.park_after {
+                return self.park(&taken, Some(&error)).await;
+            }
+            if self.rests(rest, &leave).await {
+                self.release(&taken).await?;
+                return Ok(Ended::Left);
+            }
+            rest = (rest * 2).min(LONGEST_REST);
+        }
+    }
+
+    /// Drives registered code once, as far as it comes.
+    async fn once(&self, run: &Run, name: &Name, lead: Lead) -> Result<End, Error> {
+        let Some(begin) = self.kernel.0.registry.find(name) else {
+            return Err(Error::UnknownWorkflow { run: run.name().clone(), name: name.clone() });
+        };
+        let input = run.journal.with_state(|state| state.started().workflow.as_ref().and_then(|it| it.input));
+        let input = match input {
+            Some(input) => run
+                .content(&input)
+                .await?
+                .ok_or_else(|| Error::Said { run: run.name().clone(), problem: "its input was erased".into() })?,
+            None => b"null".to_vec(),
+        };
+        drive(run, move |cx| begin(cx, input), lead).await
+    }
+
+    /// A child's code is its parent's, so the parent is driven. The child's lease keeps others from doing the same.
+    async fn drive_parent(&self, taken: &Taken, leased: &Leased, leave: Cancellation) -> Result<Ended, Error> {
+        let Some((parent, name)) = self.parent_of(&taken.run).await? else {
+            return self.park(taken, Some(&Error::Orphaned { run: taken.run.name().clone() })).await;
+        };
+        let lead = Lead { came: Some(leased.due_at), leave: Some(leave.clone()), ..Lead::default() };
+        let driven = self.once(&parent, &name, lead).await;
+        if driven.is_err() {
+            // Somebody else is at it, or it failed: there is time until it is worth another try.
+            self.rests(FIRST_REST, &leave).await;
+        }
+        let released = self.release(taken).await;
+        match driven {
+            Err(Error::Fenced { .. }) => Ok(Ended::Left),
+            driven => {
+                let ended = ended(driven)??;
+                // Driving the parent may have taken the child's lease anew, and given it back.
+                released.or_else(|error| {
+                    if matches!(error, Error::Fenced { .. } | Error::LeaseLost { .. }) { Ok(()) } else { Err(error) }
+                })?;
+                Ok(ended)
+            }
+        }
+    }
+
+    /// Finds the run whose registered code drives a child, if it has not ended.
+    async fn parent_of(&self, child: &Run) -> Result<Option<(Run, Name)>, Error> {
+        let mut run = child.clone();
+        loop {
+            let lineage = run.journal.with_state(|state| state.started().lineage.clone());
+            let Some(lineage) = lineage else { return Ok(None) };
+            let parent = RunRef::new(run.name().tenant.clone(), lineage.run);
+            let journal = self.kernel.journal(&parent).await?;
+            journal.refresh().await?;
+            let (tenant, name, ended) = journal.with_state(|state| {
+                let name = state.started().workflow.as_ref().and_then(|workflow| workflow.name.clone());
+                (as_bound(state), name, state.finished().is_some())
+            });
+            run = Run::new(journal, tenant);
+            match name {
+                _ if ended => return Ok(None),
+                Some(name) => return Ok(Some((run, name))),
+                None => {}
+            }
+        }
+    }
+
+    /// Waits before another try. Returns whether the worker is told to leave meanwhile.
+    async fn rests(&self, rest: Duration, leave: &Cancellation) -> bool {
+        let mut leave = leave.clone();
+        tokio::select! {
+            biased;
+            () = leave.cancelled() => true,
+            () = self.kernel.0.clock.sleep(rest) => false,
+        }
+    }
+
+    async fn release(&self, taken: &Taken) -> Result<(), Error> {
+        let capacity = Capacity::Drive(Arc::clone(&taken.drive));
+        let decide = |_: &RunState, _: &Facts<'_>| Ok(Plan::default().release());
+        taken.run.journal.append_detached(capacity, None, decide).await.map(drop)
+    }
+
+    async fn open(&self, leased: &Leased, life: IncarnationId) -> Result<Taken, Error> {
+        let journal = self.kernel.journal(&leased.run).await?;
+        journal.refresh().await?;
+        journal.with_state(crate::control::drivable)?;
+        let (tenant, name) = journal.with_state(|state| {
+            let name = state.started().workflow.as_ref().and_then(|workflow| workflow.name.clone());
+            (as_bound(state), name)
+        });
+        let drive = Arc::new(Drive::granted(life, leased.epoch));
+        Ok(Taken { run: Run::new(journal, tenant), drive, name })
+    }
+
+    async fn took_over(&self, taken: &Taken, from: IncarnationId, to: IncarnationId) -> Result<u32, Error> {
+        let decide = move |state: &RunState, facts: &Facts<'_>| {
+            if state.finished().is_some() {
+                return Ok(Plan::default());
+            }
+            Plan::default().event(facts.id(), None, DriverChanged { from, to })
+        };
+        let capacity = Capacity::Drive(Arc::clone(&taken.drive));
+        taken.run.journal.append_detached(capacity, None, decide).await?;
+        Ok(taken.run.journal.with_state(|state| u32::try_from(state.died().len()).unwrap_or(u32::MAX)))
+    }
+
+    async fn park(&self, taken: &Taken, error: Option<&Error>) -> Result<Ended, Error> {
+        let said = error.map(|error| text_of(&taken.run.journal, &error.to_string()));
+        let (reason, content): (Option<ContentRef>, _) = said.unzip();
+        let decide = move |state: &RunState, facts: &Facts<'_>| {
+            if state.finished().is_some() {
+                return Ok(Plan::default().release());
+            }
+            let parked = RunParked { died: state.died().to_vec(), reason };
+            Ok(Plan::default().event(facts.id(), None, parked)?.content(content.clone()).release())
+        };
+        let capacity = Capacity::Drive(Arc::clone(&taken.drive));
+        taken.run.journal.append_detached(capacity, None, decide).await?;
+        tracing::error!(run = %taken.run.name(), "the run was parked: it gets nowhere");
+        Ok(Ended::Parked)
+    }
+}
+
+/// A run's tenant, with what the run was bound to.
+fn as_bound(state: &RunState) -> Tenant {
+    let tenant = Tenant::new(state.run().tenant.as_str()).limits(state.limits());
+    state.capabilities().iter().fold(tenant, |tenant, capability| tenant.capability(capability.as_str()))
+}
+
+/// Sorts how a drive ended from why it did not, and from why this process may not try again.
+fn ended(driven: Result<End, Error>) -> Result<Result<Ended, Error>, Error> {
+    match driven {
+        Ok(End::Completed(_)) => Ok(Ok(Ended::Completed)),
+        Ok(End::Suspended(_) | End::Left) => Ok(Ok(Ended::Left)),
+        Err(Error::WorkflowFailed { .. } | Error::Ended { .. }) => Ok(Ok(Ended::Failed)),
+        Err(error) if error.needs_reconciliation() => Ok(Ok(Ended::Left)),
+        Err(error @ (Error::Fenced { .. } | Error::LeaseLost { .. } | Error::Closed)) => Err(error),
+        Err(error) => Ok(Err(error)),
+    }
+}

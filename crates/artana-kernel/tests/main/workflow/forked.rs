@@ -1,0 +1,105 @@
+//! Workflows whose rest goes on in a fork, and steps whose content was erased.
+
+use artana_core::{
+    Status,
+    decide::ReplayPolicy,
+    event::{Body, Outcome, StepCompleted},
+};
+use artana_kernel::{Error, WorkflowOutcome};
+
+use super::{
+    Ran,
+    asks::Ask::{Compute, Once, Tool},
+    done,
+};
+use crate::{
+    asking::{ONE, echo},
+    world::{Process, code, tenant, world},
+};
+
+/// Asks a question between an effect and what follows, in a fork where it is asked otherwise.
+async fn asks(process: &Process, question: &str, ran: &Ran) -> Result<WorkflowOutcome<String>, Error> {
+    let (question, ran) = (question.to_owned(), ran.clone());
+    let outcome = process.workflow(|cx| async move {
+        Tool("before").of(&cx, &ran).await?;
+        let asked = cx.step("ask").model(ONE).prompt(question).replay(ReplayPolicy::ForkOnDrift);
+        let said = asked.await?.into_output();
+        Compute("compute").of(&cx, &ran).await?;
+        Once("once").of(&cx, &ran).await?;
+        cx.signal::<()>("end").await?;
+        Ok(said)
+    });
+    outcome.await
+}
+
+#[tokio::test]
+async fn a_changed_question_moves_the_rest_to_a_fork_in_every_life() {
+    let (world, ran, model) = (world(), Ran::default(), echo());
+    assert!(matches!(asks(&world.asking(&model), "how much", &ran).await, Ok(WorkflowOutcome::Waiting(_))));
+    assert_eq!((world.effects(), ran.times(), model.calls()), (1, 2, 1));
+    let process = world.asking(&model);
+    let run = process.run("r").await;
+    for _ in 0..2 {
+        let left = asks(&world.asking(&model), "how many", &ran).await;
+        assert!(matches!(left, Ok(WorkflowOutcome::Waiting(_))), "{left:?}");
+        assert_eq!((world.effects(), ran.times(), model.calls()), (1, 4, 2), "what came before is shared");
+    }
+    let [(fork, _)] = run.forks().await.unwrap().try_into().unwrap();
+    let fork = process.kernel.open_run(&tenant(), fork.as_str()).await.unwrap();
+    assert_eq!((fork.status().await.unwrap(), run.status().await.unwrap()), (Status::Sleeping, Status::Sleeping));
+    fork.signal("end", "ann", &()).await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(done(asks(&world.asking(&model), "how many", &ran).await), "re: how many");
+    }
+    assert_eq!((world.effects(), ran.times(), model.calls()), (1, 4, 2));
+    assert_eq!(fork.status().await.unwrap(), Status::Completed);
+    // Asked as before, the run itself goes on where it was.
+    assert!(matches!(asks(&world.asking(&model), "how much", &ran).await, Ok(WorkflowOutcome::Waiting(_))));
+    run.signal("end", "ann", &()).await.unwrap();
+    assert_eq!(done(asks(&world.asking(&model), "how much", &ran).await), "re: how much");
+    for run in [&run, &fork] {
+        world.verify(run).await;
+    }
+}
+
+#[tokio::test]
+async fn a_changed_question_is_refused_unless_a_fork_is_allowed() {
+    let (world, ran, model) = (world(), Ran::default(), echo());
+    asks(&world.asking(&model), "how much", &ran).await.unwrap();
+    let strict = world.asking(&model).workflow(|cx| async move {
+        Tool("before").of(&cx, &Ran::default()).await?;
+        let _ = cx.step("ask").model(ONE).prompt("how many").await;
+        Ok(())
+    });
+    assert_eq!(code(strict.await), "artana::drift");
+    assert_eq!(model.calls(), 1);
+}
+
+#[tokio::test]
+async fn a_step_whose_content_was_erased_is_no_answer_and_never_runs_again() {
+    let (world, ran) = (world(), Ran::default());
+    let (store, kernel) = crate::erased::forgetting(&world, &echo());
+    let tenant = tenant();
+    let drive = |swallows: bool| {
+        let ran = ran.clone();
+        kernel.workflow(&tenant, "r", move |cx| async move {
+            let told = cx.step("a").compute(move || async move { Ok(ran.once()) }).await;
+            let told = if swallows { told.unwrap_or_default() } else { told? };
+            cx.signal::<()>("end").await?;
+            Ok(told)
+        })
+    };
+    assert!(matches!(drive(false).await, Ok(WorkflowOutcome::Waiting(_))));
+    let run = kernel.open_run(&tenant, "r").await.unwrap();
+    let events = world.events(&run).await;
+    let kept = events.iter().find_map(|event| match event.body() {
+        Body::StepCompleted(StepCompleted { outcome: Outcome::Succeeded(success), .. }) => Some(success.result),
+        _ => None,
+    });
+    let kept = kept.unwrap();
+    store.erase([kept]);
+    for swallows in [false, true] {
+        assert_eq!(code(drive(swallows).await), "artana::content_erased");
+    }
+    assert_eq!(ran.times(), 1);
+}
