@@ -80,6 +80,7 @@ impl List<'_> {
     fn is_suspended(&self) -> bool {
         let suspends = |event: &Event| match event.body() {
             Body::WaitStarted(begun) => begun.suspends.then_some(()),
+            Body::HarnessSlept(_) | Body::HarnessFailed(_) => Some(()),
             Body::Paused(paused) => (paused.suspends && event.step().is_some()).then_some(()),
             _ => None,
         };
@@ -187,6 +188,7 @@ fn ends(later: &Event, begun: &Event, ordinal: Ordinal, wait: &Wait) -> bool {
 fn gets_somewhere(event: &Event) -> bool {
     match event.body() {
         Body::ValueRecorded(_) | Body::WaitStarted(_) => true,
+        Body::HarnessWoke(_) | Body::HarnessSlept(_) | Body::HarnessFailed(_) => true,
         Body::RunForked(_) | Body::DriftReplayed(_) | Body::Resumed(_) | Body::SignalReceived(_) => false,
         _ => event.step().is_some(),
     }
