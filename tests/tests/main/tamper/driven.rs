@@ -66,7 +66,7 @@ impl<'a> Hand<'a> {
 /// A run that nothing was done in waits for a worker.
 pub(super) async fn enqueue(store: &dyn EventStore, run: &RunRef) {
     let mut hand = Hand::of(store, run.clone()).await;
-    hand.add(None, RunEnqueued { due: WHEN, priority: -1, queue: name("slow") });
+    hand.add(None, RunEnqueued { deduplication: None, due: WHEN, priority: -1, queue: name("slow") });
     hand.write().await;
 }
 
@@ -97,7 +97,7 @@ pub(super) async fn workflow(store: &dyn EventStore, run: &RunRef, said: Content
 /// The run has killed too many processes.
 pub(super) async fn park(store: &dyn EventStore, run: &RunRef) {
     let mut hand = Hand::of(store, run.clone()).await;
-    hand.add(None, RunParked { died: vec![OWNER] });
+    hand.add(None, RunParked { died: vec![OWNER], reason: None });
     hand.write().await;
 }
 

@@ -100,7 +100,7 @@ pub(crate) fn resumed(pause: EventId) -> Resumed {
 }
 
 pub(crate) fn parked() -> RunParked {
-    RunParked { died: vec![OWNER, RECONCILER] }
+    RunParked { died: vec![OWNER, RECONCILER], reason: None }
 }
 
 pub(crate) fn taken_over() -> DriverChanged {
@@ -108,7 +108,7 @@ pub(crate) fn taken_over() -> DriverChanged {
 }
 
 pub(crate) fn enqueued(seconds: i64) -> RunEnqueued {
-    RunEnqueued { due: instant(seconds), priority: 3, queue: name("slow") }
+    RunEnqueued { deduplication: None, due: instant(seconds), priority: 3, queue: name("slow") }
 }
 
 pub(crate) fn child(run: &str) -> RunId {

@@ -81,7 +81,7 @@ fn a_wait_ends_with_what_it_is_for() {
         h.push(Some("kid"), waits(0, Wait::Child(child("kid"))));
         let request = h.push(Some("pay"), begun(1));
         h.push(Some("pay"), once(request, unknown()));
-        h.push(Some("pay"), waits(1, Wait::Doubt(request.into())));
+        h.push(Some("pay"), waits(1, Wait::Doubt { request: request.into(), until: None }));
         let pause = h.push(Some("ask"), pauses(2));
         h.push(Some("ask"), waits(2, Wait::Pause(pause)));
         h.push(None, waits(3, Wait::Signal(name("go"))));

@@ -133,7 +133,7 @@ fn a_pause_is_lifted_by_its_ticket() {
     );
     let died = vec![IncarnationId::from_bytes([7; 16]); 3];
     check(
-        [(None, RunParked { died }.into())],
+        [(None, RunParked { died, reason: None }.into())],
         "paused",
         &[
             "waits\tIt was parked at 2026-01-01T00:00:00Z: 3 processes died with it since it last got anywhere. Nothing \
@@ -179,7 +179,7 @@ fn what_a_sleeping_run_waits_for() {
 fn what_a_queued_and_an_ending_run_wait_for() {
     let due = Timestamp::from_micros(1_767_225_660_000_000);
     check(
-        [(None, RunEnqueued { due, priority: 2, queue: name("slow") }.into())],
+        [(None, RunEnqueued { deduplication: None, due, priority: 2, queue: name("slow") }.into())],
         "queued",
         &[
             "waits\tIt waits in the queue slow for a worker, from 2026-01-01T00:01:00Z on, with priority 2.",
