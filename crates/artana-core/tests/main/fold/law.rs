@@ -47,7 +47,7 @@ pub(crate) fn check(mut history: History, mut state: RunState, draws: Vec<Draw>)
     prop_assert_eq!(&state, &again);
     prop_assert_eq!(state.view(), counted.view(&history, &state));
     counted.compare(&state)?;
-    driven::compare(&history.events, &state)?;
+    driven::compare(&history.events, &state, &start)?;
     work::compare(&history.events, &state)?;
     conversations(&history, &state)
 }
