@@ -71,10 +71,18 @@ impl HarnessContext {
     /// The context of a task that was taken up.
     pub(crate) async fn of_task(&self, task: &TaskUnit) -> std::result::Result<Self, KernelError> {
         let name = Name::parse(task.id())?;
-        let known = self.run().latest(|state| state.work().task(&name).map(|task| (task.taken_up, task.attempt))).await?;
+        let known =
+            self.run().latest(|state| state.work().task(&name).map(|task| (task.taken_up, task.attempt))).await?;
         let (since, attempt) = known.unwrap_or((None, 1));
         let unit = Unit { scope: format!("task/{}", task.id()), since, attempt, given: Mutex::default() };
         Ok(Self { session: Arc::clone(&self.session), unit })
+    }
+
+    /// The same unit of work, of which no automatic key was given yet.
+    pub(crate) fn anew(&self) -> Self {
+        let Unit { since, attempt, .. } = self.unit;
+        let unit = Unit { scope: self.unit.scope.clone(), since, attempt, given: Mutex::default() };
+        Self { session: Arc::clone(&self.session), unit }
     }
 
     /// The same unit of work, in a scope inside its own.

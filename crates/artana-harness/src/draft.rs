@@ -63,7 +63,8 @@ impl DraftVerify {
         for round in 1..=self.rounds {
             let step = |part: &str| cx.fresh(&format!("{key}/{part}-{round}"));
             let text = step("draft").model(&self.draft).prompt(&asked).await?.into_output();
-            let judged = step("verify").model(&self.verify).prompt(to_judge(prompt, &text)).output::<Judgement>().await?;
+            let judged =
+                step("verify").model(&self.verify).prompt(to_judge(prompt, &text)).output::<Judgement>().await?;
             let Judgement { approved, reason } = judged.into_output();
             if approved || round == self.rounds {
                 return Ok(Drafted { text, approved, reason, rounds: round });

@@ -58,11 +58,8 @@ pub struct Reviewed<D, R, V> {
     pub rounds: u64,
 }
 
-type ReviewedBy<D> = Reviewed<
-    <D as DraftReviewVerify>::Draft,
-    <D as DraftReviewVerify>::Review,
-    <D as DraftReviewVerify>::Verified,
->;
+type ReviewedBy<D> =
+    Reviewed<<D as DraftReviewVerify>::Draft, <D as DraftReviewVerify>::Review, <D as DraftReviewVerify>::Verified>;
 
 /// Runs a draft through rounds of three children each. One value serves any number of runs and tenants at once.
 #[derive(Debug, Clone)]

@@ -104,7 +104,7 @@ impl<T: TestDrivenTasks> Units for TestDriven<T> {
 
     async fn attempt(&self, cx: &HarnessContext, task: &TaskUnit) -> Result<()> {
         let name = Name::parse(task.id())?;
-        let cx = TestDrivenContext { cx: cx.inside("work"), task: name.clone() };
+        let cx = TestDrivenContext { cx: cx.anew(), task: name.clone() };
         let committed = self.0.work_on(&cx, task).await?;
         if committed.task == name {
             return Ok(());

@@ -81,8 +81,11 @@ pub(crate) struct Proof {
 
 impl fmt::Display for Proof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let percent: Vec<String> =
-            self.percent.iter().map(|percent| percent.map_or("killed".into(), |percent| format!("{percent} %"))).collect();
+        let percent: Vec<String> = self
+            .percent
+            .iter()
+            .map(|percent| percent.map_or("killed".into(), |percent| format!("{percent} %")))
+            .collect();
         writeln!(f, "after each session:  {}", percent.join(", "))?;
         writeln!(f, "done, by the ledger: {}", self.done.join(", "))?;
         writeln!(f, "rows were copied:    {} time(s), in {} sessions", self.copies, self.sessions)?;

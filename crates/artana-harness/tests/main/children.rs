@@ -96,12 +96,7 @@ impl Harness for Several {
 async fn children_run_at_most_so_many_at_once_and_their_failures_are_isolated() {
     let world = world();
     let kernel = world.process();
-    let several = |mended| Several {
-        at_once: Arc::default(),
-        most: Arc::default(),
-        ran: Arc::default(),
-        mended,
-    };
+    let several = |mended| Several { at_once: Arc::default(), most: Arc::default(), ran: Arc::default(), mended };
     let first = several(false);
     let (most, ran) = (Arc::clone(&first.most), Arc::clone(&first.ran));
     let failed = SupervisorHarness::new(&kernel, first).run(&tenant(), "r").await.unwrap_err();
@@ -163,7 +158,10 @@ struct DoubtfulChild;
 impl Harness for DoubtfulChild {
     async fn work(&self, cx: &HarnessContext) -> Result<Worked> {
         let paid = cx.run_child("pay", |cx| async move {
-            cx.step("charge").once(|| async { Err::<u64, _>(Failure::unknown("no answer")) }).await.map_err(Failure::from)
+            cx.step("charge")
+                .once(|| async { Err::<u64, _>(Failure::unknown("no answer")) })
+                .await
+                .map_err(Failure::from)
         });
         Worked::finished(&paid.await?)
     }

@@ -3,7 +3,9 @@
 use std::sync::atomic::Ordering;
 
 use artana_core::{Name, Status, TaskState, event::Body};
-use artana_harness::{Failure, HarnessContext, IncrementalTaskHarness, IncrementalTasks, LastSession, Result, TaskUnit};
+use artana_harness::{
+    Failure, HarnessContext, IncrementalTaskHarness, IncrementalTasks, LastSession, Result, TaskUnit,
+};
 use artana_kernel::{Error as KernelError, Resolve};
 
 use crate::world::{Migration, bodies, failing, kinds, life, tenant, three, world};
@@ -277,9 +279,12 @@ async fn waking_says_what_was_done_what_is_open_and_the_last_note() {
         harness.run(&tenant(), "m").await.unwrap();
     }
     let note = |note: &str| Some(serde_json::json!(note));
-    assert_eq!(*heard.lock().unwrap(), [
-        (LastSession::None, 0, 0, None),
-        (LastSession::Slept, 1, 2, note("backup (Backup DB)")),
-        (LastSession::Slept, 2, 1, note("migrate (Run migrations)")),
-    ]);
+    assert_eq!(
+        *heard.lock().unwrap(),
+        [
+            (LastSession::None, 0, 0, None),
+            (LastSession::Slept, 1, 2, note("backup (Backup DB)")),
+            (LastSession::Slept, 2, 1, note("migrate (Run migrations)")),
+        ]
+    );
 }

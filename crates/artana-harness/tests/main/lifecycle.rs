@@ -2,7 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
-use artana_core::{Status, event::{Body, Phase}};
+use artana_core::{
+    Status,
+    event::{Body, Phase},
+};
 use artana_harness::{Failure, Harness, HarnessContext, HarnessRunner, LastSession, Reorientation, Result, Worked};
 use artana_kernel::{Error as KernelError, Run};
 

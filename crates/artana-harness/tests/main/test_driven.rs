@@ -2,7 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
-use artana_core::{TaskState, event::{Body, Move}};
+use artana_core::{
+    TaskState,
+    event::{Body, Move},
+};
 use artana_harness::{
     Committed, HarnessContext, Result, TaskUnit, TestDrivenContext, TestDrivenHarness, TestDrivenTasks, Verdict,
 };
@@ -33,7 +36,9 @@ impl TestDrivenTasks for Coding {
     }
 
     async fn work_on(&self, cx: &TestDrivenContext, _: &TaskUnit) -> Result<Committed> {
-        if self.cheats && let Some(kept) = self.kept.lock().unwrap().take() {
+        if self.cheats
+            && let Some(kept) = self.kept.lock().unwrap().take()
+        {
             return Ok(kept);
         }
         let quality = cx.attempt();
@@ -95,14 +100,15 @@ async fn the_verification_names_the_test_and_its_step() {
         _ => None,
     });
     let verification: Value = serde_json::from_slice(&run.content(&done.unwrap()).await.unwrap().unwrap()).unwrap();
-    assert_eq!(verification, json!({ "by": "test", "step": "task/parser/work/test-1@3", "tool": "run_tests" }));
+    assert_eq!(verification, json!({ "by": "test", "step": "task/parser/test-1@3", "tool": "run_tests" }));
 }
 
 #[tokio::test]
 async fn what_committed_one_task_commits_no_other() {
     let (world, tested) = (world(), Arc::default());
     let kernel = process(&world, &tested);
-    let harness = TestDrivenHarness::new(&kernel, Coding { cheats: true, ..Coding::of(&["parser", "printer"]) }).drain();
+    let harness =
+        TestDrivenHarness::new(&kernel, Coding { cheats: true, ..Coding::of(&["parser", "printer"]) }).drain();
     let mut said = Vec::new();
     for _ in 0..4 {
         let failed = harness.run(&tenant(), "r").await.unwrap_err();

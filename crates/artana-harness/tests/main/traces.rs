@@ -79,20 +79,15 @@ async fn a_stage_is_traced_with_transition_round_cost_and_duration() {
         })
         .collect();
     let (none, two) = (Usd::ZERO, Usd::dollars(2));
-    assert_eq!(stages, [
-        ("draft", "review", 1, two, 3),
-        ("review", "review", 1, none, 1),
-        ("review", "", 2, none, 1),
-    ]);
+    assert_eq!(stages, [("draft", "review", 1, two, 3), ("review", "review", 1, none, 1), ("review", "", 2, none, 1),]);
 }
 
 #[tokio::test]
 async fn verbose_traces_each_task_with_its_attempt() {
     let world = world();
     let mut failed = false;
-    let work = Migration::default().fate("backup", move |_| {
-        if std::mem::replace(&mut failed, true) { Ok(()) } else { crate::world::failing(1) }
-    });
+    let work = Migration::default()
+        .fate("backup", move |_| if std::mem::replace(&mut failed, true) { Ok(()) } else { crate::world::failing(1) });
     let kernel = world.process();
     let harness = IncrementalTaskHarness::new(&kernel, &work).trace(TraceLevel::Verbose);
     harness.run(&tenant(), "r").await.unwrap_err();

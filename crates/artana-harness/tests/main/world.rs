@@ -26,11 +26,7 @@ pub(crate) struct World {
 
 pub(crate) fn world() -> World {
     let clock = SimClock::new();
-    World {
-        store: MemoryStore::with_clock(Arc::new(clock.clone())),
-        clock,
-        processes: AtomicU64::new(1),
-    }
+    World { store: MemoryStore::with_clock(Arc::new(clock.clone())), clock, processes: AtomicU64::new(1) }
 }
 
 pub(crate) fn tenant() -> Tenant {

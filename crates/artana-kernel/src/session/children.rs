@@ -48,7 +48,11 @@ impl Driving {
     ///
     /// [`Error::ChildFailed`] when the child failed or was cancelled; [`Error::Drift`] when the step is no child;
     /// [`Error::Output`] when what it returned is not a `T`; [`Error::NotRunning`], [`Error::Ended`].
-    pub async fn child<T: DeserializeOwned>(&self, key: &str, since: Option<Seq>) -> Result<(StepKey, Child<T>), Error> {
+    pub async fn child<T: DeserializeOwned>(
+        &self,
+        key: &str,
+        since: Option<Seq>,
+    ) -> Result<(StepKey, Child<T>), Error> {
         let key = self.key_again(StepKey::parse(key)?, since)?;
         let recorded = self.state(|state| state.step(&key).map(|step| (step.kind(), matches!(step, Step::Child(_)))));
         if let Some((kind, false)) = recorded {

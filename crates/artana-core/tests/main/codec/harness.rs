@@ -45,9 +45,8 @@ fn of_tasks() -> BoxedStrategy<Body> {
 
 fn of_traces() -> BoxedStrategy<Body> {
     let cost = any::<u64>().prop_map(Usd::nanos);
-    let stage = (cost, any::<u64>(), name(), any::<u64>(), option::of(name())).prop_map(
-        |(cost, duration_us, from, round, to)| Traced::Stage { cost, duration_us, from, round, to },
-    );
+    let stage = (cost, any::<u64>(), name(), any::<u64>(), option::of(name()))
+        .prop_map(|(cost, duration_us, from, round, to)| Traced::Stage { cost, duration_us, from, round, to });
     let task = (any::<u64>(), any::<bool>(), any::<u64>(), name())
         .prop_map(|(attempt, done, duration_us, task)| Traced::Task { attempt, done, duration_us, task });
     let said = (name(), reference()).prop_map(|(topic, value)| Traced::Said { topic, value });

@@ -91,7 +91,10 @@ fn one_task_is_in_progress_and_none_is_defined_twice() {
     check(&session(|h| h.push(None, tasks(1, &["c", "b"]))), Err(TWICE));
     check(&given(|h| (h.push(None, woke(1)), h.push(None, tasks(1, &["b", "b"])))), Err(TWICE));
     check(&session(|h| h.push(None, tasks(1, &["c"]))), Ok(()));
-    check(&session(|h| h.push(None, to(1, "x", begun()))), Err("task x cannot be defined or moved so: there is no such task"));
+    check(
+        &session(|h| h.push(None, to(1, "x", begun()))),
+        Err("task x cannot be defined or moved so: there is no such task"),
+    );
 }
 
 #[test]
@@ -151,7 +154,8 @@ fn a_task_that_is_done_without_a_verification_cannot_be_written() {
     let mut history = session(|_| ());
     let raw = |to: &str| format!(r#"{{"session":1,"task":"a","to":{to}}}"#);
     for to in ["\"done\"", "{\"done\":null}", "{\"done\":{}}"] {
-        let event = history.sealed(None, |step| artana_core::Draft::raw("task_moved", step, raw(to).into()).expect("small"));
+        let event =
+            history.sealed(None, |step| artana_core::Draft::raw("task_moved", step, raw(to).into()).expect("small"));
         assert!(artana_core::Event::decode(event.record().clone()).is_err(), "{to}");
     }
     history.push(None, to(1, "a", begun()));

@@ -53,9 +53,7 @@ pub(super) fn compare(events: &[Event], state: &RunState) -> Result<(), TestCase
 
 fn session(events: &[Event], state: &RunState) -> Result<(), TestCaseError> {
     let count = |is: fn(&Body) -> bool| events.iter().filter(|event| is(event.body())).count() as u64;
-    let own = |body: &Body| {
-        matches!(body, Body::HarnessWoke(_) | Body::HarnessSlept(_) | Body::HarnessFailed(_))
-    };
+    let own = |body: &Body| matches!(body, Body::HarnessWoke(_) | Body::HarnessSlept(_) | Body::HarnessFailed(_));
     let last = events.iter().rev().find(|event| own(event.body())).map(Event::body);
     prop_assert_eq!(state.session().awake, matches!(last, Some(Body::HarnessWoke(_))));
     if state.genesis().parent.is_none() {

@@ -45,7 +45,8 @@ impl Draw {
 
     fn tasks(self, session: u64) -> TasksDefined {
         let count = 1 + self.words % 2;
-        let tasks = (0..count).map(|n| TaskDefined { id: name("task", self.step.wrapping_add(n % 3)), title: content(ARGS) });
+        let tasks =
+            (0..count).map(|n| TaskDefined { id: name("task", self.step.wrapping_add(n % 3)), title: content(ARGS) });
         TasksDefined { session, tasks: tasks.collect() }
     }
 
