@@ -90,8 +90,11 @@ impl List<'_> {
     fn wakes(&self, at: usize) -> bool {
         match self.0[at].body() {
             Body::Resumed(_) => true,
-            // What is left to undo does not wait.
-            Body::CancelRequested(_) => !Self(&self.0[..at]).rollbacks().is_empty(),
+            // What is left to undo does not wait, here or in a child.
+            Body::CancelRequested(_) => {
+                let before = Self(&self.0[..at]);
+                !before.rollbacks().is_empty() || before.has_child()
+            }
             Body::SignalReceived(signal) => {
                 self.waits(at).values().any(|(_, wait)| *wait == Wait::Signal(signal.name.clone()))
             }
@@ -123,6 +126,14 @@ impl List<'_> {
             registered.filter_map(|event| event.step().cloned()).filter(|key| !ended(key)).collect();
         found.sort();
         found
+    }
+
+    /// Returns whether a child has begun whose end is not recorded.
+    fn has_child(&self) -> bool {
+        let ended = |key: Option<&StepKey>| {
+            self.0.iter().any(|event| event.step() == key && matches!(event.body(), Body::ChildFinished(_)))
+        };
+        self.0.iter().any(|event| matches!(event.body(), Body::ChildStarted(_)) && !ended(event.step()))
     }
 
     fn enqueued(&self) -> Option<Queued> {
