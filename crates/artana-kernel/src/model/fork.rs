@@ -48,7 +48,7 @@ pub(crate) async fn fork_of(run: &Run, step: &StepKey, at: ForkPoint, why: Why<'
         Err(Error::RunNotFound { .. }) => {
             // What would be refused in the fork makes none.
             ask.map(Prepared::admit).transpose()?;
-            announce(&kernel, step, &at, &fork, because).await?;
+            announce(run, step, &at, &fork, because).await?;
             start(&kernel, &at, &fork).await?
         }
         other => other?,
@@ -63,14 +63,10 @@ pub(crate) async fn fork_of(run: &Run, step: &StepKey, at: ForkPoint, why: Why<'
 
 /// Records the fork in its parent, which holds the cap on forks. One that is recorded already, and may
 /// not have begun, leaves where it was recorded to.
-async fn announce(
-    kernel: &Kernel,
-    step: &StepKey,
-    at: &ForkPoint,
-    fork: &RunRef,
-    because: ForkCause,
-) -> Result<(), Error> {
-    let parent = kernel.journal(&at.parent).await?;
+async fn announce(run: &Run, step: &StepKey, at: &ForkPoint, fork: &RunRef, because: ForkCause) -> Result<(), Error> {
+    let parent = Kernel(std::sync::Arc::clone(&run.journal.shared)).journal(&at.parent).await?;
+    // Whoever drives the run says so under its lease; an ancestor is nobody's here.
+    let capacity = if at.parent == *run.name() { run.capacity() } else { Capacity::Request };
     let (key, cut, fork) = (step.clone(), at.cut, fork.clone());
     let decide = move |state: &RunState, facts: &Facts<'_>| {
         crate::control::drivable(state)?;
@@ -86,7 +82,7 @@ async fn announce(
         Plan::default().event(facts.id(), Some(&key), forked)
     };
     // Alone in its append: what others claim in theirs they decide on a run that knows of its fork, or does not.
-    parent.append_detached(Capacity::Request, None, decide).await.map(drop)
+    parent.append_detached(capacity, None, decide).await.map(drop)
 }
 
 /// Writes a fork's first event; of many racing callers one does.
