@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use artana_core::{IncarnationId, Ordinal};
 use artana_ports::{Authority, Cancel, Epoch};
 
-use crate::Run;
+use crate::{Error, Run};
 
 /// One drive of a run: its lease, once the first append has taken it.
 #[derive(Debug, Default)]
@@ -13,6 +13,8 @@ pub(crate) struct Drive {
     lease: Mutex<Lease>,
     /// The fork to which a step moved the rest of the work.
     moved: Mutex<Option<Run>>,
+    /// What a step of a compensation came to that is no answer.
+    held: Mutex<Option<Error>>,
     /// Tells what undoes something that the lease is lost. What the run's own steps do hears of its ending too.
     pub(crate) lost: Cancel,
 }
@@ -37,6 +39,15 @@ impl Drive {
 
     pub(crate) fn take_moved(&self) -> Option<Run> {
         self.moved.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Notes that a step of a compensation came to what is no answer, whatever its code makes of that.
+    pub(crate) fn hold(&self, error: Error) {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+    }
+
+    pub(crate) fn take_held(&self) -> Option<Error> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     fn lease(&self) -> std::sync::MutexGuard<'_, Lease> {

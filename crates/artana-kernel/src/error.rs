@@ -425,6 +425,16 @@ pub enum Error {
         /// What it had asked.
         asked: String,
     },
+    /// Something was asked of the workflow while its code was not running: from inside a closure, or a task.
+    #[error(
+        "`{asked}` was asked of the code of run {run} from inside a step's closure or a task; ask between steps, and give the closure what it needs"
+    )]
+    AskedInside {
+        /// The run.
+        run: RunRef,
+        /// What was asked.
+        asked: String,
+    },
     /// The workflow's code used a step key twice.
     #[error(
         "the code of run {run} used the step key {step} twice; give each step a key of its own, such as one with a number"
@@ -554,6 +564,7 @@ impl Error {
             Self::NotThatWorkflow { .. } => "artana::not_that_workflow",
             Self::ForeignWait { .. } => "artana::foreign_wait",
             Self::AskDropped { .. } => "artana::ask_dropped",
+            Self::AskedInside { .. } => "artana::asked_inside",
             Self::StepKeyReused { .. } => "artana::step_key_reused",
             Self::Said { .. } => "artana::said",
             Self::UnknownWorkflow { .. } => "artana::unknown_workflow",

@@ -72,7 +72,20 @@ impl Run {
         F: FnMut(Self) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, Error>> + Send + 'static,
     {
-        let Some(machine) = self.machine.clone() else { return Box::pin(perform(self)) };
+        let Some(machine) = self.machine.clone() else {
+            let undoes = self.driven.clone().filter(|driven| driven.undoes);
+            let performing = perform(self);
+            let Some(driven) = undoes else { return Box::pin(performing) };
+            return Box::pin(async move {
+                let told = performing.await;
+                if let Err(error) = &told
+                    && !error.is_answer()
+                {
+                    driven.drive.hold(error.clone());
+                }
+                told
+            });
+        };
         let name = Some(key.shared());
         let perform = Box::new(move |run: Self| {
             let performing = perform(run);

@@ -1,6 +1,6 @@
 //! Forks: the parent records one first, then the fork is started, and started again if it is missing.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use artana_core::{
     Actor, Digest, Genesis, ParentLink, RunId, RunRef, RunState, StepKey,
@@ -13,7 +13,7 @@ use artana_core::{
 use super::prepare::Prepared;
 use crate::{
     Error, Kernel, Run,
-    journal::{Capacity, Facts, Plan},
+    journal::{Capacity, Facts, Journal, Plan},
     load,
 };
 
@@ -34,7 +34,7 @@ pub(crate) async fn fork_at(run: &Run, step: &StepKey, by: Actor, id: RunId) -> 
 
 /// Returns the fork of a run at a point, and makes it where it is missing.
 pub(crate) async fn fork_of(run: &Run, step: &StepKey, at: ForkPoint, why: Why<'_>) -> Result<Run, Error> {
-    let kernel = Kernel(std::sync::Arc::clone(&run.journal.shared));
+    let kernel = Kernel(Arc::clone(&run.journal.shared));
     let (id, because, ask) = match why {
         Why::Drift { asked: ask, fields } => {
             let asked: Digest = ask.ask.fingerprint.digest();
@@ -48,7 +48,10 @@ pub(crate) async fn fork_of(run: &Run, step: &StepKey, at: ForkPoint, why: Why<'
         Err(Error::RunNotFound { .. }) => {
             // What would be refused in the fork makes none.
             ask.map(Prepared::admit).transpose()?;
-            announce(run, step, &at, &fork, because).await?;
+            // Whoever drives the parent holds its lease; an ancestor is nobody's to drive here.
+            let capacity = if at.parent == *run.name() { run.capacity() } else { Capacity::Request };
+            let forked = RunForked { because, cut: at.cut, fork: fork.run.clone() };
+            announce(&kernel.journal(&at.parent).await?, capacity, step, forked).await?;
             start(&kernel, &at, &fork).await?
         }
         other => other?,
@@ -63,34 +66,29 @@ pub(crate) async fn fork_of(run: &Run, step: &StepKey, at: ForkPoint, why: Why<'
 
 /// Records the fork in its parent, which holds the cap on forks. One that is recorded already, and may
 /// not have begun, leaves where it was recorded to.
-async fn announce(run: &Run, step: &StepKey, at: &ForkPoint, fork: &RunRef, because: ForkCause) -> Result<(), Error> {
-    let parent = Kernel(std::sync::Arc::clone(&run.journal.shared)).journal(&at.parent).await?;
-    // Whoever drives the run says so under its lease; an ancestor is nobody's here.
-    let capacity = if at.parent == *run.name() { run.capacity() } else { Capacity::Request };
-    let (key, cut, fork) = (step.clone(), at.cut, fork.clone());
+async fn announce(parent: &Arc<Journal>, capacity: Capacity, step: &StepKey, forked: RunForked) -> Result<(), Error> {
+    let key = step.clone();
     let decide = move |state: &RunState, facts: &Facts<'_>| {
         crate::control::drivable(state)?;
-        match state.forks().get(&fork.run) {
-            Some(known) if known.recorded.1.cut == cut => return Ok(Plan::default()),
-            Some(_) => return Err(Error::RunExists { run: fork.clone() }),
+        match state.forks().get(&forked.fork) {
+            Some(known) if known.recorded.1.cut == forked.cut => return Ok(Plan::default()),
+            Some(_) => {
+                let run = RunRef::new(state.run().tenant.clone(), forked.fork.clone());
+                return Err(Error::RunExists { run });
+            }
             None => {}
         }
         if state.forks().len() >= MAX_FORKS || state.depth() >= MAX_FORK_DEPTH {
             return Err(Error::TooManyForks { run: state.run().clone() });
         }
-        let forked = RunForked { because: because.clone(), cut, fork: fork.run.clone() };
-        Plan::default().event(facts.id(), Some(&key), forked)
+        Plan::default().event(facts.id(), Some(&key), forked.clone())
     };
     // Alone in its append: what others claim in theirs they decide on a run that knows of its fork, or does not.
     parent.append_detached(capacity, None, decide).await.map(drop)
 }
 
 /// Writes a fork's first event; of many racing callers one does.
-async fn start(
-    kernel: &Kernel,
-    at: &ForkPoint,
-    fork: &RunRef,
-) -> Result<std::sync::Arc<crate::journal::Journal>, Error> {
+async fn start(kernel: &Kernel, at: &ForkPoint, fork: &RunRef) -> Result<Arc<Journal>, Error> {
     let parent = load::load_to(&*kernel.0.store, &at.parent, at.cut).await?;
     let genesis = Genesis {
         run: fork.clone(),

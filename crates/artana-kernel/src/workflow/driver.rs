@@ -14,7 +14,7 @@ use std::{
 };
 
 use artana_core::{
-    AskKind, ContentRef, Name, Ordinal, Place, Resumption, RunState, Seq, Step, StepKey, Timestamp,
+    Name, Ordinal, Place, RunState, Seq, Step, StepKey, Timestamp,
     divergence::Divergence,
     event::{Wait, WaitStarted},
     limits::MAX_STEPS_AT_ONCE,
@@ -24,7 +24,7 @@ use artana_ports::Cancellation;
 use super::{
     End, Failure, Suspended, WorkflowContext,
     end::{ended, finish, give_up},
-    machine::{Alarm, Answer, Ask, Held, Machine, Performed, Performing, Slot, Told, Want},
+    machine::{Alarm, Ask, Held, Machine, Performed, Performing, Slot, Want},
     values, waits,
 };
 use crate::{
@@ -78,7 +78,7 @@ pub(super) struct Open {
     pub(super) want: Want,
     pub(super) since: Timestamp,
     pub(super) standing: Standing,
-    slot: Arc<Slot>,
+    pub(super) slot: Arc<Slot>,
 }
 
 /// Where an open ask stands.
@@ -104,7 +104,7 @@ pub(super) struct Driver {
     pub(super) given_up: Vec<Ordinal>,
     /// Pauses that a race gave up.
     pub(super) lifted: Vec<StepKey>,
-    alarm: Arc<Alarm>,
+    pub(super) alarm: Arc<Alarm>,
     came: Option<Timestamp>,
     leave: Option<Cancellation>,
     ready: BinaryHeap<Reverse<(Place, Ordinal)>>,
@@ -112,7 +112,7 @@ pub(super) struct Driver {
     /// Up to where the run was looked through for answers.
     pub(super) looked: Option<Seq>,
     /// How many signals of each name the code has received.
-    received: BTreeMap<Name, usize>,
+    pub(super) received: BTreeMap<Name, usize>,
     /// Whether the code has come as far as the ledger says it was.
     caught_up: bool,
 }
@@ -262,7 +262,7 @@ impl Driver {
         })
     }
 
-    fn look_for(&mut self, ordinal: Ordinal) {
+    pub(super) fn look_for(&mut self, ordinal: Ordinal) {
         let Some(open) = self.open.get(&ordinal) else { return };
         if let Some(place) = self.place_of(ordinal, open) {
             self.ready.push(Reverse((place, ordinal)));
@@ -286,91 +286,7 @@ impl Driver {
         None
     }
 
-    /// Gives the code an answer that is recorded.
-    async fn deliver(&mut self, ordinal: Ordinal) -> Result<(), Error> {
-        let answer = self.answer(ordinal).await?;
-        let Some(open) = self.open.remove(&ordinal) else { return Ok(()) };
-        if let Want::Signal { name } = open.want {
-            *self.received.entry(name.clone()).or_default() += 1;
-            // The next one that waits for this name has its turn.
-            let next = |(at, open): (&Ordinal, &Open)| {
-                matches!(&open.want, Want::Signal { name: other } if *other == name).then_some(*at)
-            };
-            if let Some(next) = self.open.iter().find_map(next) {
-                self.look_for(next);
-            }
-        }
-        self.alarm.deliver(&open.slot, answer);
-        Ok(())
-    }
-
-    async fn answer(&mut self, ordinal: Ordinal) -> Result<Told, Error> {
-        let Some(open) = self.open.get(&ordinal) else {
-            return Err(Error::Internal("an answer was given twice".into()));
-        };
-        let words = match &open.want {
-            Want::Step { .. } | Want::Child { .. } => return self.performed(ordinal).await,
-            Want::Value(_) => {
-                let value = self.state(|state| state.program().value(ordinal).map(|(_, value)| value.clone()));
-                return Ok(Ok(Box::new(value.ok_or_else(|| Error::Internal("a recorded value is gone".into()))?)));
-            }
-            Want::Sleep { key, .. } => return self.plain(key, AskKind::Sleep, Box::new(())),
-            Want::OnRollback { key } => return self.plain(key, AskKind::OnRollback, Box::new(ordinal)),
-            Want::Signal { name } => {
-                let received = self.received.get(name).copied().unwrap_or(0);
-                let signal = self.state(|state| state.program().signals(name).get(received).copied());
-                let signal = signal.ok_or_else(|| Error::Internal("a recorded signal is gone".into()))?;
-                Words::Signal(signal.value, signal.place.seq)
-            }
-            Want::Pause { key, .. } => match self.state(|state| resumption(state, key)) {
-                Some(resumed) => Words::Said(resumed.input.map(|input| (input, resumed.at))),
-                None => return Err(self.another(key, AskKind::Pause)),
-            },
-        };
-        match words {
-            Words::Signal(value, seq) => Ok(Ok(Box::new(self.content(&value, seq).await?))),
-            Words::Said(None) => Ok(Ok(Box::new(None::<Vec<u8>>))),
-            Words::Said(Some((input, seq))) => Ok(Ok(Box::new(Some(self.content(&input, seq).await?)))),
-        }
-    }
-
-    /// An answer that says nothing but that it has come.
-    fn plain(&self, key: &StepKey, kind: AskKind, answer: Answer) -> Result<Told, Error> {
-        let same = self.state(|state| state.step(key).is_some_and(|step| step.kind() == kind.as_str()));
-        if same { Ok(Ok(answer)) } else { Err(self.another(key, kind)) }
-    }
-
-    /// A key that somebody else used for something else.
-    pub(super) fn another(&self, key: &StepKey, kind: AskKind) -> Error {
-        let recorded = self.run.journal.with_state(|state| state.step(key).map_or("nothing", Step::kind));
-        let drift = Box::new(crate::invoke::another_kind(recorded, kind.as_str()));
-        Error::Drift { run: self.run.name().clone(), step: key.clone(), drift }
-    }
-
-    async fn content(&mut self, wanted: &ContentRef, seq: Seq) -> Result<Vec<u8>, Error> {
-        let bytes = self.run.journal.read_content(wanted, seq).await?;
-        bytes.ok_or_else(|| Error::Said { run: self.run.name().clone(), problem: "it was erased".into() })
-    }
-
-    /// Performs a step whose answer is recorded, which is to read it.
-    async fn performed(&mut self, ordinal: Ordinal) -> Result<Told, Error> {
-        loop {
-            let Some(open) = self.open.get_mut(&ordinal) else {
-                return Err(Error::Internal("a performed step is gone".into()));
-            };
-            match std::mem::replace(&mut open.standing, Standing::Performing) {
-                Standing::Performed(Ok(answer)) => return Ok(Ok(answer)),
-                Standing::Performed(Err(Held::Error(error))) if error.is_answer() => return Ok(Err(error)),
-                Standing::Performed(Err(Held::Error(error))) | Standing::Doubt(error) => return Err(error),
-                Standing::Performing => self.one_ended().await?,
-                Standing::Waiting | Standing::Child(_) | Standing::Performed(Err(Held::Suspended(_) | Held::Again)) => {
-                    self.perform(ordinal);
-                }
-            }
-        }
-    }
-
-    fn perform(&mut self, ordinal: Ordinal) {
+    pub(super) fn perform(&mut self, ordinal: Ordinal) {
         let Some(open) = self.open.get_mut(&ordinal) else { return };
         let (Want::Step { perform, .. } | Want::Child { perform, .. }) = &mut open.want else { return };
         open.standing = Standing::Performing;
@@ -379,7 +295,7 @@ impl Driver {
     }
 
     /// Waits until one of the steps being performed has ended, and keeps what came of it.
-    async fn one_ended(&mut self) -> Result<(), Error> {
+    pub(super) async fn one_ended(&mut self) -> Result<(), Error> {
         let (ordinal, performed) = next_ended(&mut self.performing).await;
         self.keep(ordinal, performed).await
     }
@@ -473,10 +389,14 @@ impl Driver {
             }
         };
         let alarm = Arc::clone(&self.alarm);
+        let machine = Arc::clone(&self.machine);
         let outside = waits::from_outside(self);
         let (ordinal, performed) = tokio::select! {
             biased;
             () = alarm.ring() => return Err(Error::ForeignWait { run: self.run.name().clone() }),
+            asked = machine.asked_more() => {
+                return Err(Error::AskedInside { run: self.run.name().clone(), asked: asked.to_string() });
+            }
             ended = next_ended(&mut self.performing) => ended,
             () = timer => return Ok(()),
             seen = outside => return seen,
@@ -530,19 +450,6 @@ impl Driver {
         {
             tracing::warn!(run = %self.run.name(), code = error.code(), "the right to drive the run could not be given back");
         }
-    }
-}
-
-/// What somebody outside said, and where that is recorded.
-enum Words {
-    Signal(ContentRef, Seq),
-    Said(Option<(ContentRef, Seq)>),
-}
-
-fn resumption(state: &RunState, key: &StepKey) -> Option<Resumption> {
-    match state.step(key)? {
-        Step::Pause(pause) => pause.resumed.clone(),
-        _ => None,
     }
 }
 

@@ -176,7 +176,11 @@ async fn undone(driver: &mut Driver, (key, ordinal): (StepKey, Ordinal), undo: U
     let started = journal.shared.clock.elapsed();
     let driven = Driven { drive: Arc::clone(&driver.drive), ordinal: None, undoes: true };
     let cx = Rollback { run: driver.run.driven(driven), scope: key.clone() };
-    let (outcome, content) = match caught(undo, cx).await {
+    let undone = caught(undo, cx).await;
+    if let Some(error) = driver.drive.take_held() {
+        return Err(left_in_doubt(driver, ordinal, error).await);
+    }
+    let (outcome, content) = match undone {
         Ok(()) => {
             let (result, content) = journal.content(ContentType::Json, b"null".to_vec());
             (Outcome::Succeeded(Success { effect_id: None, rejected: None, result }), content)

@@ -116,6 +116,8 @@ impl Slot {
 /// What a workflow's code and its driver share.
 pub(crate) struct Machine {
     inner: Mutex<Inner>,
+    /// Tells the driver that something was asked.
+    news: Notify,
     /// The run as the code's handles see it; a drift may move it to a fork.
     run: Mutex<Run>,
 }
@@ -146,7 +148,7 @@ pub(crate) struct News {
 
 impl Machine {
     pub(crate) fn new(run: Run) -> Arc<Self> {
-        Arc::new(Self { inner: Mutex::default(), run: Mutex::new(run) })
+        Arc::new(Self { inner: Mutex::default(), news: Notify::new(), run: Mutex::new(run) })
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -168,6 +170,16 @@ impl Machine {
             fresh: std::mem::take(&mut inner.fresh),
             dropped: std::mem::take(&mut inner.dropped),
             refused: inner.refused.take(),
+        }
+    }
+
+    /// Waits until something is asked that the driver has not taken in.
+    pub(crate) async fn asked_more(&self) -> Asked {
+        loop {
+            if let Some(ask) = self.inner().fresh.first() {
+                return ask.asked.clone();
+            }
+            self.news.notified().await;
         }
     }
 
@@ -245,6 +257,7 @@ impl Machine {
         inner.next = ordinal.next();
         inner.asked.push(asked.clone());
         inner.fresh.push(Ask { ordinal, asked, want, slot: Arc::clone(slot) });
+        self.news.notify_one();
         Some(ordinal)
     }
 

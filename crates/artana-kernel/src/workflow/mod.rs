@@ -1,5 +1,6 @@
 //! Workflows: ordinary Rust between durable steps, run again from the beginning whenever they go on.
 
+mod answers;
 pub(crate) mod child;
 mod context;
 pub(crate) mod driver;

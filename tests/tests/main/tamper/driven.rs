@@ -3,6 +3,7 @@
 use artana_core::{
     Actor, ContentRef, Draft, EventId, IncarnationId, Name, Ordinal, RunId, RunRef, RunState, Seq, Stamp, StepKey,
     Timestamp,
+    decide::held_key,
     event::{
         Body, ChildFinished, ChildOutcome, ChildStarted, CodeKind, CompensationRegistered, DriverChanged, Outcome,
         Paused, Resumed, RunEnqueued, RunFinished, RunOutcome, RunParked, SignalReceived, StepCompleted, StepRequested,
@@ -10,7 +11,7 @@ use artana_core::{
     },
     seal,
 };
-use artana_ports::{Append, Authority, EventStore};
+use artana_ports::{Append, Authority, Claim, EventStore};
 
 const WHEN: Timestamp = Timestamp::from_micros(1_767_225_600_000_000);
 const OWNER: IncarnationId = IncarnationId::from_bytes([7; 16]);
@@ -29,6 +30,7 @@ struct Hand<'a> {
     run: RunRef,
     state: RunState,
     records: Vec<artana_core::Record>,
+    claims: Vec<Claim>,
 }
 
 impl<'a> Hand<'a> {
@@ -37,13 +39,15 @@ impl<'a> Hand<'a> {
         let mut events = read.into_iter().map(|record| artana_core::Event::decode(record).expect("an event"));
         let mut state = RunState::start(&run, &events.next().expect("a start"), None).expect("a run");
         events.for_each(|event| state.apply(&event).expect("it follows"));
-        Self { store, run, state, records: Vec::new() }
+        Self { store, run, state, records: Vec::new(), claims: Vec::new() }
     }
 
     fn add(&mut self, step: Option<&str>, body: impl Into<Body>) -> EventId {
         let number = self.state.head().seq.get();
         let stamp = Stamp { id: EventId::v7(1_767_225_600_000 + number, [9; 10]), at: WHEN };
-        let step = step.map(|step| StepKey::parse(step).expect("a key"));
+        let (step, body) = (step.map(|step| StepKey::parse(step).expect("a key")), body.into());
+        let held = held_key(&self.state, step.as_ref(), &body);
+        self.claims.extend(held.map(|key| Claim::Unique { key, holder: stamp.id }));
         let event = seal(&self.run, &self.state.head(), Draft::new(step, body).expect("small"), stamp);
         self.state.apply(&event).expect("it follows");
         let id = event.id();
@@ -54,10 +58,8 @@ impl<'a> Hand<'a> {
     async fn write(self) {
         let expected = self.store.head(&self.run).await.expect("a head");
         let (authority, view) = (Authority::Outside(actor()), self.state.view());
-        let none = (Vec::new(), Vec::new(), Vec::new(), None);
-        let (content, claims, releases, run_key) = none;
-        let run = self.run;
-        let events = self.records;
+        let (content, releases, run_key) = (Vec::new(), Vec::new(), None);
+        let (run, events, claims) = (self.run, self.records, self.claims);
         let batch = Append { run, expected, authority, events, content, claims, releases, view, run_key };
         self.store.append(batch).await.expect("a commit");
     }

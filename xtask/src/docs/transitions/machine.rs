@@ -235,7 +235,7 @@ It opens.
 Refused in every state:
 
 - `run_finished`, end: Cancelled
-- every other kind: `run_started`, `run_forked`, `grant_given`, ";
+- every other kind: `run_started`, `run_enqueued`, `run_forked`, ";
         assert!(section.starts_with(expect), "{section}");
     }
 

@@ -17,14 +17,16 @@ use crate::{
 };
 
 /// Where the code first leaves its path, what is recorded there and what it asks.
-fn divergence(outcome: Result<WorkflowOutcome<()>, Error>) -> (u64, String, String) {
+type Found = (u64, String, String);
+
+fn divergence(outcome: Result<WorkflowOutcome<()>, Error>) -> Found {
     let Err(Error::Diverged { divergence, .. }) = &outcome else { panic!("{outcome:?}") };
     let shown = |asked: &Option<Asked>| asked.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
     (divergence.at.get(), divergence.recorded.to_string(), shown(&divergence.asked))
 }
 
 /// Runs one code until it waits, then another one, which is refused without having done anything, then the first.
-async fn refused(before: &[Ask], after: &[Ask]) -> (u64, String, String) {
+async fn refused(before: &[Ask], after: &[Ask]) -> Found {
     let (world, ran) = (world(), Ran::default());
     let before = [before, &[Signal("end")]].concat();
     let after = [after, &[Signal("end")]].concat();
@@ -39,14 +41,14 @@ async fn refused(before: &[Ask], after: &[Ask]) -> (u64, String, String) {
     found
 }
 
-fn at(place: u64, recorded: &str, asked: &str) -> (u64, String, String) {
+fn at(place: u64, recorded: &str, asked: &str) -> Found {
     (place, recorded.into(), asked.into())
 }
 
 #[tokio::test]
 async fn the_first_place_where_the_code_differs_is_named() {
     let recorded = [Compute("a"), Tool("b"), Once("c"), Now];
-    let changed: &[(&[Ask], (u64, String, String))] = &[
+    let changed: &[(&[Ask], Found)] = &[
         (&[Tool("b"), Compute("a"), Once("c"), Now], at(0, "compute a", "tool b")),
         (&[Compute("a"), Once("c"), Tool("b"), Now], at(1, "tool b", "once c")),
         (&[Compute("a"), Tool("renamed"), Once("c"), Now], at(1, "tool b", "tool renamed")),

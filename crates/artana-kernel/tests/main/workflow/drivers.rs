@@ -237,3 +237,59 @@ async fn what_a_store_cannot_do_leaves_nothing_behind_and_the_next_call_goes_on(
     }
     assert!(point > 40, "only {point} points");
 }
+
+#[tokio::test]
+async fn a_kernel_that_is_closed_gives_its_workflows_to_others() {
+    let (world, ran) = (world(), Ran::default());
+    let (first, second) = (world.process(), world.process());
+    let driving = drives(&world, &first, &ran);
+    world.settle().await;
+    let closing = tokio::spawn(async move { first.kernel.close().await });
+    let left = world.pass_time(driving).await.unwrap();
+    world.pass_time(closing).await.unwrap().unwrap();
+    assert!(left.is_ok() || left.as_ref().is_err_and(|error| error.code() == "artana::closed"), "{left:?}");
+    // What was begun has ended, and nobody waits for a dead process.
+    assert_eq!(done(world.pass_time(drives(&world, &second, &ran)).await.unwrap()), 2);
+    assert_eq!((ran.times(), world.effects()), (2, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_threads_say_and_drive_at_once() {
+    const ROUNDS: u64 = 25;
+    let (world, ran) = (world(), Ran::default());
+    let process = world.process();
+    let rounds = |ran: Ran| {
+        process.workflow(move |cx| async move {
+            let mut sum = 0;
+            for round in 0..ROUNDS {
+                let n = cx.signal::<u64>("n").await?;
+                let counted = ran.clone();
+                let noted = cx.step(format!("{round}")).once(move || async move {
+                    counted.once();
+                    Ok(n)
+                });
+                sum += noted.await?;
+            }
+            Ok(sum)
+        })
+    };
+    rounds(ran.clone()).await.unwrap();
+    let run = process.run("r").await;
+    let said: Vec<JoinHandle<()>> = (0..ROUNDS)
+        .map(|n| {
+            let run = run.clone();
+            tokio::spawn(async move { run.signal("n", "ann", &n).await.unwrap() })
+        })
+        .collect();
+    let driving: Vec<Driving> = (0..3).map(|_| tokio::spawn(rounds(ran.clone()))).collect();
+    for saying in said {
+        saying.await.unwrap();
+    }
+    for driven in driving {
+        driven.await.unwrap().unwrap();
+    }
+    // All of them have come, so that whoever drives now comes to the end.
+    assert_eq!(done(rounds(ran.clone()).await), ROUNDS * (ROUNDS - 1) / 2);
+    assert_eq!(ran.times(), ROUNDS);
+    world.verify(&run).await;
+}

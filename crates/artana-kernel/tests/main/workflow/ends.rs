@@ -1,10 +1,15 @@
 //! How a workflow ends: failed and undone, cancelled and undone, or refused.
 
-use artana_core::Status;
+use std::sync::{Arc, Mutex};
+
+use artana_core::{
+    Status,
+    event::{Body, CodeKind, Outcome},
+};
 use artana_kernel::{Error, Failure, WorkflowOutcome};
 
 use super::{Ran, seconds};
-use crate::world::{FIVE, code, world};
+use crate::world::{FIVE, Process, code, world};
 
 #[tokio::test]
 async fn a_failing_workflow_undoes_in_reverse_and_answers_the_same_ever_after() {
@@ -106,4 +111,88 @@ async fn another_step_than_recorded_is_refused_with_both_sides() {
     let Error::Diverged { divergence, .. } = &missing else { panic!("{missing:?}") };
     assert_eq!(divergence.at.get(), 2);
     code_of(&["a", "b", "c"]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_compensation_that_fails_is_recorded_and_the_others_still_run() {
+    let world = world();
+    let order = Arc::new(Mutex::new(Vec::new()));
+    for _ in 0..2 {
+        let noted = Arc::clone(&order);
+        let failed = world.process().workflow::<(), _, _>(|cx| async move {
+            for (n, fails) in [(1, false), (2, true), (3, false), (4, true)] {
+                let noted = Arc::clone(&noted);
+                cx.on_rollback(format!("undo {n}"), move |cx| async move {
+                    noted.lock().unwrap().push(n);
+                    let tried = cx.step("try").compute(move || async move {
+                        if fails { Err(Failure::permanent("it stays done")) } else { Ok(()) }
+                    });
+                    tried.await?;
+                    assert!(n != 3, "on purpose");
+                    Ok(())
+                })
+                .await?;
+            }
+            Err(Failure::new("no luck"))
+        });
+        let failed = failed.await;
+        let Err(Error::WorkflowFailed { message, .. }) = &failed else { panic!("{failed:?}") };
+        assert_eq!((message.as_str(), order.lock().unwrap().as_slice()), ("no luck", [4, 3, 2, 1].as_slice()));
+    }
+    let run = world.process().run("r").await;
+    let ends: Vec<(String, bool)> = world
+        .events(&run)
+        .await
+        .iter()
+        .filter_map(|event| match event.body() {
+            Body::StepCompleted(done) if done.kind == CodeKind::Rollback => {
+                Some((event.step()?.to_string(), matches!(done.outcome, Outcome::Succeeded(_))))
+            }
+            _ => None,
+        })
+        .collect();
+    let end = |n: u8, well| (format!("undo {n}"), well);
+    assert_eq!(ends, [end(4, false), end(3, false), end(2, false), end(1, true)]);
+    world.verify(&run).await;
+}
+
+#[tokio::test]
+async fn a_child_that_is_paused_pauses_its_parent_until_somebody_lifts_the_childs_pause() {
+    let world = world();
+    let drive = |process: Process| {
+        process.workflow(|cx| async move {
+            let said = cx.child("part", |cx| async move { Ok(cx.pause::<String>("approve", "now?").await?) });
+            let said: String = said.await?;
+            Ok(said)
+        })
+    };
+    let process = world.process();
+    let left = drive(world.process()).await;
+    let Ok(WorkflowOutcome::Paused(ticket)) = &left else { panic!("{left:?}") };
+    assert_ne!(ticket.run.run.as_str(), "r");
+    assert_eq!(drive(world.process()).await.unwrap(), left.clone().unwrap());
+    let child = process.run(ticket.run.run.as_str()).await;
+    child.resume_with(ticket.id, "ann", &"yes").await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(drive(world.process()).await.unwrap(), WorkflowOutcome::Completed("yes".to_owned()));
+    }
+    assert_eq!(child.status().await.unwrap(), Status::Completed);
+}
+
+#[tokio::test]
+async fn a_steps_closure_may_keep_things_in_its_run() {
+    let world = world();
+    let told = world.process().workflow(|cx| async move {
+        for n in 0..2 {
+            let run = cx.run();
+            let keeps = cx.step(format!("{n}")).compute(move || async move {
+                run.set_artifact("kept", &n, 1).await?;
+                run.note("a topic", &n).await?;
+                Ok(run.artifact::<u64>("kept").await?)
+            });
+            assert_eq!(keeps.await?, Some(n));
+        }
+        Ok(())
+    });
+    assert_eq!(told.await.unwrap(), WorkflowOutcome::Completed(()));
 }

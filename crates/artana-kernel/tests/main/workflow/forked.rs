@@ -1,11 +1,16 @@
 //! Workflows whose rest goes on in a fork, and steps whose content was erased.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 use artana_core::{
     Status,
     decide::ReplayPolicy,
     event::{Body, Outcome, StepCompleted},
 };
-use artana_kernel::{Error, WorkflowOutcome};
+use artana_kernel::{Error, Worker, WorkflowContext, WorkflowOutcome};
 
 use super::{
     Ran,
@@ -102,4 +107,46 @@ async fn a_step_whose_content_was_erased_is_no_answer_and_never_runs_again() {
         assert_eq!(code(drive(swallows).await), "artana::content_erased");
     }
     assert_eq!(ran.times(), 1);
+}
+
+#[tokio::test]
+async fn whoever_holds_the_lease_from_the_beginning_may_fork_too() {
+    let (world, model) = (world(), echo());
+    let asking = |question: &'static str| {
+        let process = world.asking(&model);
+        let code = move |cx: WorkflowContext, (): ()| async move {
+            let asked = cx.step("ask").model(ONE).prompt(question).replay(ReplayPolicy::ForkOnDrift).await?;
+            cx.signal::<()>("end").await?;
+            Ok(asked.into_output())
+        };
+        process.kernel.register("asks", code).unwrap();
+        process
+    };
+    let first = asking("how much");
+    let run = first.kernel.enqueue(&tenant(), "asks", &()).id("r").await.unwrap();
+    for (process, calls) in [(first, 1), (asking("how many"), 2)] {
+        let asked = async {
+            while model.calls() < calls || run.status().await.unwrap() != Status::Sleeping {
+                tokio::task::yield_now().await;
+            }
+        };
+        let mut turns = 0;
+        let given_up = async {
+            while turns < 10_000 {
+                turns += 1;
+                tokio::task::yield_now().await;
+            }
+        };
+        let worked = async {
+            tokio::select! { () = asked => true, () = given_up => false }
+        };
+        let worker = Worker::new(&process.kernel);
+        let asked = Arc::new(AtomicBool::new(false));
+        let noted = Arc::clone(&asked);
+        let until = async move { noted.store(worked.await, Ordering::SeqCst) };
+        world.pass_time(worker.run_until(until)).await.unwrap();
+        assert!(asked.load(Ordering::SeqCst), "{:?}", worker.stats());
+        run.signal("end", "ann", &()).await.unwrap();
+    }
+    assert_eq!(run.forks().await.unwrap().len(), 1);
 }

@@ -6,6 +6,7 @@ mod diverged;
 mod drivers;
 mod ends;
 mod forked;
+mod moments;
 mod pauses;
 mod races;
 mod refused;

@@ -214,3 +214,26 @@ async fn more_waits_than_a_run_may_have_are_refused() {
     });
     assert_eq!(code(refused.await), "artana::too_large");
 }
+
+#[tokio::test]
+async fn what_lost_a_race_is_no_wait_any_more() {
+    let world = world();
+    let racing = |process: Process| {
+        process.workflow(|cx| async move {
+            let won = cx.race(cx.step("fast").compute(|| async { Ok(1) }), cx.sleep("limit", seconds(10))).await;
+            assert!(matches!(won, Either::Left(Ok(1))));
+            let first: u32 = cx.pause("approve", "how many?").await?;
+            Ok(first + cx.signal::<u32>("n").await?)
+        })
+    };
+    let Ok(WorkflowOutcome::Paused(ticket)) = racing(world.process()).await else { panic!("it asks a person") };
+    let run = world.process().run("r").await;
+    run.resume_with(ticket.id, "ann", &1).await.unwrap();
+    assert!(matches!(racing(world.process()).await, Ok(WorkflowOutcome::Waiting(_))));
+    let waits = run.latest(|state| state.waits().map(|(at, _, wait)| (at.get(), wait.clone())).collect::<Vec<_>>());
+    let [(3, artana_core::event::Wait::Signal(_))] = waits.await.unwrap().as_slice() else {
+        panic!("the sleep is gone")
+    };
+    run.signal("n", "ann", &2).await.unwrap();
+    assert_eq!(done(racing(world.process()).await), 3);
+}

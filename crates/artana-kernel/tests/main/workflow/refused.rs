@@ -223,10 +223,10 @@ async fn a_key_used_twice_is_refused() {
     for within in [false, true] {
         let (world, ran) = (world(), Ran::default());
         let counted = ran.clone();
-        let refused = world.process().workflow::<(), _, _>(|cx| async move {
+        let refused = world.process().workflow(|cx| async move {
             let twice = if within { cx.scope("a").step("b") } else { cx.step("a/b") };
             cx.step("a/b").compute(|| async { Ok(()) }).await?;
-            Ok(twice.once(move || async move { Ok(drop(counted.once())) }).await?)
+            Ok(twice.once(move || async move { Ok(counted.once()) }).await?)
         });
         let refused = refused.await;
         let Err(Error::StepKeyReused { step, .. }) = &refused else { panic!("{refused:?}") };

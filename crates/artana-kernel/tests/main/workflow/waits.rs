@@ -115,3 +115,19 @@ async fn drawn_values_are_the_same_in_every_life() {
     let first = done(Ok(code(process).await));
     assert_eq!(done(Ok(code(world.process()).await)), first);
 }
+
+#[tokio::test]
+async fn a_sleep_without_end_and_one_without_length_are_sleeps_like_others() {
+    let world = world();
+    let code = || {
+        world.process().workflow(|cx| async move {
+            cx.sleep("short", std::time::Duration::ZERO).await?;
+            Ok(cx.sleep("long", std::time::Duration::MAX).await?)
+        })
+    };
+    let WorkflowOutcome::Sleeping(until) = code().await.unwrap() else { panic!("it sleeps") };
+    world.clock.advance(seconds(1_000_000_000));
+    assert_eq!(code().await.unwrap(), WorkflowOutcome::Sleeping(until));
+    world.clock.jump(-1_000_000_000);
+    assert_eq!(code().await.unwrap(), WorkflowOutcome::Sleeping(until));
+}

@@ -1,0 +1,108 @@
+//! What the code is told: the answer to an open ask, as the ledger has it. Nothing here decides whose turn it is.
+
+use artana_core::{AskKind, ContentRef, Ordinal, Resumption, RunState, Seq, Step, StepKey};
+
+use super::{
+    driver::{Driver, Open, Standing},
+    machine::{Answer, Held, Told, Want},
+};
+use crate::Error;
+
+/// What somebody outside said, and where that is recorded.
+enum Words {
+    Signal(ContentRef, Seq),
+    Said(Option<(ContentRef, Seq)>),
+}
+
+fn resumption(state: &RunState, key: &StepKey) -> Option<Resumption> {
+    match state.step(key)? {
+        Step::Pause(pause) => pause.resumed.clone(),
+        _ => None,
+    }
+}
+
+impl Driver {
+    /// Gives the code an answer that is recorded.
+    pub(super) async fn deliver(&mut self, ordinal: Ordinal) -> Result<(), Error> {
+        let answer = self.answer(ordinal).await?;
+        let Some(open) = self.open.remove(&ordinal) else { return Ok(()) };
+        if let Want::Signal { name } = open.want {
+            *self.received.entry(name.clone()).or_default() += 1;
+            // The next one that waits for this name has its turn.
+            let next = |(at, open): (&Ordinal, &Open)| {
+                matches!(&open.want, Want::Signal { name: other } if *other == name).then_some(*at)
+            };
+            if let Some(next) = self.open.iter().find_map(next) {
+                self.look_for(next);
+            }
+        }
+        self.alarm.deliver(&open.slot, answer);
+        Ok(())
+    }
+
+    async fn answer(&mut self, ordinal: Ordinal) -> Result<Told, Error> {
+        let Some(open) = self.open.get(&ordinal) else {
+            return Err(Error::Internal("an answer was given twice".into()));
+        };
+        let words = match &open.want {
+            Want::Step { .. } | Want::Child { .. } => return self.performed(ordinal).await,
+            Want::Value(_) => {
+                let value = self.state(|state| state.program().value(ordinal).map(|(_, value)| value.clone()));
+                return Ok(Ok(Box::new(value.ok_or_else(|| Error::Internal("a recorded value is gone".into()))?)));
+            }
+            Want::Sleep { key, .. } => return self.plain(key, AskKind::Sleep, Box::new(())),
+            Want::OnRollback { key } => return self.plain(key, AskKind::OnRollback, Box::new(ordinal)),
+            Want::Signal { name } => {
+                let received = self.received.get(name).copied().unwrap_or(0);
+                let signal = self.state(|state| state.program().signals(name).get(received).copied());
+                let signal = signal.ok_or_else(|| Error::Internal("a recorded signal is gone".into()))?;
+                Words::Signal(signal.value, signal.place.seq)
+            }
+            Want::Pause { key, .. } => match self.state(|state| resumption(state, key)) {
+                Some(resumed) => Words::Said(resumed.input.map(|input| (input, resumed.at))),
+                None => return Err(self.another(key, AskKind::Pause)),
+            },
+        };
+        match words {
+            Words::Signal(value, seq) => Ok(Ok(Box::new(self.content(&value, seq).await?))),
+            Words::Said(None) => Ok(Ok(Box::new(None::<Vec<u8>>))),
+            Words::Said(Some((input, seq))) => Ok(Ok(Box::new(Some(self.content(&input, seq).await?)))),
+        }
+    }
+
+    /// An answer that says nothing but that it has come.
+    fn plain(&self, key: &StepKey, kind: AskKind, answer: Answer) -> Result<Told, Error> {
+        let same = self.state(|state| state.step(key).is_some_and(|step| step.kind() == kind.as_str()));
+        if same { Ok(Ok(answer)) } else { Err(self.another(key, kind)) }
+    }
+
+    /// A key that somebody else used for something else.
+    pub(super) fn another(&self, key: &StepKey, kind: AskKind) -> Error {
+        let recorded = self.run.journal.with_state(|state| state.step(key).map_or("nothing", Step::kind));
+        let drift = Box::new(crate::invoke::another_kind(recorded, kind.as_str()));
+        Error::Drift { run: self.run.name().clone(), step: key.clone(), drift }
+    }
+
+    async fn content(&mut self, wanted: &ContentRef, seq: Seq) -> Result<Vec<u8>, Error> {
+        let bytes = self.run.journal.read_content(wanted, seq).await?;
+        bytes.ok_or_else(|| Error::Said { run: self.run.name().clone(), problem: "it was erased".into() })
+    }
+
+    /// Performs a step whose answer is recorded, which is to read it.
+    async fn performed(&mut self, ordinal: Ordinal) -> Result<Told, Error> {
+        loop {
+            let Some(open) = self.open.get_mut(&ordinal) else {
+                return Err(Error::Internal("a performed step is gone".into()));
+            };
+            match std::mem::replace(&mut open.standing, Standing::Performing) {
+                Standing::Performed(Ok(answer)) => return Ok(Ok(answer)),
+                Standing::Performed(Err(Held::Error(error))) if error.is_answer() => return Ok(Err(error)),
+                Standing::Performed(Err(Held::Error(error))) | Standing::Doubt(error) => return Err(error),
+                Standing::Performing => self.one_ended().await?,
+                Standing::Waiting | Standing::Child(_) | Standing::Performed(Err(Held::Suspended(_) | Held::Again)) => {
+                    self.perform(ordinal);
+                }
+            }
+        }
+    }
+}
