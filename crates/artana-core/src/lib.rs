@@ -29,6 +29,7 @@ pub mod limits;
 pub mod model_cycle;
 mod money;
 mod ordinal;
+pub mod progress;
 mod record;
 pub mod schema;
 mod tenant;
@@ -40,7 +41,8 @@ pub use content::{Content, ContentRef, ContentType};
 pub use digest::{ChainHash, Digest, Digester, HexError, KeyId, RunKey, TenantKey, effect_key};
 pub use fold::{
     AskKind, Asked, ChildStep, CodeStep, FoldError, Fork, Kept, KeptValue, ModelStep, Pause, PauseStep, Place, Program,
-    Projection, Resumption, RollbackStep, Round, RunState, Signal, Step, TimerStep, ToolStep,
+    Projection, Resumption, RollbackStep, Round, RunState, Session, Signal, Stage, Step, Task, TaskState, TimerStep,
+    ToolStep, Work,
 };
 pub use frame::{Frame, tag};
 pub use genesis::{Genesis, ParentLink};

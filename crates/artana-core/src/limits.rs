@@ -47,6 +47,10 @@ pub const MAX_DRIFT_TEXT: usize = 1024;
 pub const MAX_TOOL_DAYS: u64 = 3650;
 /// Most claims in one append: they lock rows that other runs want.
 pub const MAX_CLAIMS: usize = 64;
+/// Most tasks of a run: all of them are kept in memory with its fold.
+pub const MAX_TASKS: usize = 10_000;
+/// Most tasks that one event defines: their ids and titles fit its payload at their longest.
+pub const MAX_TASKS_AT_ONCE: usize = 64;
 /// Most waits, and most pauses, of a run that are open at once: they stand in its summary, which every append copies.
 pub const MAX_OPEN_WAITS: usize = 1024;
 /// Most steps of a workflow that are performed at once; more of them wait their turn.

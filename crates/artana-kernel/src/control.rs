@@ -52,6 +52,8 @@ impl Run {
             match state.status() {
                 Status::Completed => return Ok(Plan::default()),
                 Status::Running => {}
+                // A harness sleeps between its sessions; a workflow waits for something and goes on.
+                Status::Sleeping if state.started().workflow.is_none() => {}
                 status if status.is_finished() => return Err(Error::Ended { run: state.run().clone(), status }),
                 Status::NeedsReconciliation => {}
                 status => return Err(Error::NotRunning { run: state.run().clone(), status }),
@@ -71,7 +73,7 @@ impl Run {
             }
             plan.event(facts.id(), None, RunFinished { outcome: RunOutcome::Completed, output: None })
         };
-        self.journal.append_detached(Capacity::Request, None, decide).await.map(drop)
+        self.journal.append_detached(self.capacity(), None, decide).await.map(drop)
     }
 
     /// Gives the run up: nothing new starts, what was begun runs to its outcome, and the run then ends as failed.

@@ -467,6 +467,32 @@ pub enum Error {
         /// The run.
         run: RunRef,
     },
+    /// The session cannot end in a clean state.
+    #[error("run {run} is not in a clean state: {}", unclean(steps, task.as_ref()))]
+    Unclean {
+        /// The run.
+        run: RunRef,
+        /// The steps under way or in doubt.
+        steps: Vec<StepKey>,
+        /// The task in progress.
+        task: Option<Name>,
+    },
+    /// A task cannot be defined or moved so. Nothing was written.
+    #[error("task {task} of run {run} is refused: {why}")]
+    TaskRefused {
+        /// The run.
+        run: RunRef,
+        /// The task.
+        task: Name,
+        /// What is wrong.
+        why: &'static str,
+    },
+    /// The session is over: it ended, or another one began. Nothing was written.
+    #[error("the session of run {run} is over; begin another one, and it goes on from the ledger")]
+    SessionOver {
+        /// The run.
+        run: RunRef,
+    },
     /// Something is too large for the format.
     #[error("{0}")]
     TooLarge(String),
@@ -545,6 +571,9 @@ impl Error {
             Self::Orphaned { .. } => "artana::orphaned",
             Self::NoPause { .. } => "artana::no_pause",
             Self::LeaseLost { .. } => "artana::lease_lost",
+            Self::Unclean { .. } => "artana::unclean",
+            Self::TaskRefused { .. } => "artana::task_refused",
+            Self::SessionOver { .. } => "artana::session_over",
             Self::TooLarge(_) => "artana::too_large",
             Self::Denied(_) => "artana::claim_denied",
             Self::Store(store) => store.code(),
@@ -565,9 +594,10 @@ impl Error {
         self.needs_reconciliation() || matches!(self, Self::ToolChanged { .. })
     }
 
-    /// Returns whether the ledger holds what a workflow's code is told here: it is then told the same ever after.
+    /// Returns whether the ledger holds what code is told here: it is then told the same ever after.
     /// Anything else says nothing about the step, and the code does not get to see it.
-    pub(crate) fn is_answer(&self) -> bool {
+    #[must_use]
+    pub fn is_answer(&self) -> bool {
         matches!(
             self,
             Self::ToolFailed { .. }
@@ -630,6 +660,12 @@ pub(crate) fn cause_text(cause: Cause) -> &'static str {
         Cause::Reported => "the tool said so itself",
         _ => "recorded by a newer version",
     }
+}
+
+fn unclean(steps: &[StepKey], task: Option<&Name>) -> String {
+    let steps = steps.iter().take(8).map(|step| format!("step {step} is under way or in doubt"));
+    let task = task.map(|task| format!("task {task} is in progress"));
+    steps.chain(task).collect::<Vec<_>>().join(", ")
 }
 
 fn way_out(drift: &Drift) -> &'static str {

@@ -47,7 +47,7 @@ pub(crate) struct Journal {
     waiting: Mutex<VecDeque<Entry>>,
     commit: AsyncMutex<()>,
     /// Held by whoever drives the run as a whole in this process.
-    pub(crate) driving: AsyncMutex<()>,
+    pub(crate) driving: Arc<AsyncMutex<()>>,
 }
 
 /// In what capacity an entry is appended.
@@ -90,7 +90,7 @@ impl Journal {
             state: Mutex::new(state),
             waiting: Mutex::default(),
             commit: AsyncMutex::new(()),
-            driving: AsyncMutex::new(()),
+            driving: Arc::default(),
         }
     }
 

@@ -26,9 +26,11 @@ mod lineage;
 mod load;
 mod model;
 mod perform;
+mod progress;
 mod reconcile;
 mod run;
 mod send;
+mod session;
 mod shared;
 mod start;
 mod tool;
@@ -52,7 +54,9 @@ pub use model::{
     Ask, Dynamic, ModelCall, ModelFailed, ModelOutput, ModelReply, ModelStream, RecordedCall, SingleStepModelClient,
     StepWords, Streamed, Text, Turn, Turns, Typed,
 };
+pub use progress::ProgressWatch;
 pub use run::{Run, Scope, StepHandle};
+pub use session::{Child, Driving, LastSession, Reorientation, StageLeft};
 pub use tool::{ClosureTool, IntoTool, NoArgs, State, States, ToolBuilder, ToolBundle, ToolRef, TypedTool, tool};
 
 pub use worker::{Enqueue, Worker, WorkerStats, terminated};

@@ -87,12 +87,15 @@
 //!
 //! # Features
 //!
+//! - `harness`: the module `harness`, for work that takes many sessions.
 //! - `macros` (default): the attributes [`macro@tool`] and [`macro@tools`].
 //! - `sqlite` (default): `SqliteStore`, one file for one machine.
 //!
 //! A feature adds names and never changes behaviour.
 
 pub use artana_core as core;
+#[cfg(feature = "harness")]
+pub use artana_harness as harness;
 pub use artana_kernel::{
     Ask, BuildError, ClosureTool, CodeCall, CostQuery, CostReport, Dynamic, Either, Enqueue, Error, Events, Explained,
     Export, ExportOptions, Failure, FailureKind, Follow, IntoTool, Join, Json, Kernel, KernelBuilder, Level, ModelCall,
@@ -205,7 +208,7 @@ pub mod prelude {
 }
 
 /// The code of the README and of the guide, compiled and run.
-#[cfg(all(doctest, feature = "macros", feature = "sqlite"))]
+#[cfg(all(doctest, feature = "harness", feature = "macros", feature = "sqlite"))]
 mod pages {
     #[doc = include_str!("../../../README.md")]
     struct Readme;
@@ -213,6 +216,8 @@ mod pages {
     struct FromPython;
     #[doc = include_str!("../../../docs/guide/getting-started.md")]
     struct GettingStarted;
+    #[doc = include_str!("../../../docs/guide/harness.md")]
+    struct Harness;
     #[doc = include_str!("../../../docs/guide/ledger.md")]
     struct Ledger;
     #[doc = include_str!("../../../docs/guide/replay.md")]

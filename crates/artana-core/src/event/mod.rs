@@ -2,6 +2,7 @@
 //! A kind it does not know stays opaque and verifiable; nothing here interprets an event.
 
 mod fork;
+mod harness;
 mod kept;
 mod model;
 mod people;
@@ -15,6 +16,10 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::json;
 
 pub use fork::{ForkCause, RunForked};
+pub use harness::{
+    HarnessFailed, HarnessSlept, HarnessWoke, Move, Phase, StageEntered, TaskDefined, TaskMoved, TasksDefined, Trace,
+    Traced,
+};
 pub use kept::{ArtifactSet, Checkpoint, Note, SummaryWritten};
 pub use model::{
     Abandoned, Answer, AskedOptions, Cost, DriftReplayed, Extends, FinishReason, ModelCategory, ModelFailure,
@@ -130,6 +135,13 @@ bodies! {
     "summary_written" => SummaryWritten,
     "checkpoint" => Checkpoint,
     "note" => Note,
+    "harness_woke" => HarnessWoke,
+    "harness_slept" => HarnessSlept,
+    "harness_failed" => HarnessFailed,
+    "stage_entered" => StageEntered,
+    "tasks_defined" => TasksDefined,
+    "task_moved" => TaskMoved,
+    "trace" => Trace,
 }
 
 fn encode(body: &impl Serialize) -> Vec<u8> {

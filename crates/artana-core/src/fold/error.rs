@@ -1,6 +1,6 @@
 //! Why an event cannot follow the events before it.
 
-use crate::{Ordinal, Seq, Status, StepKey, cycle::IllegalTransition};
+use crate::{Name, Ordinal, Seq, Status, StepKey, cycle::IllegalTransition};
 
 /// Why an event cannot follow the events before it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -85,6 +85,20 @@ pub enum FoldError {
     DriftAgain {
         /// The step.
         step: StepKey,
+    },
+    /// A task that cannot be, or cannot be there.
+    #[error("task {task} cannot be defined or moved so: {why}")]
+    Task {
+        /// The task.
+        task: Name,
+        /// What is wrong.
+        why: &'static str,
+    },
+    /// The event is of a session that is not the one awake, or does not begin the next one.
+    #[error("{kind} is not of the session that is awake")]
+    Session {
+        /// The event's kind.
+        kind: &'static str,
     },
     /// A fork that cannot be: of the future, recorded already, or one too many.
     #[error("the run cannot have this fork: {why}")]

@@ -10,6 +10,7 @@ pub struct Kept {
     artifacts: BTreeMap<Name, KeptValue>,
     summaries: BTreeMap<Name, KeptValue>,
     checkpoints: BTreeMap<Name, KeptValue>,
+    note: Option<(Name, KeptValue)>,
 }
 
 /// One value and where it is recorded: in the run itself, or in the ancestor that a fork shares it with.
@@ -46,6 +47,12 @@ impl Kept {
         &self.checkpoints
     }
 
+    /// Borrows the last note, with its topic.
+    #[must_use]
+    pub fn last_note(&self) -> Option<&(Name, KeptValue)> {
+        self.note.as_ref()
+    }
+
     /// Returns whether an event would say again what is kept already.
     #[must_use]
     pub fn holds(&self, body: &Body) -> bool {
@@ -59,6 +66,12 @@ impl Kept {
     }
 
     pub(super) fn apply(&mut self, event: &Event) {
+        if let Body::Note(note) = event.body() {
+            let versions = self.note.as_ref().map_or(0, |(_, before)| before.versions) + 1;
+            let kept = KeptValue { seq: event.seq(), at: event.at(), schema_version: 0, value: note.value, versions };
+            self.note = Some((note.topic.clone(), kept));
+            return;
+        }
         let (map, name, schema_version, value) = match event.body() {
             Body::ArtifactSet(set) => (&mut self.artifacts, &set.name, set.schema_version, set.value),
             Body::SummaryWritten(written) => (&mut self.summaries, &written.kind, 0, written.value),

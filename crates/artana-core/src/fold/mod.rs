@@ -14,6 +14,7 @@ mod step;
 mod summary;
 mod turns;
 mod wait;
+mod work;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -40,6 +41,7 @@ pub use projection::Projection;
 pub use step::{ModelStep, Round, Step, ToolStep};
 pub use summary::Pause;
 pub use wait::{ChildStep, PauseStep, Resumption, RollbackStep, TimerStep};
+pub use work::{Session, Stage, Task, TaskState, Work};
 
 /// Behaviour flags this build understands.
 const KNOWN_FLAGS: &[&str] = &[];
@@ -55,6 +57,7 @@ pub struct RunState {
     inherited: Option<Arc<Inherited>>,
     register: Register,
     program: Program,
+    work: Work,
     kept: Kept,
     costs: Costs,
 }
@@ -102,6 +105,7 @@ impl RunState {
             inherited: parent.map(Inherited::from),
             register: parent.map(|parent| parent.register.shared()).unwrap_or_default(),
             program: parent.map(|parent| parent.program.clone()).unwrap_or_default(),
+            work: parent.map(|parent| parent.work.shared()).unwrap_or_default(),
             kept: parent.map(|parent| parent.kept.clone()).unwrap_or_default(),
             costs: Costs::default(),
         })
@@ -129,12 +133,14 @@ impl RunState {
         let next = self.now.check(before, event)?;
         let roots = self.register.check(None, event)?;
         self.program.check(None, event)?;
+        self.work.check(None, &self.now.session, event)?;
         let charge = charge(self, event);
         // Everything is checked: from here on nothing is refused.
         let own = event.step().and_then(|key| self.steps.get(key));
         self.now.advance(event, own, next.as_ref());
         self.register.add(event, roots);
         self.program.add(event, self.depth());
+        self.work.add(None, event, &self.costs);
         self.kept.apply(event);
         if let Some(charge) = charge {
             self.costs.add(&charge);

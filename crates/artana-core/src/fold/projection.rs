@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{FoldError, Program, RunState, Step, register::Register, step::Before, summary::Summary};
+use super::{FoldError, Program, RunState, Step, Work, register::Register, step::Before, summary::Summary};
 use crate::{Event, Head, RunView, StepKey, event::RunFinished};
 
 /// A state with events added that may never be committed: what a batch would leave behind.
@@ -13,6 +13,7 @@ pub struct Projection<'a> {
     changed: BTreeMap<StepKey, Step>,
     register: Register,
     program: Program,
+    work: Work,
 }
 
 impl<'a> Projection<'a> {
@@ -23,6 +24,7 @@ impl<'a> Projection<'a> {
             changed: BTreeMap::new(),
             register: Register::default(),
             program: Program::default(),
+            work: Work::default(),
         }
     }
 
@@ -38,9 +40,11 @@ impl<'a> Projection<'a> {
         let next = self.now.check(before, event)?;
         let roots = self.register.check(Some(&self.state.register), event)?;
         self.program.check(Some(&self.state.program), event)?;
+        self.work.check(Some(&self.state.work), &self.now.session, event)?;
         self.now.advance(event, before.own, next.as_ref());
         self.register.add(event, roots);
         self.program.add(event, self.state.depth());
+        self.work.add(Some(&self.state.work), event, &self.state.costs);
         if let (Some(key), Some(next)) = (event.step(), next) {
             self.changed.insert(key.clone(), next);
         }

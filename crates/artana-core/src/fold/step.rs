@@ -232,7 +232,9 @@ impl Step {
         }
     }
 
-    pub(super) fn has_failed(&self) -> bool {
+    /// Returns whether the step ended in a failure, which it does not leave by being asked again.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
         match self {
             Self::Tool(step) => matches!(step.cycle, ToolCycle::Failed(_)),
             Self::Model(step) => matches!(step.cycle, ModelCycle::Failed(_)),

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    FoldError, Step,
+    FoldError, Session, Step,
     step::{Before, next_step},
 };
 use crate::{
@@ -39,6 +39,7 @@ pub(super) struct Summary {
     pub(super) pauses: BTreeMap<EventId, Pause>,
     pub(super) workflow: bool,
     pub(super) drive: Drive,
+    pub(super) session: Session,
 }
 
 /// A pause that nobody has lifted.
@@ -99,6 +100,7 @@ impl Summary {
             pauses: BTreeMap::new(),
             workflow: started.workflow.is_some(),
             drive: Drive { rollbacks, ..Drive::default() },
+            session: parent.map(|parent| parent.session.shared()).unwrap_or_default(),
         }
     }
 
@@ -108,6 +110,7 @@ impl Summary {
             return Err(FoldError::NotNext { expected: self.head.seq.next(), found: event.seq() });
         }
         self.admits(event)?;
+        self.is_of_session(event)?;
         next_step(before, event)
     }
 
@@ -140,6 +143,7 @@ impl Summary {
             _ => {}
         }
         self.drive.advance(event);
+        self.session.advance(event);
         if let Some(key) = event.step() {
             if let Some(next) = next {
                 self.count(key, last, next);
@@ -177,10 +181,35 @@ impl Summary {
             | Body::TimerFired(_)
             | Body::DriverChanged(_)
             | Body::CompensationRegistered(_) => open,
+            Body::HarnessSlept(_) => open && self.is_clean(),
+            Body::HarnessWoke(_) | Body::StageEntered(_) | Body::TasksDefined(_) | Body::TaskMoved(_) => {
+                self.starts(None)
+            }
+            Body::HarnessFailed(_) | Body::Trace(_) => open,
             Body::RunForked(forked) => return self.may_fork(event, forked),
             _ => true,
         };
         if admitted { Ok(()) } else { Err(FoldError::Status { kind: event.body().kind(), status: self.status() }) }
+    }
+
+    /// A session ends in a clean state with nothing under way, nothing in doubt and no task in progress.
+    fn is_clean(&self) -> bool {
+        self.pending.is_empty() && self.unknown == 0 && self.session.task.is_none()
+    }
+
+    /// What a session records is of the one that is awake; a session whose process died is over when the next begins.
+    fn is_of_session(&self, event: &Event) -> Result<(), FoldError> {
+        let fits = match event.body() {
+            Body::HarnessWoke(woke) => woke.session == self.session.number + 1,
+            Body::HarnessSlept(slept) => self.session.is_in(slept.session),
+            Body::HarnessFailed(failed) => self.session.is_in(failed.session),
+            Body::StageEntered(entered) => self.session.is_in(entered.session),
+            Body::TasksDefined(defined) => self.session.is_in(defined.session),
+            Body::TaskMoved(moved) => self.session.is_in(moved.session),
+            Body::Trace(trace) => self.session.is_in(trace.session),
+            _ => true,
+        };
+        if fits { Ok(()) } else { Err(FoldError::Session { kind: event.body().kind() }) }
     }
 
     /// Returns whether a new effect may start: in a closing run only what undoes something, in a paused one nothing.
@@ -339,7 +368,8 @@ impl Drive {
                 }
                 self.moves(false);
             }
-            Body::ValueRecorded(_) => self.moves(false),
+            Body::HarnessSlept(_) | Body::HarnessFailed(_) => self.moves(true),
+            Body::ValueRecorded(_) | Body::HarnessWoke(_) => self.moves(false),
             Body::RunForked(_) | Body::DriftReplayed(_) => {}
             _ if event.step().is_some() => {
                 self.waits.retain(|_, (step, wait)| {

@@ -1,5 +1,6 @@
 //! The codec of events: what is written is read back, and what does not fit its kind is refused.
 
+mod harness;
 mod models;
 mod strict;
 mod workflows;
@@ -106,6 +107,7 @@ fn body() -> impl Strategy<Value = Body> {
         resolved,
         models::body(),
         workflows::body(),
+        harness::body(),
     ]
 }
 

@@ -7,6 +7,7 @@ mod kept;
 mod law;
 mod models;
 mod size;
+mod tasks;
 
 use artana_core::{FoldError, RunState, Status, event::*};
 use proptest::prelude::*;

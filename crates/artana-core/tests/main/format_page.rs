@@ -95,6 +95,7 @@ fn every_bound() {
     assert_eq!((limits::MAX_APPEND_EVENTS, limits::MAX_APPEND_BYTES), (256, 32 * mib));
     assert_eq!((limits::MAX_RUN_EVENTS, limits::MAX_FORK_DEPTH, limits::MAX_ID_BYTES), (10_000_000, 16, 256));
     assert_eq!((limits::MAX_FORKS, limits::MAX_OPEN_WAITS), (256, 1024));
+    assert_eq!((limits::MAX_TASKS, limits::MAX_TASKS_AT_ONCE), (10_000, 64));
     let rows = [
         "payload | 64 KiB",
         "content | 16 MiB",
@@ -104,6 +105,7 @@ fn every_bound() {
         "256 bytes",
         "forks of one run | 256",
         "pauses likewise | 1024",
+        "tasks of one run | 10,000",
     ];
     assert!(rows.iter().all(|row| PAGE.contains(row)));
 }

@@ -104,9 +104,22 @@ impl<E: StdError + Send + Sync + 'static> From<E> for Failure {
             }
             source = cause.source();
         }
-        let cause = (&error as &dyn Any).downcast_ref::<Error>().cloned().map(Box::new);
+        let cause = (&error as &dyn Any).downcast_ref::<Error>().or_else(|| source_of(&error)).cloned().map(Box::new);
         Self { kind: FailureKind::Unclassified, message, cause }
     }
+}
+
+/// Finds the kernel's own error among the causes of another one: what the kernel could not do stays that, whoever
+/// passes it on.
+fn source_of(error: &dyn StdError) -> Option<&Error> {
+    let mut source = error.source();
+    while let Some(cause) = source {
+        if let Some(found) = cause.downcast_ref::<Error>() {
+            return Some(found);
+        }
+        source = cause.source();
+    }
+    None
 }
 
 /// What was said may be anything, and has no place in a log.

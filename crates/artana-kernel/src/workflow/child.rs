@@ -8,14 +8,15 @@ use std::{
 };
 
 use artana_core::{
-    ContentRef, ContentType, RunRef, RunState, Status, Step, StepKey,
+    Content, ContentRef, ContentType, RunRef, RunState, Status, Step, StepKey,
     decide::child_id,
-    event::{ChildFinished, ChildOutcome, ChildStarted, Lineage, RunEnqueued, WorkflowStarted},
+    event::{ChildFinished, ChildOutcome, ChildStarted, Lineage, WorkflowStarted},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     End, Failure, WorkflowContext, driver,
+    end::ended,
     machine::{Answer, Held, Performing},
 };
 use crate::{
@@ -62,43 +63,69 @@ pub(crate) fn written<T: Serialize>(value: &T) -> Result<Vec<u8>, Failure> {
 pub(crate) fn drive_child(parent: Run, step: StepKey, child: Child) -> Performing {
     Box::pin(async move {
         if let Some(ended) = recorded(&parent, &step) {
-            return told(&parent, &step, ended).await;
+            return Ok(Box::new(told(&parent, &step, ended).await?) as Answer);
         }
-        let run = begun(&parent, &step).await?;
+        let code = Some(WorkflowStarted { input: None, name: None });
+        let run = begun(&parent, &step, code).await?;
         // The parent is being ended, and so is what it began.
         if parent.journal.with_state(RunState::is_closing) && !run.journal.with_state(RunState::is_closing) {
             run.cancel(kernel_actor().as_str(), "the run that started it is ending").await?;
         }
-        let outcome = match driver::drive(&run, child.take()?, driver::Lead::default()).await {
-            Ok(End::Completed(bytes)) => {
-                let (output, content) = parent.journal.content(ContentType::Json, bytes);
-                (ChildOutcome::Completed(output), Some(content))
-            }
+        let end = match driver::drive(&run, child.take()?, driver::Lead::default()).await {
             Ok(End::Suspended(waits)) => return Err(Held::Suspended(waits)),
             Ok(End::Left) => return Err(Error::LeaseLost { run: run.name().clone() }.into()),
-            Err(Error::WorkflowFailed { message, .. }) => {
-                let (error, content) = text_of(&parent.journal, &message);
-                (ChildOutcome::Failed(error), Some(content))
-            }
-            Err(Error::Ended { status: Status::Cancelled, .. }) => (ChildOutcome::Cancelled, None),
-            Err(error) => return Err(error.into()),
+            Ok(End::Completed(bytes)) => Ok(bytes),
+            Err(error) => Err(error),
         };
-        let (outcome, content) = outcome;
-        let (key, id) = (step.clone(), run.name().run.clone());
-        let decide = move |state: &RunState, facts: &Facts<'_>| {
-            if state.step(&key).is_none_or(|step| step.answered().is_some()) {
-                return Ok(Plan::default());
-            }
-            let finished = ChildFinished { outcome: outcome.clone(), run: id.clone() };
-            Ok(Plan::default().event(facts.id(), Some(&key), finished)?.content(content.clone()))
-        };
-        parent.journal.append_detached(parent.capacity(), Some(step.clone()), decide).await?;
+        let ended = outcome(&parent, end)?;
+        record(&parent, &step, &run, ended).await?;
         let ended = recorded(&parent, &step).ok_or_else(|| Error::Internal("a child's end was not recorded".into()))?;
-        told(&parent, &step, ended).await
+        Ok(Box::new(told(&parent, &step, ended).await?) as Answer)
     })
 }
 
-fn recorded(parent: &Run, step: &StepKey) -> Option<ChildOutcome> {
+/// How a child ended, with the words of it.
+type Ended = (ChildOutcome, Option<Content>);
+
+/// Says what a child's end is to its parent. What the kernel could not do is no end.
+fn outcome(parent: &Run, end: Result<Vec<u8>, Error>) -> Result<Ended, Error> {
+    match end {
+        Ok(bytes) => {
+            let (output, content) = parent.journal.content(ContentType::Json, bytes);
+            Ok((ChildOutcome::Completed(output), Some(content)))
+        }
+        Err(Error::WorkflowFailed { message, .. }) => {
+            let (error, content) = text_of(&parent.journal, &message);
+            Ok((ChildOutcome::Failed(error), Some(content)))
+        }
+        Err(Error::Ended { status: Status::Cancelled, .. }) => Ok((ChildOutcome::Cancelled, None)),
+        Err(error) => Err(error),
+    }
+}
+
+/// Returns how a child has ended; `None` where it has not.
+pub(crate) async fn end_of(parent: &Run, child: &Run) -> Result<Option<Ended>, Error> {
+    match ended(child).await {
+        Ok(None | Some(End::Suspended(_) | End::Left)) => Ok(None),
+        Ok(Some(End::Completed(bytes))) => outcome(parent, Ok(bytes)).map(Some),
+        Err(error) => outcome(parent, Err(error)).map(Some),
+    }
+}
+
+/// Records in its parent how a child has ended, unless that is recorded.
+pub(crate) async fn record(parent: &Run, step: &StepKey, child: &Run, ended: Ended) -> Result<(), Error> {
+    let ((outcome, content), key, id) = (ended, step.clone(), child.name().run.clone());
+    let decide = move |state: &RunState, facts: &Facts<'_>| {
+        if state.step(&key).is_none_or(|step| step.answered().is_some()) {
+            return Ok(Plan::default());
+        }
+        let finished = ChildFinished { outcome: outcome.clone(), run: id.clone() };
+        Ok(Plan::default().event(facts.id(), Some(&key), finished)?.content(content.clone()))
+    };
+    parent.journal.append_detached(parent.capacity(), Some(step.clone()), decide).await.map(drop)
+}
+
+pub(crate) fn recorded(parent: &Run, step: &StepKey) -> Option<ChildOutcome> {
     parent.journal.with_state(|state| match state.step(step)? {
         Step::Child(child) => child.ended.as_ref().map(|(_, outcome)| outcome.clone()),
         _ => None,
@@ -106,7 +133,7 @@ fn recorded(parent: &Run, step: &StepKey) -> Option<ChildOutcome> {
 }
 
 /// Records the child in its parent, then starts it, and starts it again if it is missing.
-async fn begun(parent: &Run, step: &StepKey) -> Result<Run, Error> {
+pub(crate) async fn begun(parent: &Run, step: &StepKey, code: Option<WorkflowStarted>) -> Result<Run, Error> {
     let id = child_id(parent.name(), step);
     let (key, ordinal) = (step.clone(), parent.ordinal());
     let started = ChildStarted { ordinal, run: id.clone() };
@@ -123,8 +150,9 @@ async fn begun(parent: &Run, step: &StepKey) -> Result<Run, Error> {
     let run = RunRef::new(parent.name().tenant.clone(), id);
     let beginning = Beginning {
         lineage: Some(lineage.clone()),
-        workflow: Some(WorkflowStarted { input: None, name: None }),
-        enqueued: parent.journal.with_state(|state| state.enqueued().cloned()).map(|place: RunEnqueued| place),
+        // No worker drives what is part of a session: only the session's own code knows it.
+        enqueued: parent.journal.with_state(|state| state.enqueued().cloned()).filter(|_| code.is_some()),
+        workflow: code,
         input: None,
     };
     let child = match kernel.begin(&parent.tenant, run.clone(), beginning).await {
@@ -136,7 +164,7 @@ async fn begun(parent: &Run, step: &StepKey) -> Result<Run, Error> {
 }
 
 /// Tells what the parent's ledger has of the child's end.
-async fn told(parent: &Run, step: &StepKey, ended: ChildOutcome) -> Result<Answer, Held> {
+pub(crate) async fn told(parent: &Run, step: &StepKey, ended: ChildOutcome) -> Result<Vec<u8>, Error> {
     let failed = |status, message| Error::ChildFailed {
         run: parent.name().clone(),
         step: step.clone(),
@@ -145,12 +173,12 @@ async fn told(parent: &Run, step: &StepKey, ended: ChildOutcome) -> Result<Answe
         message,
     };
     match ended {
-        ChildOutcome::Completed(output) => Ok(Box::new(read(parent, step, &output).await?)),
+        ChildOutcome::Completed(output) => read(parent, step, &output).await,
         ChildOutcome::Failed(error) => {
             let message = String::from_utf8_lossy(&read(parent, step, &error).await?).into_owned();
-            Err(failed(Status::Failed, message).into())
+            Err(failed(Status::Failed, message))
         }
-        ChildOutcome::Cancelled => Err(failed(Status::Cancelled, String::new()).into()),
+        ChildOutcome::Cancelled => Err(failed(Status::Cancelled, String::new())),
     }
 }
 

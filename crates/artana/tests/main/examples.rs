@@ -7,6 +7,9 @@ pub(crate) mod chapter3_step1;
 #[path = "../../examples/chapter3_step2.rs"]
 pub(crate) mod chapter3_step2;
 #[expect(dead_code, reason = "an example's main is what `cargo run --example` starts")]
+#[path = "../../examples/chapter3_step3.rs"]
+pub(crate) mod chapter3_step3;
+#[expect(dead_code, reason = "an example's main is what `cargo run --example` starts")]
 #[path = "../../examples/chapter3_step4.rs"]
 mod chapter3_step4;
 #[expect(dead_code, reason = "an example's main is what `cargo run --example` starts")]
@@ -21,6 +24,9 @@ pub(crate) mod fork_and_compare;
 #[expect(dead_code, reason = "an example's main is what `cargo run --example` starts")]
 #[path = "../../examples/hello.rs"]
 mod hello;
+#[expect(dead_code, reason = "an example's main is what `cargo run --example` starts")]
+#[path = "../../examples/supervisor.rs"]
+mod supervisor;
 #[expect(dead_code, reason = "an example's main is what `cargo run --example` starts")]
 #[path = "../../examples/workflow_human_approval.rs"]
 mod workflow_human_approval;
@@ -139,5 +145,35 @@ async fn an_approval_is_waited_for_across_processes_and_not_for_ever() {
     let proof = workflow_human_approval::run(&folder.path().join("a.db")).await.unwrap();
     assert_eq!(proof.waited, [Status::Paused; 2]);
     assert_eq!(proof.told, ["refunded 4200 cents", "refused: nobody approved it"]);
+    assert!(proof.verified);
+}
+
+/// The session that is killed lives in a process of its own: this test, started once more.
+#[tokio::test]
+async fn a_session_killed_inside_a_task_is_finished_by_the_next_process() {
+    if let Some(ledger) = std::env::var_os(chapter3_step3::LEDGER) {
+        return chapter3_step3::be_killed(ledger.as_ref()).await.unwrap();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut process = std::process::Command::new(std::env::current_exe().unwrap());
+    let this = "examples::a_session_killed_inside_a_task_is_finished_by_the_next_process";
+    process.args([this, "--exact", "--nocapture"]);
+    let proof = chapter3_step3::run(&folder.path().join("a.db"), process).await.unwrap();
+    assert_eq!(proof.percent, [Some(33), None, Some(66), Some(100)]);
+    assert_eq!(proof.done, ["backup", "migrate", "verify"]);
+    assert_eq!((proof.copies, proof.sessions), (1, 4), "the copy of the killed session was answered from the ledger");
+    assert!(proof.verified);
+}
+
+#[tokio::test]
+async fn a_note_is_drafted_by_children_until_it_is_approved() {
+    let folder = tempfile::tempdir().unwrap();
+    let proof = supervisor::run(&folder.path().join("a.db")).await.unwrap();
+    assert_eq!(proof.note, ("Version 1.0 is out.".to_owned(), 2, true));
+    let round = |n| ["draft", "review", "verify"].map(|part| format!("session-1/round-{n}/{part}"));
+    assert_eq!(proof.children, [round(1), round(2)].concat());
+    let stage = |n| ["draft", "review", "verify"].map(|part| (part.to_owned(), n));
+    assert_eq!(proof.stages, [stage(1), stage(2)].concat());
+    assert_eq!(proof.asked, (4, 4), "asked again, the ledger answers");
     assert!(proof.verified);
 }

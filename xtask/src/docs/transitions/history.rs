@@ -4,8 +4,8 @@
 
 use anyhow::{Context, Result};
 use artana_core::event::{
-    Body, CancelRequested, Cause, Closing, CompensationRegistered, Doubt, GenesisFields, Outcome, Paused, RunFinished,
-    RunOutcome, RunStarted, ToolCompleted, Wait, WaitStarted,
+    Body, CancelRequested, Cause, Closing, CompensationRegistered, Doubt, GenesisFields, HarnessWoke, Outcome, Paused,
+    RunFinished, RunOutcome, RunStarted, TaskDefined, TasksDefined, ToolCompleted, Wait, WaitStarted,
 };
 use artana_core::{
     Draft, Event, Genesis, Head, KeyId, Ordinal, RunId, RunRef, RunState, Seq, Stamp, StepKey, TenantId, Timestamp,
@@ -69,7 +69,7 @@ pub(super) fn pasts(samples: &[Sample]) -> Result<Vec<Past>> {
     let begun = begun(&bodies)?;
     let opening: Vec<&Body> = bodies.iter().filter(|body| opens(&begun, body)).collect();
     let mut pasts = fresh(&begun, &bodies)?;
-    let settled = waiting(settled(begun, &opening, &bodies)?, &bodies)?;
+    let settled = awake(waiting(settled(begun, &opening, &bodies)?, &bodies)?, &bodies)?;
     for open in every_open() {
         let mut state = settled.clone();
         if open.doubt {
@@ -133,6 +133,26 @@ fn waiting(mut state: RunState, bodies: &[Body]) -> Result<RunState> {
     tell(&mut state, Some("timer"), timer(Suspends::No))?;
     let child = bodies.iter().find(|body| matches!(body, Body::ChildStarted(_)));
     tell(&mut state, Some("child"), child.context("every kind has a sample")?.clone())?;
+    Ok(state)
+}
+
+/// Begins a session, in which a task waits that the samples begin with.
+fn awake(mut state: RunState, bodies: &[Body]) -> Result<RunState> {
+    for body in bodies {
+        match body {
+            Body::HarnessWoke(woke) => tell(&mut state, None, HarnessWoke { session: 1, ..woke.clone() })?,
+            Body::TaskMoved(moved) => {
+                let tasks = bodies.iter().find_map(|body| match body {
+                    Body::TasksDefined(defined) => defined.tasks.first(),
+                    _ => None,
+                });
+                let title = tasks.context("every kind has a sample")?.title;
+                let tasks = vec![TaskDefined { id: moved.task.clone(), title }];
+                tell(&mut state, None, TasksDefined { session: 1, tasks })?;
+            }
+            _ => {}
+        }
+    }
     Ok(state)
 }
 

@@ -1,6 +1,7 @@
 //! What holds of every fold, checked event by event against a count from scratch. Draws nothing itself.
 
 mod driven;
+mod work;
 
 use std::collections::BTreeMap;
 
@@ -46,7 +47,8 @@ pub(crate) fn check(mut history: History, mut state: RunState, draws: Vec<Draw>)
     prop_assert_eq!(&state, &again);
     prop_assert_eq!(state.view(), counted.view(&history, &state));
     counted.compare(&state)?;
-    driven::compare(&history.events, &state)?;
+    driven::compare(&history.events, &state, &start)?;
+    work::compare(&history.events, &state)?;
     conversations(&history, &state)
 }
 

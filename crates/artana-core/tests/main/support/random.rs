@@ -1,5 +1,6 @@
 //! Random events, drawn from numbers that a test chooses. Some fit the history they are drawn for, many do not.
 
+mod harness;
 mod workflows;
 
 use artana_core::{
@@ -37,7 +38,7 @@ impl Draw {
     /// Draws an event for a step of the history: mostly one that names the step's last request.
     pub(crate) fn event(self, history: &History, state: &RunState) -> (Option<&'static str>, Body) {
         let of_tools = usize::from(self.step) % 3;
-        match self.kind % (48 + workflows::KINDS) {
+        match self.kind % (48 + workflows::KINDS + harness::KINDS) {
             kind @ 0..=19 => {
                 let step = STEPS[[0, 1, 4][of_tools]];
                 (Some(step), self.of_tool(kind, step, (history, state)))
@@ -49,6 +50,7 @@ impl Draw {
             kind @ (40 | 41) => (Some(STEPS[usize::from(self.step) % 5]).filter(|_| kind == 40), self.fork(history)),
             kind @ 42..=43 => (None, self.kept(kind)),
             kind @ 44..=47 => (None, self.of_run(kind, state)),
+            kind if kind >= 48 + workflows::KINDS => (None, self.of_session(kind - 48 - workflows::KINDS, state)),
             kind => self.of_workflow(kind - 48, (history, state)),
         }
     }

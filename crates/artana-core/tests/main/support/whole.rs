@@ -1,5 +1,6 @@
 //! One body of each kind with every optional field present, so that every key of the format is in some payload.
 
+mod harness;
 mod workflows;
 
 use artana_core::{
@@ -174,7 +175,7 @@ pub(crate) fn bodies() -> Vec<Body> {
         Checkpoint { name: name(), value }.into(),
         Note { topic: name(), value }.into(),
     ];
-    [before, workflows::bodies(), kept].concat()
+    [before, workflows::bodies(), kept, harness::bodies()].concat()
 }
 
 /// Bodies that have what those of [`bodies`] do not: the other ways to end, and no optional field at all.
@@ -215,7 +216,7 @@ pub(crate) fn others() -> Vec<Body> {
         requested(1, Effect::Idempotent { retention_us: 86_400_000_000 }).into(),
         LateOutcome { elapsed_us: 2, request, what: late }.into(),
     ];
-    [of_calls, workflows::others()].concat()
+    [of_calls, workflows::others(), harness::others()].concat()
 }
 
 /// The bodies of the kinds that were given more keys when workflows came, without these keys.

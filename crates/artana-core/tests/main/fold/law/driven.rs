@@ -9,24 +9,23 @@ use artana_core::{
 };
 use proptest::prelude::*;
 
-/// Compares a state with what its events say of how the run is driven.
-pub(super) fn compare(events: &[Event], state: &RunState) -> Result<(), TestCaseError> {
-    let list = List(events);
+/// Compares a state with what its events say of how the run is driven, given how the run began.
+pub(super) fn compare(events: &[Event], state: &RunState, start: &RunState) -> Result<(), TestCaseError> {
+    let inherited: Vec<StepKey> = start.rollbacks().cloned().collect();
+    let list = List(events, &inherited);
     prop_assert_eq!(state.pauses().keys().copied().collect::<Vec<_>>(), list.pauses());
     let waits = state.waits().map(|(at, step, wait)| (at, (step.cloned(), wait.clone()))).collect();
     prop_assert_eq!(list.waits(events.len()), waits);
     prop_assert_eq!(list.is_suspended(), state.is_suspended());
     prop_assert_eq!(list.died(), state.died());
-    if state.genesis().parent.is_none() {
-        prop_assert_eq!(list.rollbacks(), state.rollbacks().cloned().collect::<Vec<_>>());
-    }
+    prop_assert_eq!(list.rollbacks(), state.rollbacks().cloned().collect::<Vec<_>>());
     prop_assert_eq!(list.status(state), state.status());
     prop_assert_eq!(list.queued(), state.view().queued);
     Ok(())
 }
 
-/// All events of a run.
-struct List<'a>(&'a [Event]);
+/// All events of a run, and what a fork has to undo from its beginning on.
+struct List<'a>(&'a [Event], &'a [StepKey]);
 
 impl List<'_> {
     fn last<T>(&self, find: impl Fn(&Event) -> Option<T>) -> Option<(usize, T)> {
@@ -80,6 +79,7 @@ impl List<'_> {
     fn is_suspended(&self) -> bool {
         let suspends = |event: &Event| match event.body() {
             Body::WaitStarted(begun) => begun.suspends.then_some(()),
+            Body::HarnessSlept(_) | Body::HarnessFailed(_) => Some(()),
             Body::Paused(paused) => (paused.suspends && event.step().is_some()).then_some(()),
             _ => None,
         };
@@ -92,7 +92,7 @@ impl List<'_> {
             Body::Resumed(_) => true,
             // What is left to undo does not wait, here or in a child.
             Body::CancelRequested(_) => {
-                let before = Self(&self.0[..at]);
+                let before = List(&self.0[..at], self.1);
                 !before.rollbacks().is_empty() || before.has_child()
             }
             Body::SignalReceived(signal) => {
@@ -123,7 +123,8 @@ impl List<'_> {
         };
         let registered = self.0.iter().filter(|event| matches!(event.body(), Body::CompensationRegistered(_)));
         let mut found: Vec<StepKey> =
-            registered.filter_map(|event| event.step().cloned()).filter(|key| !ended(key)).collect();
+            registered.filter_map(|event| event.step().cloned()).chain(self.1.iter().cloned()).collect();
+        found.retain(|key| !ended(key));
         found.sort();
         found
     }
@@ -198,6 +199,7 @@ fn ends(later: &Event, begun: &Event, ordinal: Ordinal, wait: &Wait) -> bool {
 fn gets_somewhere(event: &Event) -> bool {
     match event.body() {
         Body::ValueRecorded(_) | Body::WaitStarted(_) => true,
+        Body::HarnessWoke(_) | Body::HarnessSlept(_) | Body::HarnessFailed(_) => true,
         Body::RunForked(_) | Body::DriftReplayed(_) | Body::Resumed(_) | Body::SignalReceived(_) => false,
         _ => event.step().is_some(),
     }

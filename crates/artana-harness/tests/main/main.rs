@@ -1,0 +1,15 @@
+//! What a harness promises, against a store in memory and a clock under control.
+
+mod children;
+mod crash;
+mod drafts;
+mod incremental;
+mod keys;
+mod lifecycle;
+mod many;
+mod progress;
+mod review;
+mod rules;
+mod test_driven;
+mod traces;
+mod world;
