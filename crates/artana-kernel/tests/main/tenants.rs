@@ -6,7 +6,7 @@ use std::{
     pin::Pin,
 };
 
-use artana_core::{Actor, LabelKey, Name, RunId, Tenant, TenantId, Usd};
+use artana_core::{Actor, LabelKey, RunId, Tenant, TenantId, Usd};
 use artana_kernel::{CostQuery, Error, ExportOptions, Kernel, tool};
 use artana_ports::{Drifted, RunQuery};
 use serde_json::{Value, json};
@@ -51,15 +51,7 @@ const CALLS: &[(&str, Call)] = &[
             Ok(format!("{:?}", returned.await?))
         })
     }),
-    ("drive", |k, t, id| {
-        Box::pin(async move {
-            let driving = k.drive(t, id).await?;
-            let found = driving.begin_session(&Name::parse("work")?).await?;
-            driving.end_session().await?;
-            driving.leave().await?;
-            Ok(format!("{} {found:?}", driving.run().name()))
-        })
-    }),
+    ("drive", |k, t, id| Box::pin(async move { Ok(k.drive(t, id).await?.run().name().to_string()) })),
     ("cost", |k, t, id| Box::pin(async move { Ok(format!("{:?}", k.cost(&CostQuery::run(t, id)).await?)) })),
     ("cost", |k, t, id| Box::pin(async move { Ok(format!("{:?}", k.cost(&CostQuery::tree(t, id)).await?)) })),
     ("cost", |k, t, _| Box::pin(async move { Ok(format!("{:?}", k.cost(&CostQuery::tenant(t)).await?)) })),
