@@ -8,8 +8,11 @@ use clap::Parser;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::{
-    args::{Command, Embedded, EmbeddedCommand, Stock, StockCommand},
-    command::{self, Context},
+    args::{Command, Embedded, EmbeddedCommand, Stock, StockCommand, WorkArgs},
+    command::{
+        self, Context,
+        worker::{self, Ended},
+    },
     completions, demo,
     failure::{Exit, Failure},
     init,
@@ -21,7 +24,8 @@ use crate::{
 
 /// Runs the verbs of the command line over `kernel`, as this process's arguments ask, and closes it.
 ///
-/// The kernel's own store and tools are used, so `--store` is not offered and `run reconcile` works.
+/// The kernel's own store and tools are used, so `--store` is not offered and `run reconcile` works. The code that is
+/// registered with it is driven by the verb `worker`.
 /// Exit codes: 0 fine, 1 invalid or failed, 2 usage, 3 needs a human, 4 not found, 5 store unavailable.
 pub async fn main(kernel: Kernel) -> ExitCode {
     main_with(kernel, env::args_os()).await
@@ -39,7 +43,8 @@ pub async fn main_with(kernel: Kernel, args: impl IntoIterator<Item = impl Into<
     let speller = Speller::new(&program, None, &typed.common.tenant);
     let out = Out::new(format);
     let command = match typed.command {
-        EmbeddedCommand::Over(command) => command,
+        EmbeddedCommand::Over(command) => Asked::Over(command),
+        EmbeddedCommand::Worker(args) => Asked::Worker(args),
         EmbeddedCommand::Completions(args) => {
             let written = completions::write::<Embedded>(&args, &program, out);
             let closed = kernel.close().await.map_err(Failure::from);
@@ -47,7 +52,7 @@ pub async fn main_with(kernel: Kernel, args: impl IntoIterator<Item = impl Into<
         }
     };
     let context = Context { kernel, tenant: Tenant::new(&typed.common.tenant), out, speller };
-    ended(over(context, command).await, format)
+    ended(asked(context, command).await, format)
 }
 
 /// Runs the stock binary, which opens the store it is told to and has no tools.
@@ -67,6 +72,7 @@ fn stock_command(typed: Stock, format: Format) -> Result<Exit, Failure> {
     match typed.command {
         StockCommand::Demo(args) => demo::run(&args, &tenant, Out::new(format)),
         StockCommand::Init(args) => init::run(&args, Out::new(format)),
+        StockCommand::Worker(_) => Err(worker::needs_code()),
         StockCommand::Completions(args) => completions::write::<Stock>(&args, "artana", Out::new(format)),
         StockCommand::DemoProvider(args) => demo::provide(&args),
         StockCommand::DemoWorker(args) => runtime()?.block_on(demo::work(&args, &tenant)),
@@ -74,14 +80,27 @@ fn stock_command(typed: Stock, format: Format) -> Result<Exit, Failure> {
             let kernel = open::kernel(&address, command.access()).await?;
             let speller = Speller::stock(&address, &tenant);
             let context = Context { kernel, tenant: Tenant::new(&tenant), out: Out::new(format), speller };
-            over(context, command).await
+            asked(context, Asked::Over(command)).await
         }),
     }
 }
 
-/// Does a command, and closes the kernel whatever came of it.
-async fn over(mut context: Context, command: Command) -> Result<Exit, Failure> {
-    let done = command::perform(&mut context, command).await;
+/// What is asked of a kernel.
+enum Asked {
+    Over(Command),
+    Worker(WorkArgs),
+}
+
+/// Does a command, and closes the kernel whatever came of it, unless somebody is in a hurry: closing waits for the
+/// steps under way.
+async fn asked(mut context: Context, asked: Asked) -> Result<Exit, Failure> {
+    let done = match asked {
+        Asked::Over(command) => command::perform(&mut context, command).await,
+        Asked::Worker(args) => match worker::perform(&mut context, &args).await {
+            Ok(Ended::Cut) => return Ok(Exit::Invalid),
+            ended => ended.map(|_| Exit::Fine),
+        },
+    };
     let written = context.out.finish();
     let closed = context.kernel.close().await;
     let exit = done?;

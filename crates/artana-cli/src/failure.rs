@@ -132,7 +132,7 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let exit = match &error {
             Error::Store(store) => return store.clone().into(),
-            Error::RunNotFound { .. } | Error::NothingRecorded { .. } => Exit::NotFound,
+            Error::RunNotFound { .. } | Error::NothingRecorded { .. } | Error::NoPause { .. } => Exit::NotFound,
             Error::InvalidId(_) | Error::InvalidTenant(_) | Error::InvalidResult { .. } => Exit::Usage,
             error if error.needs_human() => Exit::NeedsHuman,
             _ => Exit::Invalid,

@@ -6,7 +6,7 @@
 //!
 //! # Example
 //!
-//! A binary that knows its tools offers every verb over them, `run reconcile` included:
+//! A binary that knows its tools and its workflows offers every verb over them, `run reconcile` and `worker` included:
 //!
 //! ```no_run
 //! use std::process::ExitCode;
@@ -37,11 +37,20 @@ mod look;
 mod open;
 mod out;
 mod row;
+mod said;
 mod speller;
 mod table;
 mod telling;
 mod text;
 mod tree;
+mod waiting;
 mod words;
 
 pub use entry::{main, main_with, stock};
+
+/// The code of the page that needs the command line, compiled and run.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../../../docs/guide/workers.md")]
+    struct Workers;
+}

@@ -62,6 +62,11 @@ impl Look {
     }
 }
 
+/// Returns whether somebody watches standard error, where lines that change may be drawn.
+pub(crate) fn live() -> bool {
+    io::stderr().is_terminal() && env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
 /// Returns whether colours are wanted where there is a terminal; see <https://no-color.org>.
 pub(crate) fn colourful() -> bool {
     env::var_os("NO_COLOR").is_none_or(|no| no.is_empty()) && env::var_os("TERM").is_none_or(|term| term != "dumb")

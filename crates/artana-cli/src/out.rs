@@ -87,8 +87,10 @@ impl Out {
         if self.is_json() {
             return self.json(row);
         }
-        let width = row.names().map(str::len).max().unwrap_or(0);
-        for (name, value) in row.pairs(self.look.reader) {
+        // A duration is shown to people with its unit.
+        let named = |name: &'static str| if self.is_person() { name.trim_end_matches("_us") } else { name };
+        let width = row.names().map(|name| named(name).len()).max().unwrap_or(0);
+        for (name, value) in row.pairs(self.look.reader).map(|(name, value)| (named(name), value)).collect::<Vec<_>>() {
             match self.look.reader {
                 Reader::Person if value.is_empty() => {}
                 Reader::Person => self.line(format!("{name:width$}  {}", hued(name, &value, self.look))),

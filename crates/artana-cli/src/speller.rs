@@ -42,6 +42,11 @@ impl Speller {
         shown(&words.collect::<Vec<_>>().join(" "))
     }
 
+    /// Spells a command that records in whose name it is given.
+    pub(crate) fn by_you(&self, words: &[&str]) -> String {
+        format!("{} --by YOU", self.command(words))
+    }
+
     /// Spells the resolution of a step; `found` is `--failed`, or `--succeeded` and what to put after it.
     pub(crate) fn resolve(&self, run: &str, step: &StepKey, found: &str) -> String {
         let command = self.command(&["run", "resolve", run, "--step", step.as_str()]);

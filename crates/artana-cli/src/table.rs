@@ -100,9 +100,14 @@ fn hue(name: &str, text: &str) -> Option<Color> {
     match text {
         "completed" | "succeeded" | "fine" | "internally consistent, not anchored" => Some(Color::DarkGreen),
         "failed" | "broken" => Some(Color::DarkRed),
-        "needs_reconciliation" | "unknown" | "reconciling" | "cancelling" | "notice" | "abandoned" | "announced" => {
-            Some(Color::DarkYellow)
-        }
+        "needs_reconciliation"
+        | "unknown"
+        | "reconciling"
+        | "cancelling"
+        | "notice"
+        | "abandoned"
+        | "announced"
+        | "paused" => Some(Color::DarkYellow),
         _ => None,
     }
 }

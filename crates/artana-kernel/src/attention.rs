@@ -43,19 +43,22 @@ impl Run {
         self.tell(by, None, received.into(), Some(content)).await.map(drop)
     }
 
-    /// Pauses the run: nothing new starts until somebody lifts the pause. What was begun runs to its outcome.
+    /// Pauses the run: nothing new starts until somebody lifts the pause. What was begun runs to its outcome. An empty
+    /// reason is none.
     ///
     /// # Errors
     ///
     /// [`Error::Ended`] when the run has ended.
     pub async fn pause(&self, by: &str, reason: &str) -> Result<Ticket, Error> {
         let by = Actor::parse(by)?;
-        let (reason, content) = self.journal.content(ContentType::Text, reason.as_bytes().to_vec());
-        let paused = Paused { by: Some(by.clone()), reason: Some(reason), ..NO_PAUSE };
+        let said = (!reason.is_empty()).then(|| self.journal.content(ContentType::Text, reason.as_bytes().to_vec()));
+        let (reason, content) = said.unzip();
+        let paused = Paused { by: Some(by.clone()), reason, ..NO_PAUSE };
         self.paused(by, paused, content).await
     }
 
-    /// Blocks the run by name until the same name is unblocked. A name that blocks it already stays as it is.
+    /// Blocks the run by name until the same name is unblocked. A name that blocks it already stays as it is. Metadata
+    /// that is written as `null` is none.
     ///
     /// # Errors
     ///
@@ -65,8 +68,8 @@ impl Run {
         if let Some(ticket) = self.latest(|state| blocked_by(state, &key)).await? {
             return Ok(ticket);
         }
-        let (metadata, content) = self.said(&key, metadata)?;
-        let paused = Paused { block: Some(key), by: Some(by.clone()), metadata: Some(metadata), ..NO_PAUSE };
+        let (metadata, content) = self.said_if_any(&key, metadata)?.unzip();
+        let paused = Paused { block: Some(key), by: Some(by.clone()), metadata, ..NO_PAUSE };
         self.paused(by, paused, content).await
     }
 
@@ -76,10 +79,21 @@ impl Run {
     ///
     /// [`Error::NoPause`] when nothing does.
     pub async fn unblock(&self, key: &str, by: &str) -> Result<(), Error> {
-        let key = Name::parse(key)?;
+        self.unblock_with(key, by, &()).await
+    }
+
+    /// Lifts what blocks the run by this name, and keeps with it what there is to say. What is written as `null` is
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoPause`] when nothing does, [`Error::InvalidValue`] when the metadata cannot be written as JSON.
+    pub async fn unblock_with<T: Serialize>(&self, key: &str, by: &str, metadata: &T) -> Result<(), Error> {
+        let (key, by) = (Name::parse(key)?, Actor::parse(by)?);
         let ticket = self.latest(|state| blocked_by(state, &key)).await?;
         let ticket = ticket.ok_or_else(|| self.no_pause(key.as_str()))?;
-        self.lift(&ticket, Actor::parse(by)?, None).await
+        let said = self.said_if_any(&key, metadata)?;
+        self.lift(&ticket, by, said).await
     }
 
     /// Lifts all pauses of the run but those that block it by name. Steps that asked a person are told nothing.
@@ -100,7 +114,8 @@ impl Run {
         Ok(())
     }
 
-    /// Lifts one pause, and tells the step that began it what somebody had to say.
+    /// Lifts one pause, and tells the step that began it what somebody had to say. What is written as `null` is
+    /// nothing.
     ///
     /// # Errors
     ///
@@ -111,8 +126,8 @@ impl Run {
         let ticket = open.into_iter().map(|(ticket, _)| ticket).find(|ticket| ticket.id == pause);
         let ticket = ticket.ok_or_else(|| self.no_pause(&pause.to_string()))?;
         let name = Name::parse("input").expect("the name is fit");
-        let said = self.said(&name, input)?;
-        self.lift(&ticket, by, Some(said)).await
+        let said = self.said_if_any(&name, input)?;
+        self.lift(&ticket, by, said).await
     }
 
     /// Lists the pauses that nobody has lifted.
@@ -136,8 +151,13 @@ impl Run {
         Ok(self.journal.content(ContentType::Json, to_json(value).map_err(invalid)?))
     }
 
-    async fn paused(&self, by: Actor, paused: Paused, content: Content) -> Result<Ticket, Error> {
-        let events = self.tell(by, None, paused.into(), Some(content)).await?;
+    /// A step that is told nothing reads `null` too.
+    fn said_if_any<T: Serialize>(&self, name: &Name, value: &T) -> Result<Option<(ContentRef, Content)>, Error> {
+        Ok(Some(self.said(name, value)?).filter(|(_, content)| content.bytes != b"null"))
+    }
+
+    async fn paused(&self, by: Actor, paused: Paused, content: Option<Content>) -> Result<Ticket, Error> {
+        let events = self.tell(by, None, paused.into(), content).await?;
         let id = events.first().map(artana_core::Event::id);
         let id = id.ok_or_else(|| Error::Internal("a pause was not recorded".into()))?;
         Ok(Ticket { run: self.name().clone(), id, step: None })

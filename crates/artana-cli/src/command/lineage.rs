@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use artana_core::{Event, Seq, StepKey, event::Body};
+use artana_core::{
+    Event, Seq, StepKey,
+    event::{Body, Wait},
+};
 use artana_kernel::{Error, Run};
 
 use super::Context;
@@ -56,7 +59,12 @@ pub(super) async fn steps(line: &[Member]) -> Result<Vec<StepKey>, Error> {
     Ok(order)
 }
 
-/// That a fork leaves at a step, or that its answer was given to another ask, is no part of its own story.
+/// That a fork leaves at a step, that its answer was given to another ask, or that somebody waits until it is known
+/// what became of it, is no part of its own story.
 pub(super) fn is_of_the_step(event: &Event) -> bool {
-    !matches!(event.body(), Body::RunForked(_) | Body::DriftReplayed(_))
+    match event.body() {
+        Body::RunForked(_) | Body::DriftReplayed(_) => false,
+        Body::WaitStarted(begun) => matches!(begun.wait, Wait::Timer(_)),
+        _ => true,
+    }
 }

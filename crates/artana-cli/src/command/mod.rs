@@ -1,5 +1,6 @@
 //! The verbs, one file each. They ask the kernel and write rows; they know no store and no file format.
 
+mod block;
 mod cancel;
 mod cost;
 mod diff;
@@ -12,13 +13,18 @@ mod info;
 mod kept;
 mod lineage;
 mod list;
+mod pause;
+mod progress;
 mod reconcile;
 mod resolve;
+mod resume;
+mod signal;
 mod status;
 mod steps;
 mod tail;
 mod tree;
 pub(crate) mod verify;
+pub(crate) mod worker;
 
 use artana_core::Tenant;
 use artana_kernel::{Error, Kernel, Run};
@@ -53,6 +59,7 @@ async fn run(cx: &mut Context, command: RunCommand) -> Result<Exit, Failure> {
     match command {
         RunCommand::List(args) => list::perform(cx, &args).await,
         RunCommand::Status { run } => status::perform(cx, &run).await,
+        RunCommand::Progress(args) => progress::perform(cx, &args).await,
         RunCommand::Explain(args) => explain::perform(cx, &args).await,
         RunCommand::Events { run } => events::perform(cx, &run).await,
         RunCommand::Tail(args) => tail::perform(cx, &args).await,
@@ -66,6 +73,11 @@ async fn run(cx: &mut Context, command: RunCommand) -> Result<Exit, Failure> {
         RunCommand::VerifyLedger { run, .. } => verify::perform(cx, run.as_deref()).await,
         RunCommand::Resolve(args) => resolve::perform(cx, args).await,
         RunCommand::Reconcile { run, step } => reconcile::perform(cx, &run, &step).await,
+        RunCommand::Pause(args) => pause::perform(cx, &args).await,
+        RunCommand::Resume(args) => resume::perform(cx, &args).await,
+        RunCommand::Block(args) => block::perform(cx, &args).await,
+        RunCommand::Unblock(args) => block::unblock(cx, &args).await,
+        RunCommand::Signal(args) => signal::perform(cx, &args).await,
         RunCommand::Cancel(args) => cancel::perform(cx, &args).await,
         RunCommand::Export(args) => export::perform(cx, &args).await,
     }
@@ -85,6 +97,7 @@ impl Context {
             Error::NothingRecorded { .. } | Error::NotInDoubt { .. } => {
                 Some(self.speller.command(&["run", "steps", run]))
             }
+            Error::NoPause { .. } | Error::Ended { .. } => Some(self.speller.command(&["run", "explain", run])),
             Error::OwnerAlive { .. } | Error::InFlight { .. } => {
                 Some(self.speller.command(&["run", "tail", run, "--follow"]))
             }

@@ -57,6 +57,12 @@ impl Registry {
 }
 
 impl Kernel {
+    /// Lists the names under which code is registered, which are those of the queues that workers here serve.
+    #[must_use]
+    pub fn registered(&self) -> Vec<Name> {
+        self.0.registry.names()
+    }
+
     /// Registers code under a name, so that runs of it can be enqueued here and driven by any worker that has
     /// registered it too. Registering a name again replaces the code.
     ///

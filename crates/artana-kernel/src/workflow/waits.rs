@@ -275,6 +275,9 @@ async fn record(driver: &mut Driver, entries: Vec<Entry>, suspends: bool) -> Res
         let given_up = if told { std::mem::take(&mut driver.given_up) } else { Vec::new() };
         let known = |at: &Ordinal| driver.state(|state| state.waits().any(|(wait, _, _)| wait == *at));
         let mut given_up: Vec<Ordinal> = given_up.into_iter().filter(known).collect();
+        if told {
+            given_up.extend(taken(driver, &given_up));
+        }
         for entry in &mut entries {
             if let Body::WaitStarted(begun) = &mut entry.body {
                 begun.given_up.append(&mut given_up);
@@ -301,6 +304,15 @@ async fn record(driver: &mut Driver, entries: Vec<Entry>, suspends: bool) -> Res
         Ok(if suspends { plan.release() } else { plan })
     };
     driver.append(decide).await.map(|events| !events.is_empty())
+}
+
+/// Returns the waits for signals that were taken, which only the code knows.
+fn taken(driver: &Driver, given_up: &[Ordinal]) -> Vec<Ordinal> {
+    let is_over = |at: &Ordinal| !driver.open.contains_key(at) && !given_up.contains(at);
+    driver.state(|state| {
+        let signals = state.waits().filter(|(_, _, wait)| matches!(wait, Wait::Signal(_)));
+        signals.map(|(at, _, _)| at).filter(is_over).collect()
+    })
 }
 
 fn suspend_with(entry: &mut Entry) {

@@ -124,9 +124,10 @@ fn references(explanation: &Explanation) -> Vec<ContentRef> {
         Went::Forked { .. } => None,
     });
     let paused = explanation.blockers.iter().filter_map(|blocker| match blocker {
-        Blocker::Paused { pause, .. } => pause.reason,
+        Blocker::Paused { pause, .. } => Some([pause.reason, pause.metadata]),
         _ => None,
     });
+    let paused = paused.flatten().flatten();
     ended.chain(failed.flatten()).chain(found).chain(drifts).chain(paused).collect()
 }
 

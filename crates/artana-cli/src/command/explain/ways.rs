@@ -59,7 +59,7 @@ fn of_lift(run: &str, lift: &Lift, speller: &Speller) -> Vec<Way> {
         Lift::Resolve { step, .. } => doubt::resolve_code(run, step, speller).into(),
         Lift::Resume { ticket, pause } => resume(run, &ticket.to_string(), pause, speller),
         Lift::Signal { name } => {
-            let command = speller.command(&["run", "signal", run, name.as_str()]);
+            let command = speller.by_you(&["run", "signal", run, name.as_str()]);
             vec![Way::new(
                 format!("to tell it what it waits for under the name {name}"),
                 format!("{command} --value 'JSON'"),
@@ -99,18 +99,22 @@ fn of_lift(run: &str, lift: &Lift, speller: &Speller) -> Vec<Way> {
 
 /// Code that paused may have asked something, and is told what whoever lifts the pause says.
 fn resume(run: &str, ticket: &str, pause: &Pause, speller: &Speller) -> Vec<Way> {
-    let command = speller.command(&["run", "resume", run, "--ticket", ticket]);
+    if let Some(name) = &pause.block {
+        let command = speller.by_you(&["run", "unblock", run, name.as_str()]);
+        return vec![Way::new(format!("to lift what blocks it under the name {name}"), command)];
+    }
+    let command = speller.by_you(&["run", "resume", run, "--ticket", ticket]);
     let plain = Way::new("to let it go on", command.clone());
     let answer = || Way::new("to let it go on with an answer for its code", format!("{command} --input 'JSON'"));
     [plain].into_iter().chain(pause.step.is_some().then(answer)).collect()
 }
 
 fn cancel(run: &str, speller: &Speller) -> String {
-    format!("{} --by YOU --reason 'why'", speller.command(&["run", "cancel", run]))
+    format!("{} --reason 'why'", speller.by_you(&["run", "cancel", run]))
 }
 
 fn fork(run: &str, step: &StepKey, speller: &Speller) -> String {
-    format!("{} --by YOU", speller.command(&["run", "fork", run, "--at", step.as_str()]))
+    speller.by_you(&["run", "fork", run, "--at", step.as_str()])
 }
 
 /// Where to look closer.
@@ -151,7 +155,7 @@ fn of_fork(told: &Told<'_>, id: &RunId, fork: &Fork, speller: &Speller) -> Way {
         }
         ForkCause::Wanted { .. } => {
             let words = ["run", "fork", told.id, "--at", step.as_str(), "--id", id.as_str()];
-            let command = format!("{} --by YOU", speller.command(&words));
+            let command = speller.by_you(&words);
             Way::new(format!("to start its fork {id}, which was announced and never started"), command)
         }
         _ => Way::advice(format!(
@@ -165,7 +169,8 @@ fn said_something(explanation: &Explanation) -> bool {
     let replayed = explanation.drifts.iter().any(|drift| matches!(drift.went, Went::Replayed { .. }));
     let ended = explanation.ended.as_ref().is_some_and(|ended| ended.reason.is_some());
     let found = explanation.resolved.iter().any(|found| found.evidence.is_some());
-    let paused = |blocker: &Blocker| matches!(blocker, Blocker::Paused { pause, .. } if pause.reason.is_some());
+    let has_said = |pause: &Pause| pause.reason.is_some() || pause.metadata.is_some();
+    let paused = |blocker: &Blocker| matches!(blocker, Blocker::Paused { pause, .. } if has_said(pause));
     let stopped = explanation.blockers.iter().any(paused);
     replayed || ended || found || stopped || explanation.failure.is_some()
 }

@@ -234,3 +234,30 @@ async fn a_signal_from_outside_reaches_a_workflow_while_it_works() {
     assert!(world.kinds(&run).await.contains(&"step_completed".to_owned()), "it did not wait for the slow step");
     assert_eq!(done(world.pass_time(driving).await.unwrap()), 4);
 }
+
+/// What says nothing is kept as nothing.
+#[tokio::test]
+async fn pauses_without_words_hold_none() {
+    let world = world();
+    let run = world.process().run("r").await;
+    run.pause("ann", "").await.unwrap();
+    run.block("audit", "ann", &()).await.unwrap();
+    run.block("review", "ann", &"seen").await.unwrap();
+    let open = run.pauses().await.unwrap();
+    let said = |pause: &artana_core::Pause| (pause.block.is_some(), pause.reason.is_some(), pause.metadata.is_some());
+    let mut words: Vec<_> = open.iter().map(|(_, pause)| said(pause)).collect();
+    words.sort_unstable();
+    assert_eq!(words, [(false, false, false), (true, false, false), (true, false, true)]);
+    let plain = open.iter().find(|(_, pause)| pause.block.is_none()).unwrap();
+    run.resume_with(plain.0.id, "ann", &()).await.unwrap();
+    run.unblock("audit", "ann").await.unwrap();
+    run.unblock_with("review", "ann", &"fine").await.unwrap();
+    let (mut told, mut events) = (Vec::new(), run.events());
+    while let Some(event) = events.try_next().await.unwrap() {
+        if let artana_core::event::Body::Resumed(resumed) = event.body() {
+            told.push(resumed.input.is_some());
+        }
+    }
+    assert_eq!(told, [false, false, true]);
+    world.verify(&run).await;
+}

@@ -53,6 +53,29 @@ async fn a_signal_is_received_once_in_the_order_of_sending() {
 }
 
 #[tokio::test]
+async fn a_signal_that_was_taken_is_no_longer_waited_for() {
+    let world = world();
+    let code = |process: crate::world::Process| async move {
+        let outcome = process.workflow(|cx| async move {
+            let first = cx.signal::<u32>("n").await?;
+            Ok(first * 10 + cx.signal::<u32>("n").await?)
+        });
+        outcome.await.unwrap()
+    };
+    let open = |state: &artana_core::RunState| state.waits().map(|(at, ..)| at.get()).collect::<Vec<_>>();
+    code(world.process()).await;
+    let run = world.process().run("r").await;
+    assert_eq!(run.latest(open).await.unwrap(), [0]);
+    run.signal("n", "ann", &4).await.unwrap();
+    // Another life takes it.
+    assert!(matches!(code(world.process()).await, WorkflowOutcome::Waiting(_)));
+    assert_eq!(run.latest(open).await.unwrap(), [1]);
+    run.signal("n", "ann", &2).await.unwrap();
+    assert_eq!(code(world.process()).await, WorkflowOutcome::Completed(42));
+    world.verify(&run).await;
+}
+
+#[tokio::test]
 async fn a_pause_returns_what_a_person_said() {
     let world = world();
     let process = world.process();

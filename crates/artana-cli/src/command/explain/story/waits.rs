@@ -1,15 +1,16 @@
 //! What a run waits for, in sentences.
 
 use artana_core::{
-    Pause, Queued, StepKey,
-    event::{Closing, Wait},
+    StepKey,
+    event::Closing,
     explain::{Blocker, Pending, Recorded},
 };
 
 use super::{Told, quoted};
 use crate::{
     doubt::cause,
-    text::{short_time, short_time_after},
+    text::short_time_after,
+    waiting::{paused, queued, waits_for},
     words::{closure, count},
 };
 
@@ -36,10 +37,10 @@ pub(super) fn of(told: &Told<'_>, blocker: &Blocker) -> Vec<String> {
             count((*made).into(), "try").replace("trys", "tries")
         )],
         Blocker::Paused { pause, .. } => {
-            let said = pause.reason.as_ref().and_then(|reason| told.said(reason));
+            let said = pause.reason.as_ref().or(pause.metadata.as_ref()).and_then(|said| told.said(said));
             vec![format!("{} Nothing new starts until somebody lets it go on.{}", paused(pause), quoted(said))]
         }
-        Blocker::Waits { step, wait } => vec![waits(step.as_ref(), wait)],
+        Blocker::Waits { step, wait } => vec![waits_for(step.as_ref(), wait)],
         Blocker::ToUndo { steps } => {
             let steps: Vec<&str> = steps.iter().map(StepKey::as_str).collect();
             vec![format!(
@@ -97,40 +98,6 @@ fn pending(what: &Pending) -> String {
         Pending::Tool(tool) => format!("tool {}", tool.name),
         Pending::Code(kind) => closure(*kind).to_owned(),
     }
-}
-
-fn paused(pause: &Pause) -> String {
-    let at = short_time(pause.at);
-    let by = pause.by.as_ref().map_or("Somebody", |by| by.as_str());
-    match (&pause.step, &pause.block) {
-        _ if !pause.died.is_empty() => {
-            let died = count(pause.died.len() as u64, "process").replace("processs", "processes");
-            format!("It was parked at {at}: {died} died with it since it last got anywhere.")
-        }
-        (Some(step), _) => format!("Its own code paused it in step {step}, at {at}."),
-        (None, Some(block)) => format!("{by} blocked it under the name {block}, at {at}."),
-        (None, None) => format!("{by} paused it at {at}."),
-    }
-}
-
-fn waits(step: Option<&StepKey>, wait: &Wait) -> String {
-    let step = step.map_or(String::new(), |step| format!(" (step {step})"));
-    match wait {
-        Wait::Timer(due) => format!("It sleeps until {}{step}.", short_time_after(*due)),
-        Wait::Signal(name) => format!("It waits until somebody sends it the signal {name}{step}."),
-        Wait::Child(run) => format!("It waits for run {run}, which does part of the work{step}."),
-        Wait::Pause(_) => format!("It waits until somebody lets it go on{step}."),
-        Wait::Doubt { .. } => format!("It waits until somebody finds out what became of a call{step}."),
-        _ => format!("It waits for something that a newer version knows{step}."),
-    }
-}
-
-fn queued(place: &Queued) -> String {
-    let Queued { queue, priority, due_at } = place;
-    format!(
-        "It waits in the queue {queue} for a worker, from {} on, with priority {priority}.",
-        short_time_after(*due_at)
-    )
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What workflows wait for, in sentences and with the ways out: what no verb of this program brings about yet.
+//! What workflows wait for, in sentences and with the ways out.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -100,7 +100,7 @@ const SECOND: &str = "00000000-0002-7303-8303-030303030303";
 
 #[test]
 fn a_pause_is_lifted_by_its_ticket() {
-    let resume = format!("next\tto let it go on\tartana run resume trip --ticket {SECOND}");
+    let resume = format!("next\tto let it go on\tartana run resume trip --ticket {SECOND} --by YOU");
     check(
         [(None, paused(None, None))],
         "paused",
@@ -115,11 +115,12 @@ fn a_pause_is_lifted_by_its_ticket() {
         &[
             "waits\tops@example blocked it under the name audit, at 2026-01-01T00:00:00Z. Nothing new starts until \
              somebody lets it go on.",
-            &resume,
+            "next\tto lift what blocks it under the name audit\tartana run unblock trip audit --by YOU",
         ],
     );
     let answer = format!(
-        "next\tto let it go on with an answer for its code\tartana run resume trip --ticket {SECOND} --input 'JSON'"
+        "next\tto let it go on with an answer for its code\tartana run resume trip --ticket {SECOND} --by YOU \
+         --input 'JSON'"
     );
     check(
         [(Some("ask"), paused(None, Some(Ordinal::new(0))))],
@@ -141,6 +142,15 @@ fn a_pause_is_lifted_by_its_ticket() {
             &resume,
         ],
     );
+    check(
+        [(None, RunParked { died: Vec::new(), reason: None }.into())],
+        "paused",
+        &[
+            "waits\tIt was parked at 2026-01-01T00:00:00Z: its code failed again and again. Nothing new starts until \
+             somebody lets it go on.",
+            &resume,
+        ],
+    );
 }
 
 #[test]
@@ -158,7 +168,7 @@ fn what_a_sleeping_run_waits_for() {
         "waits",
         &[
             "waits\tIt waits until somebody sends it the signal it's paid.",
-            "next\tto tell it what it waits for under the name it's paid\tartana run signal trip 'it'\\''s paid' --value 'JSON'",
+            "next\tto tell it what it waits for under the name it's paid\tartana run signal trip 'it'\\''s paid' --by YOU --value 'JSON'",
         ],
     );
     let run = RunId::parse("kid").expect("a name");

@@ -1,5 +1,7 @@
 //! What can be typed. Values are checked where they are used; nothing here does anything.
 
+mod decide;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -10,6 +12,8 @@ use crate::{
     open::Access,
     speller::{DEFAULT_STORE, DEFAULT_TENANT},
 };
+
+pub(crate) use decide::{BlockArgs, CancelArgs, ForkArgs, PauseArgs, ResolveArgs, ResumeArgs, SignalArgs};
 
 const CODES: &str = "Exit codes: 0 fine, 1 invalid or failed, 2 usage, 3 needs a human, 4 not found, \
                      5 store unavailable.";
@@ -75,6 +79,8 @@ pub(crate) enum StockCommand {
     Init(InitArgs),
     #[command(flatten)]
     Over(Command),
+    /// Drives runs that are due. Needs the code that drives them: see artana_cli::main.
+    Worker(WorkArgs),
     /// Writes completions for a shell to standard output.
     Completions(CompletionArgs),
     #[command(name = "demo-provider", hide = true)]
@@ -87,6 +93,11 @@ pub(crate) enum StockCommand {
 pub(crate) enum EmbeddedCommand {
     #[command(flatten)]
     Over(Command),
+    /// Drives runs that are due with the code this program has registered, until SIGTERM or ctrl-c.
+    ///
+    /// It serves the runs of all tenants. Once it is asked to end, it takes nothing new, lets the steps under way
+    /// end, leaves the runs to other workers, and exits 0; asked once more, it ends at once, and exits 1.
+    Worker(WorkArgs),
     /// Writes completions for a shell to standard output.
     Completions(CompletionArgs),
 }
@@ -103,6 +114,28 @@ pub(crate) struct InitArgs {
     /// registry. What works today, if none is named.
     #[arg(long, value_name = "path|git|registry")]
     pub(crate) source: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WorkArgs {
+    /// Takes runs of this queue only, of those named like the registered code if none is named; may be given several
+    /// times.
+    #[arg(long = "queue", value_name = "QUEUE")]
+    pub(crate) queues: Vec<String>,
+    /// How many runs it drives at once.
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = at_least_one)]
+    pub(crate) concurrency: usize,
+    /// How many runs of one tenant it drives at once; as many as of all, if none is given.
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub(crate) per_tenant: Option<usize>,
+    /// How many processes a run may kill in a row, or how often in a row its code may fail without an outcome, before
+    /// no worker takes it until a person resumes it.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) park_after: u32,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|number| *number > 0).ok_or_else(|| "it takes a number from 1 on".to_owned())
 }
 
 #[derive(Debug, Args)]
@@ -126,7 +159,15 @@ impl Command {
     pub(crate) fn access(&self) -> Access {
         match self {
             Self::Run(
-                RunCommand::Resolve(_) | RunCommand::Reconcile { .. } | RunCommand::Cancel(_) | RunCommand::Fork(_),
+                RunCommand::Resolve(_)
+                | RunCommand::Reconcile { .. }
+                | RunCommand::Cancel(_)
+                | RunCommand::Fork(_)
+                | RunCommand::Pause(_)
+                | RunCommand::Resume(_)
+                | RunCommand::Block(_)
+                | RunCommand::Unblock(_)
+                | RunCommand::Signal(_),
             ) => Access::Append,
             Self::Run(_) | Self::Store(_) => Access::Read,
         }
@@ -142,6 +183,8 @@ pub(crate) enum RunCommand {
         /// The run's id.
         run: String,
     },
+    /// Shows how far a run's work has come. Exits as status does.
+    Progress(ProgressArgs),
     /// Tells what happened in a run, what it waits for, and what can be done. Exits as status does.
     Explain(ExplainArgs),
     /// Shows all events of a run.
@@ -151,7 +194,7 @@ pub(crate) enum RunCommand {
     },
     /// Shows the last events of a run.
     Tail(TailArgs),
-    /// Shows the steps of a run by their scopes, with times, tokens and costs.
+    /// Shows the steps of a run by their scopes, and those of its children, with times, tokens and costs.
     Steps {
         /// The run's id.
         run: String,
@@ -167,7 +210,7 @@ pub(crate) enum RunCommand {
     /// The order of the steps and the time they took make no difference; how the runs stand does. A ledger that is
     /// broken exits 1 too, and an error says so. Values are shown only with --content.
     Diff(DiffArgs),
-    /// Shows where a run comes from, and its forks and theirs.
+    /// Shows where a run comes from, its children and forks, and theirs.
     Tree {
         /// The run's id.
         run: String,
@@ -193,6 +236,16 @@ pub(crate) enum RunCommand {
     },
     /// Forks a run before a step: what came before is shared, and the fork goes its own way from there.
     Fork(ForkArgs),
+    /// Pauses a run: nothing new starts until somebody resumes it, and what was begun runs to its outcome.
+    Pause(PauseArgs),
+    /// Lifts all pauses of a run but those that block it by name; or one, with an answer for the code that asked.
+    Resume(ResumeArgs),
+    /// Blocks a run by name until the same name is unblocked.
+    Block(BlockArgs),
+    /// Lifts what blocks a run by a name.
+    Unblock(BlockArgs),
+    /// Sends a run a signal: it is received once, by code that waits for it now or later.
+    Signal(SignalArgs),
     /// Cancels a run: nothing new starts, and what was begun runs to its outcome.
     Cancel(CancelArgs),
     /// Writes a run as JSON Lines, for auditors.
@@ -246,6 +299,15 @@ pub(crate) struct TailArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct ProgressArgs {
+    /// The run's id.
+    pub(crate) run: String,
+    /// Shows it again whenever it has changed, until the run ends or you interrupt.
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct KeptArgs {
     /// The run's id.
     pub(crate) run: String,
@@ -289,61 +351,6 @@ pub(crate) struct DiffArgs {
     /// Shows the values that differ.
     #[arg(long)]
     pub(crate) content: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ForkArgs {
-    /// The run's id.
-    pub(crate) run: String,
-    /// The key of the step before which the fork leaves.
-    #[arg(long, value_name = "STEP")]
-    pub(crate) at: String,
-    /// The fork's id; one derived from the run's that is free, if none is given.
-    #[arg(long, value_name = "NEW")]
-    pub(crate) id: Option<String>,
-    /// Who wants it.
-    #[arg(long, value_name = "WHO")]
-    pub(crate) by: String,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ResolveArgs {
-    /// The run's id.
-    pub(crate) run: String,
-    /// The step's key.
-    #[arg(long)]
-    pub(crate) step: String,
-    #[command(flatten)]
-    pub(crate) found: Found,
-    /// Who found it out.
-    #[arg(long, value_name = "WHO")]
-    pub(crate) by: String,
-    /// On what evidence.
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) reason: String,
-}
-
-#[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
-pub(crate) struct Found {
-    /// The effect happened, with this result.
-    #[arg(long, value_name = "JSON")]
-    pub(crate) succeeded: Option<String>,
-    /// The effect did not happen and will not.
-    #[arg(long)]
-    pub(crate) failed: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct CancelArgs {
-    /// The run's id.
-    pub(crate) run: String,
-    /// Who cancels.
-    #[arg(long, value_name = "WHO")]
-    pub(crate) by: String,
-    /// Why.
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) reason: String,
 }
 
 #[derive(Debug, Args)]
