@@ -60,7 +60,7 @@ pub use session::{Child, Driving, LastSession, Reorientation, StageLeft};
 pub use tool::{ClosureTool, IntoTool, NoArgs, State, States, ToolBuilder, ToolBundle, ToolRef, TypedTool, tool};
 
 pub use worker::{Enqueue, Worker, WorkerStats, terminated};
-pub use workflow::{Either, Join, Race, Rollback, Ticket, WorkflowContext, WorkflowOutcome};
+pub use workflow::{Awaited, Either, Join, Race, Rollback, Ticket, WorkflowContext, WorkflowOutcome};
 
 #[doc(hidden)]
 pub use tool::generated as __private;

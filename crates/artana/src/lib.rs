@@ -97,12 +97,12 @@ pub use artana_core as core;
 #[cfg(feature = "harness")]
 pub use artana_harness as harness;
 pub use artana_kernel::{
-    Ask, BuildError, ClosureTool, CodeCall, CostQuery, CostReport, Dynamic, Either, Enqueue, Error, Events, Explained,
-    Export, ExportOptions, Failure, FailureKind, Follow, IntoTool, Join, Json, Kernel, KernelBuilder, Level, ModelCall,
-    ModelFailed, ModelOutput, ModelReply, ModelStream, NoArgs, Race, ReconcileCall, RecordedCall, Resolve, Retry,
-    RetryStep, Rollback, Run, Scope, SingleStepModelClient, State, States, StepCodec, StepHandle, StepWords, Streamed,
-    Text, Ticket, ToolAnswer, ToolBuilder, ToolBundle, ToolCall, ToolRef, Turn, Turns, Typed, TypedTool, VerifyReport,
-    Views, Worker, WorkerStats, WorkflowContext, WorkflowOutcome, terminated, tool,
+    Ask, Awaited, BuildError, ClosureTool, CodeCall, CostQuery, CostReport, Dynamic, Either, Enqueue, Error, Events,
+    Explained, Export, ExportOptions, Failure, FailureKind, Follow, IntoTool, Join, Json, Kernel, KernelBuilder, Level,
+    ModelCall, ModelFailed, ModelOutput, ModelReply, ModelStream, NoArgs, Race, ReconcileCall, RecordedCall, Resolve,
+    Retry, RetryStep, Rollback, Run, Scope, SingleStepModelClient, State, States, StepCodec, StepHandle, StepWords,
+    Streamed, Text, Ticket, ToolAnswer, ToolBuilder, ToolBundle, ToolCall, ToolRef, Turn, Turns, Typed, TypedTool,
+    VerifyReport, Views, Worker, WorkerStats, WorkflowContext, WorkflowOutcome, terminated, tool,
 };
 pub use artana_ports as ports;
 

@@ -40,8 +40,8 @@ pub enum WorkflowOutcome<T> {
     Paused(Ticket),
     /// It waits for this instant.
     Sleeping(Timestamp),
-    /// It waits for a signal of this name.
-    Waiting(Name),
+    /// It waits for a signal.
+    Waiting(Awaited),
 }
 
 impl<T> WorkflowOutcome<T> {
@@ -64,12 +64,22 @@ pub struct Ticket {
     pub step: Option<StepKey>,
 }
 
+/// A signal that is waited for, as whoever sends it names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Awaited {
+    /// The run that waits: the workflow's own, a child, or the fork in which the rest of it is done.
+    pub run: RunRef,
+    /// The signal's name.
+    pub signal: Name,
+}
+
 /// For what a workflow was left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Suspended {
     Paused(Ticket),
     Sleeping(Timestamp),
-    Waiting(Name),
+    Waiting(Awaited),
 }
 
 /// How far a workflow came, with what it returned in canonical JSON.
@@ -139,7 +149,7 @@ fn outcome<T: DeserializeOwned>(run: &Run, end: End) -> Result<WorkflowOutcome<T
         },
         End::Suspended(Suspended::Paused(ticket)) => Ok(WorkflowOutcome::Paused(ticket)),
         End::Suspended(Suspended::Sleeping(until)) => Ok(WorkflowOutcome::Sleeping(until)),
-        End::Suspended(Suspended::Waiting(name)) => Ok(WorkflowOutcome::Waiting(name)),
+        End::Suspended(Suspended::Waiting(awaited)) => Ok(WorkflowOutcome::Waiting(awaited)),
         End::Left => Err(Error::LeaseLost(run.name().clone())),
     }
 }

@@ -9,7 +9,7 @@ use artana_core::{
 };
 
 use super::{
-    MAX_AT_ONCE, Suspended, Ticket,
+    Awaited, MAX_AT_ONCE, Suspended, Ticket,
     driver::{Driver, Open, Standing},
     machine::Want,
 };
@@ -163,8 +163,10 @@ fn outcome(driver: &Driver) -> Result<Suspended, Error> {
             (Standing::Doubt(error), _) => return Err(error.clone()),
             (Standing::Child(Suspended::Paused(ticket)), _) => paused = paused.or(Some(ticket.clone())),
             (Standing::Child(Suspended::Sleeping(until)), _) => sleeping = sleeping.into_iter().chain([*until]).min(),
-            (Standing::Child(Suspended::Waiting(name)), _) | (_, Want::Signal { name }) => {
-                waiting = waiting.or(Some(name.clone()));
+            (Standing::Child(Suspended::Waiting(awaited)), _) => waiting = waiting.or(Some(awaited.clone())),
+            (_, Want::Signal { name }) => {
+                let awaited = Awaited { run: driver.run.name().clone(), signal: name.clone() };
+                waiting = waiting.or(Some(awaited));
             }
             _ => sleeping = sleeping.into_iter().chain(due(driver, open)).min(),
         }
@@ -176,7 +178,7 @@ fn outcome(driver: &Driver) -> Result<Suspended, Error> {
     match (own.or(paused), sleeping, waiting) {
         (Some(ticket), _, _) => Ok(Suspended::Paused(ticket)),
         (None, Some(until), _) => Ok(Suspended::Sleeping(until)),
-        (None, None, Some(name)) => Ok(Suspended::Waiting(name)),
+        (None, None, Some(awaited)) => Ok(Suspended::Waiting(awaited)),
         (None, None, None) => Err(Error::Internal("a run was left without anything to wait for".into())),
     }
 }

@@ -42,7 +42,7 @@ async fn a_signal_is_received_once_in_the_order_of_sending() {
             .await
             .unwrap()
     };
-    assert!(matches!(code().await, WorkflowOutcome::Waiting(name) if name.as_str() == "n"));
+    assert!(matches!(code().await, WorkflowOutcome::Waiting(awaited) if awaited.signal.as_str() == "n"));
     let run = process.run("r").await;
     run.signal("n", "ann", &4).await.unwrap();
     assert!(matches!(code().await, WorkflowOutcome::Waiting(_)));
@@ -153,4 +153,21 @@ async fn a_sleep_without_end_and_one_without_length_are_sleeps_like_others() {
     assert_eq!(code().await.unwrap(), WorkflowOutcome::Sleeping(until));
     world.clock.jump(-1_000_000_000);
     assert_eq!(code().await.unwrap(), WorkflowOutcome::Sleeping(until));
+}
+
+#[tokio::test]
+async fn the_signal_of_a_child_is_waited_for_in_the_childs_name() {
+    let world = world();
+    let process = world.process();
+    let code = || async {
+        let asks = process.workflow(|cx| async move {
+            Ok(cx.child("ask", |cx| async move { Ok(cx.signal::<u32>("answer").await?) }).await?)
+        });
+        asks.await.unwrap()
+    };
+    let WorkflowOutcome::Waiting(awaited) = code().await else { panic!("it waits for a signal") };
+    assert_eq!((awaited.run.run.as_str(), awaited.signal.as_str()), ("r/ask", "answer"));
+    let child = process.kernel.open_run(&crate::world::tenant(), awaited.run.run.as_str()).await.unwrap();
+    child.signal(awaited.signal.as_str(), "ann", &7).await.unwrap();
+    assert_eq!(code().await, WorkflowOutcome::Completed(7));
 }
