@@ -33,7 +33,7 @@ const LONG: u64 = 20_000;
 /// Longest wait for a process to get anywhere before it is killed all the same.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Longest time that anything takes here that takes as long as it takes.
-const HOPELESS: Duration = Duration::from_secs(120);
+const HOPELESS: Duration = Duration::from_secs(30);
 
 /// Waits for what surely comes.
 async fn until(what: &str, mut come: impl AsyncFnMut() -> bool) {
@@ -127,6 +127,7 @@ async fn ends(scene: &Scene, generation: usize, orders: u64, computed: &Computed
     let mut resolved = 0;
     until("every run ends", async || {
         resolved += office.resolve().await;
+        let open: Vec<_> = office.runs().await.into_iter().filter(|(_, s)| !is_over(*s)).collect(); eprintln!("{open:?}"); if open.len() < 6 { std::process::Command::new("sh").arg("-c").arg(format!("rm -rf /tmp/tgt/kills/ledger; mkdir -p /tmp/tgt/kills/ledger; cp {}* /tmp/tgt/kills/ledger/", scene.ledger.display())).status().unwrap(); }
         office.runs().await.values().all(|status| is_over(*status))
     })
     .await;
@@ -193,7 +194,7 @@ async fn killed_at_points(kind: &str, first: usize, stride: usize) {
     let mut computed = Computed::new();
     let ttl = format!("ttl={LONG}");
     for death in 0..DEATHS {
-        let (enqueue, park) = (death / 3, format!("park={kind}:{}", first + death * stride));
+        let (enqueue, park) = (death / 2, format!("park={kind}:{}", first + death * stride));
         let enqueue = format!("enqueue={}..{}", enqueue.saturating_sub(1), enqueue + 1);
         let mut worker = starts(&scene, death, &["flows=4", &ttl, &enqueue, &park]);
         worker.hear_of("parked");
@@ -202,7 +203,7 @@ async fn killed_at_points(kind: &str, first: usize, stride: usize) {
             looks(&scene, u32::try_from(death + 1).expect("a number"), &mut computed).await;
         }
     }
-    let resolved = ends(&scene, DEATHS, DEATHS as u64 / 3, &computed).await;
+    let resolved = ends(&scene, DEATHS, DEATHS as u64 / 2, &computed).await;
     println!("{DEATHS} kills, {} runs taken over, {resolved} doubts at the end", events(&scene, "driver_changed"));
 }
 
@@ -213,7 +214,7 @@ async fn workers_killed_around_the_ports_lose_no_workflow_and_repeat_no_effect()
 
 #[tokio::test]
 async fn workers_killed_inside_the_store_lose_no_workflow_and_repeat_no_effect() {
-    killed_at_points("inner", 40, 11).await;
+    killed_at_points("inner", 40, 7).await;
 }
 
 /// A process is killed in the middle of a step, with another one at hand. How long it takes until that one is at the
