@@ -18,6 +18,8 @@ use crate::{HarnessContext, Result, context::Session, lifecycle};
 /// What came of one of several children, by its key.
 pub type ChildResult<T> = (String, Result<T>);
 
+type Running<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
 impl HarnessContext {
     /// Runs a child: starts it, goes on with it from its ledger, or answers what it returned.
     ///
@@ -37,7 +39,7 @@ impl HarnessContext {
         let (key, child) = self.driving().child::<T>(&self.scoped(key), self.since()).await?;
         let driving = match child {
             Child::Ended(returned) => return Ok(returned),
-            Child::Open(driving) => driving,
+            Child::Open(driving) => *driving,
         };
         let child = driving.run().clone();
         self.live(driving, f).await?;
@@ -68,7 +70,7 @@ impl HarnessContext {
         let mut waiting: VecDeque<(usize, (String, F))> = children.into_iter().enumerate().collect();
         let mut results: Vec<Option<ChildResult<T>>> = Vec::new();
         results.resize_with(waiting.len(), || None);
-        let mut running: Vec<Pin<Box<dyn Future<Output = (usize, ChildResult<T>)> + Send + '_>>> = Vec::new();
+        let mut running: Vec<Running<'_, (usize, ChildResult<T>)>> = Vec::new();
         loop {
             while running.len() < limit.max(1)
                 && let Some((at, (key, f))) = waiting.pop_front()
@@ -154,7 +156,7 @@ where
     .await
 }
 
-async fn next_ended<T>(running: &mut Vec<Pin<Box<dyn Future<Output = T> + Send + '_>>>) -> T {
+async fn next_ended<T>(running: &mut Vec<Running<'_, T>>) -> T {
     std::future::poll_fn(|cx| {
         for at in 0..running.len() {
             if let Poll::Ready(ended) = running[at].as_mut().poll(cx) {

@@ -165,9 +165,9 @@ fn sealed(state: &RunState, projection: &mut Projection<'_>, draft: Draft, stamp
     let event = seal(state.run(), &projection.head(), draft, stamp);
     projection.apply(&event).map_err(|refused| match refused {
         // Others of this batch may have taken the last one.
-        FoldError::Fork { .. } => Error::TooManyForks { run: state.run().clone() },
+        FoldError::Fork { .. } => Error::TooManyForks(state.run().clone()),
         FoldError::Task { task, why } => Error::TaskRefused { run: state.run().clone(), task, why },
-        FoldError::Session { .. } => Error::SessionOver { run: state.run().clone() },
+        FoldError::Session { .. } => Error::SessionOver(state.run().clone()),
         other => other.into(),
     })?;
     Ok(event)

@@ -1,20 +1,25 @@
 //! The kernel's one error: what happened, in which run and step, and what to do next.
 //! A message never holds an argument, a result, a provider's words or a secret.
 
+mod codes;
+mod convert;
+mod text;
+
 use artana_core::{
-    Actor, Exceeded, FoldError, IdError, IncarnationId, ModelId, Name, RequestId, RunId, RunRef, Seq, Status, StepKey,
-    Timestamp, ToolName,
-    ask::Field,
-    content::BadReference,
+    Exceeded, IdError, IncarnationId, ModelId, Name, RequestId, RunId, RunRef, Seq, Status, StepKey, Timestamp,
+    ToolName,
     decide::ToolChange,
     divergence::Divergence,
     drift::Drift,
     event::{Cause, FailureCategory, Reason},
     verify::ChainBreak,
 };
-use artana_ports::{AppendError, BeatError, Owner, StoreError};
+use artana_ports::{Owner, StoreError};
 
 use crate::ModelFailed;
+pub(crate) use convert::append_failed;
+use text::{belongs, unclean, way_out};
+pub(crate) use text::{cause_text, kernel_actor};
 
 /// Everything a kernel call can refuse or report.
 ///
@@ -130,11 +135,8 @@ pub enum Error {
         holder: Option<RunId>,
     },
     /// The run has as many forks, or ancestors, as it may have.
-    #[error("run {run} has as many forks as it may have; ask under another step key, or in another run")]
-    TooManyForks {
-        /// The run.
-        run: RunRef,
-    },
+    #[error("run {0} has as many forks as it may have; ask under another step key, or in another run")]
+    TooManyForks(RunRef),
     /// The step is unfinished and its tool has changed.
     #[error("step {step} of run {run} is unfinished and was recorded with version {} of {}; declare that version {} accepts it, or resolve the step with `artana run resolve`", change.recorded.version, change.recorded.name, change.asked.version)]
     ToolChanged {
@@ -372,11 +374,8 @@ pub enum Error {
         message: String,
     },
     /// The workflow's code panicked. Nothing was recorded of that, and the run goes on when the code is asked again.
-    #[error("the code of run {run} panicked between two steps; correct it, and the run goes on from its ledger")]
-    WorkflowPanicked {
-        /// The run.
-        run: RunRef,
-    },
+    #[error("the code of run {0} panicked between two steps; correct it, and the run goes on from its ledger")]
+    WorkflowPanicked(RunRef),
     /// The workflow's code asks something else than is recorded. Nothing was executed.
     #[error("the code of run {run} does not do what its ledger recorded, from place {} on:\n{divergence}\nlet old runs finish on the old path with `cx.patched(..)`, or start another run", divergence.at)]
     Diverged {
@@ -404,19 +403,13 @@ pub enum Error {
         name: Name,
     },
     /// The run that started this one has ended without it.
-    #[error("the run that started {run} has ended without it; cancel it")]
-    Orphaned {
-        /// The run.
-        run: RunRef,
-    },
+    #[error("the run that started {0} has ended without it; cancel it")]
+    Orphaned(RunRef),
     /// The workflow's code waits for something that is no step, and that no ledger knows of.
     #[error(
-        "the code of run {run} waits for something that is not a step, such as a timer, a channel or a task; put it into the closure of a step, where anything may be awaited, or use `cx.sleep`, `cx.signal`, `cx.join` and `cx.race`"
+        "the code of run {0} waits for something that is not a step, such as a timer, a channel or a task; put it into the closure of a step, where anything may be awaited, or use `cx.sleep`, `cx.signal`, `cx.join` and `cx.race`"
     )]
-    ForeignWait {
-        /// The run.
-        run: RunRef,
-    },
+    ForeignWait(RunRef),
     /// The workflow's code dropped something it had asked for, unanswered.
     #[error("the code of run {run} dropped `{asked}` unanswered; what is given up on purpose goes through `cx.race`")]
     AskDropped {
@@ -462,11 +455,8 @@ pub enum Error {
         pause: String,
     },
     /// This process drove the run and counts as dead now, or somebody else drives it.
-    #[error("this process has lost the right to drive run {run}; ask again, and it goes on from the ledger")]
-    LeaseLost {
-        /// The run.
-        run: RunRef,
-    },
+    #[error("this process has lost the right to drive run {0}; ask again, and it goes on from the ledger")]
+    LeaseLost(RunRef),
     /// The session cannot end in a clean state.
     #[error("run {run} is not in a clean state: {}", unclean(steps, task.as_ref()))]
     Unclean {
@@ -488,11 +478,8 @@ pub enum Error {
         why: &'static str,
     },
     /// The session is over: it ended, or another one began. Nothing was written.
-    #[error("the session of run {run} is over; begin another one, and it goes on from the ledger")]
-    SessionOver {
-        /// The run.
-        run: RunRef,
-    },
+    #[error("the session of run {0} is over; begin another one, and it goes on from the ledger")]
+    SessionOver(RunRef),
     /// Something is too large for the format.
     #[error("{0}")]
     TooLarge(String),
@@ -508,185 +495,4 @@ pub enum Error {
     /// The kernel broke one of its own rules; please report it.
     #[error("internal: {0}; please report this")]
     Internal(String),
-}
-
-impl std::fmt::Debug for Error {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {self}", self.code())
-    }
-}
-
-impl Error {
-    /// Returns the stable code.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::InvalidId(_) => "artana::invalid_id",
-            Self::InvalidTenant(tenant) => tenant.code(),
-            Self::RunNotFound { .. } => "artana::run_not_found",
-            Self::RunExists { .. } => "artana::run_exists",
-            Self::ExceedsBound { .. } => "artana::exceeds_bound",
-            Self::UnknownTool { .. } => "artana::unknown_tool",
-            Self::InvalidArguments { .. } => "artana::invalid_arguments",
-            Self::InvalidResult { .. } => "artana::invalid_result",
-            Self::CapabilityMissing { .. } => "artana::capability_missing",
-            Self::Drift { .. } => "artana::drift",
-            Self::InvalidAsk { .. } => "artana::invalid_ask",
-            Self::UnknownModel { .. } => "artana::unknown_model",
-            Self::ModelFailed(_) => "artana::model_failed",
-            Self::EffectBelongsToAncestor { .. } => "artana::effect_belongs_to_ancestor",
-            Self::TooManyForks { .. } => "artana::too_many_forks",
-            Self::ToolChanged { .. } => "artana::tool_changed",
-            Self::InFlight { .. } => "artana::in_flight",
-            Self::ReconciliationRequired { .. } => "artana::reconciliation_required",
-            Self::NeedsOperator { .. } => "artana::needs_operator",
-            Self::ToolFailed { .. } => "artana::tool_failed",
-            Self::ResultRejected { .. } => "artana::result_rejected",
-            Self::Output { .. } => "artana::output",
-            Self::InvalidValue { .. } => "artana::invalid_value",
-            Self::KeptValue { .. } => "artana::kept_value",
-            Self::NoEvent { .. } => "artana::no_event",
-            Self::NotRunning { .. } => "artana::not_running",
-            Self::Unfinished { .. } => "artana::unfinished",
-            Self::Ended { .. } => "artana::ended",
-            Self::NothingRecorded { .. } => "artana::nothing_recorded",
-            Self::NotInDoubt { .. } => "artana::not_in_doubt",
-            Self::OwnerAlive { .. } => "artana::owner_alive",
-            Self::FormatTooNew { .. } => "artana::format_too_new",
-            Self::ContentErased { .. } => "artana::content_erased",
-            Self::Damaged { .. } => "artana::damaged",
-            Self::Fenced { .. } => "artana::fenced",
-            Self::StepFailed { .. } => "artana::step_failed",
-            Self::ChildFailed { .. } => "artana::child_failed",
-            Self::WorkflowFailed { .. } => "artana::workflow_failed",
-            Self::WorkflowPanicked { .. } => "artana::workflow_panicked",
-            Self::Diverged { .. } => "artana::diverged",
-            Self::NotThatWorkflow { .. } => "artana::not_that_workflow",
-            Self::ForeignWait { .. } => "artana::foreign_wait",
-            Self::AskDropped { .. } => "artana::ask_dropped",
-            Self::AskedInside { .. } => "artana::asked_inside",
-            Self::StepKeyReused { .. } => "artana::step_key_reused",
-            Self::Said { .. } => "artana::said",
-            Self::UnknownWorkflow { .. } => "artana::unknown_workflow",
-            Self::Orphaned { .. } => "artana::orphaned",
-            Self::NoPause { .. } => "artana::no_pause",
-            Self::LeaseLost { .. } => "artana::lease_lost",
-            Self::Unclean { .. } => "artana::unclean",
-            Self::TaskRefused { .. } => "artana::task_refused",
-            Self::SessionOver { .. } => "artana::session_over",
-            Self::TooLarge(_) => "artana::too_large",
-            Self::Denied(_) => "artana::claim_denied",
-            Self::Store(store) => store.code(),
-            Self::Closed => "artana::closed",
-            Self::Internal(_) => "artana::internal",
-        }
-    }
-
-    /// Returns whether the effect is in doubt and somebody has to find out.
-    #[must_use]
-    pub fn needs_reconciliation(&self) -> bool {
-        matches!(self, Self::ReconciliationRequired { .. } | Self::NeedsOperator { .. })
-    }
-
-    /// Returns whether only a person can go on from here.
-    #[must_use]
-    pub fn needs_human(&self) -> bool {
-        self.needs_reconciliation() || matches!(self, Self::ToolChanged { .. })
-    }
-
-    /// Returns whether the ledger holds what code is told here: it is then told the same ever after.
-    /// Anything else says nothing about the step, and the code does not get to see it.
-    #[must_use]
-    pub fn is_answer(&self) -> bool {
-        matches!(
-            self,
-            Self::ToolFailed { .. }
-                | Self::ModelFailed(_)
-                | Self::ResultRejected { .. }
-                | Self::StepFailed { .. }
-                | Self::ChildFailed { .. }
-        )
-    }
-
-    pub(crate) fn damaged(run: &RunRef, found: ChainBreak) -> Self {
-        Self::Damaged { run: run.clone(), found: Box::new(found) }
-    }
-}
-
-impl From<BeatError> for Error {
-    fn from(error: BeatError) -> Self {
-        match error {
-            BeatError::Store(store) => store.into(),
-            other => Self::Internal(other.to_string()),
-        }
-    }
-}
-
-impl From<FoldError> for Error {
-    fn from(error: FoldError) -> Self {
-        Self::Internal(error.to_string())
-    }
-}
-
-impl From<BadReference> for Error {
-    fn from(error: BadReference) -> Self {
-        Self::Internal(error.to_string())
-    }
-}
-
-impl From<artana_core::PayloadTooLarge> for Error {
-    fn from(error: artana_core::PayloadTooLarge) -> Self {
-        Self::TooLarge(error.to_string())
-    }
-}
-
-/// Maps what an append can answer besides a conflict, which the journal handles itself.
-pub(crate) fn append_failed(run: &RunRef, error: AppendError) -> Error {
-    match error {
-        AppendError::Fenced { by } => Error::Fenced { run: run.clone(), by },
-        AppendError::Denied(denied) => denied.into(),
-        AppendError::TooLarge(what) => Error::TooLarge(what.to_string()),
-        AppendError::Store(StoreError::Closed) => Error::Closed,
-        AppendError::Store(store) => store.into(),
-        other => Error::Internal(other.to_string()),
-    }
-}
-
-pub(crate) fn cause_text(cause: Cause) -> &'static str {
-    match cause {
-        Cause::Timeout => "the call ran into its deadline",
-        Cause::Panic => "the tool panicked",
-        Cause::OwnerLost => "the process that made the call is gone",
-        Cause::Reported => "the tool said so itself",
-        _ => "recorded by a newer version",
-    }
-}
-
-fn unclean(steps: &[StepKey], task: Option<&Name>) -> String {
-    let steps = steps.iter().take(8).map(|step| format!("step {step} is under way or in doubt"));
-    let task = task.map(|task| format!("task {task} is in progress"));
-    steps.chain(task).collect::<Vec<_>>().join(", ")
-}
-
-fn way_out(drift: &Drift) -> &'static str {
-    if drift.changes.iter().any(|change| matches!(change.field, Field::Tool | Field::Args | Field::Kind)) {
-        return "use another step key for another call";
-    }
-    if drift.changes.iter().all(|change| change.field.is_prompt()) {
-        return "ask as recorded, use another step key, or allow prompt drift or a fork for this ask";
-    }
-    "ask as recorded, use another step key, or allow a fork for this ask"
-}
-
-fn belongs(run: &RunRef, step: &StepKey, holder: Option<&RunId>) -> String {
-    let who =
-        holder.map_or("another run of its family".into(), |holder| format!("run {holder}, which it was forked from,"));
-    format!(
-        "the effect of step {step} of run {run} is not repeated: {who} has begun it; ask there, use another step key, or declare that the fork wants an effect of its own"
-    )
-}
-
-/// Who appends what no person asked for.
-pub(crate) fn kernel_actor() -> Actor {
-    Actor::parse("artana").expect("a fit name")
 }

@@ -274,7 +274,7 @@ impl Journal {
         let authority = match authority(batch, incarnation) {
             Some(authority) => authority,
             None if batch.len() > 1 => return Round::Singly,
-            None => return Round::Failed(Error::LeaseLost { run: self.run.clone() }),
+            None => return Round::Failed(Error::LeaseLost(self.run.clone())),
         };
         let Some(sealed) = self.plan(batch, incarnation, authority.clone()) else { return Round::Done };
         let first = sealed.append.events.first().map(|event| event.event_id);
@@ -292,7 +292,7 @@ impl Journal {
             }
             Err(AppendError::Lapsed) if matches!(authority, Authority::Driver(_)) => {
                 drive.iter().for_each(|drive| drive.lose());
-                Round::Failed(Error::LeaseLost { run: self.run.clone() })
+                Round::Failed(Error::LeaseLost(self.run.clone()))
             }
             Err(AppendError::Lapsed) => {
                 self.shared.lifeline.lapsed(incarnation);

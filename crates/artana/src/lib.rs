@@ -226,4 +226,6 @@ mod pages {
     struct Testing;
     #[doc = include_str!("../../../docs/guide/tools.md")]
     struct Tools;
+    #[doc = include_str!("../../../docs/guide/workflows.md")]
+    struct Workflows;
 }

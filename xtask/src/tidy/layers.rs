@@ -96,7 +96,7 @@ fn judge(member: &Package, from: Place, to: &Dependency) -> Option<String> {
     let (Layer(height), Layer(depth)) = (from, target) else {
         return (target == Tool).then(|| format!("{name} imports {}: nobody imports a tool", to.name));
     };
-    if height > depth {
+    if height > depth || (*name == to.name && to.kind == DependencyKind::Development) {
         return None;
     }
     if to.kind == DependencyKind::Development && UPWARD_IN_TESTS.contains(&to.name.as_str()) {
@@ -182,6 +182,12 @@ mod tests {
         let line = "[dev-dependencies]\nartana-testkit = { path = \"../artana-testkit\", version = \"0.1\" }\n";
         let problems = check(&Planted::new().member("artana-kernel", line).member("artana-testkit", "").load());
         bites(&problems, &["name its path alone"]);
+    }
+
+    #[test]
+    fn a_crates_own_tests_may_ask_for_its_features() {
+        let line = "[dev-dependencies]\nartana = { path = \".\", features = [\"harness\"] }\n";
+        assert_eq!(check(&Planted::new().member("artana", line).load()), []);
     }
 
     #[test]

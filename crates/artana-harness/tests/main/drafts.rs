@@ -33,13 +33,13 @@ fn models() -> ScriptedModel {
 
 async fn written(rounds: u64) -> (Drafted, usize) {
     let (world, model) = (world(), models());
-    let kernel = world.builder().model(model.clone()).build().unwrap();
+    let kernel = world.builder().model(model.clone()).build().expect("sound");
     for _ in 0..2 {
-        HarnessRunner::new(&kernel, Letter(rounds)).run(&tenant(), "r").await.unwrap();
+        HarnessRunner::new(&kernel, Letter(rounds)).run(&tenant(), "r").await.expect("sound");
     }
-    let run = kernel.open_run(&tenant(), "r").await.unwrap();
-    let output = run.latest(|state| state.output().copied()).await.unwrap().unwrap();
-    (serde_json::from_slice(&run.content(&output).await.unwrap().unwrap()).unwrap(), model.calls())
+    let run = kernel.open_run(&tenant(), "r").await.expect("sound");
+    let output = run.latest(|state| state.output().copied()).await.expect("sound").expect("sound");
+    (serde_json::from_slice(&run.content(&output).await.expect("sound").expect("sound")).expect("sound"), model.calls())
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use artana_kernel::{Error as KernelError, Resolve};
 use crate::world::{Migration, bodies, failing, kinds, life, tenant, three, world};
 
 fn name(name: &str) -> Name {
-    Name::parse(name).unwrap()
+    Name::parse(name).expect("fit")
 }
 
 #[tokio::test]
@@ -250,8 +250,10 @@ async fn a_run_paused_at_work_keeps_its_task_in_progress_and_goes_on_when_it_is_
     assert_eq!(harness.run(&tenant(), "m").await.unwrap().percent(), Some(33));
 }
 
-/// What a wake hook heard.
-struct Listening<'a>(&'a std::sync::Mutex<Vec<(LastSession, usize, usize, Option<serde_json::Value>)>>);
+/// What a wake hook heard: of the last session, of what is done and waits, and of the last note.
+type Heard = std::sync::Mutex<Vec<(LastSession, usize, usize, Option<serde_json::Value>)>>;
+
+struct Listening<'a>(&'a Heard);
 
 impl IncrementalTasks for Listening<'_> {
     async fn define_tasks(&self, _: &HarnessContext) -> Result<Vec<TaskUnit>> {
@@ -265,7 +267,7 @@ impl IncrementalTasks for Listening<'_> {
 
     async fn wake(&self, _: &HarnessContext, found: &artana_harness::Reorientation) -> Result<()> {
         let note = found.note.clone().map(|(_, value)| value);
-        self.0.lock().unwrap().push((found.last, found.done.len(), found.pending.len(), note));
+        self.0.lock().expect("nobody panicked").push((found.last, found.done.len(), found.pending.len(), note));
         Ok(())
     }
 }

@@ -23,7 +23,7 @@ impl Harness for Asks<'_> {
                 return Err(Failure::new("out of patience"));
             }
             let answer = cx.next("ask").model("demo/one").prompt(question).await?.into_output();
-            self.answers.lock().unwrap().push(answer);
+            self.answers.lock().expect("nobody panicked").push(answer);
         }
         Ok(Worked::More)
     }
@@ -50,7 +50,7 @@ async fn session(
     let answers = Mutex::default();
     let asks = Asks { questions: questions(numbers), answers: &answers, fails_after };
     let ended = HarnessRunner::new(kernel, asks).run(&tenant(), "r").await.map(drop);
-    (answers.into_inner().unwrap(), ended)
+    (answers.into_inner().expect("nobody panicked"), ended)
 }
 
 #[tokio::test]
@@ -114,7 +114,7 @@ struct Crashes<'a>(&'a Mutex<Vec<String>>);
 impl Harness for Crashes<'_> {
     async fn work(&self, cx: &HarnessContext) -> Result<Worked> {
         let answer = cx.next("ask").model("demo/one").prompt("What is 1?").await?.into_output();
-        self.0.lock().unwrap().push(answer);
+        self.0.lock().expect("nobody panicked").push(answer);
         std::future::pending().await
     }
 }

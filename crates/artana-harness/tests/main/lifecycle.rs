@@ -4,10 +4,12 @@ use std::sync::{Arc, Mutex};
 
 use artana_core::{
     Status,
+    decide::ReplayPolicy,
     event::{Body, Phase},
 };
 use artana_harness::{Failure, Harness, HarnessContext, HarnessRunner, LastSession, Reorientation, Result, Worked};
 use artana_kernel::{Error as KernelError, Run};
+use artana_testkit::ScriptedModel;
 
 use crate::world::{bodies, kinds, tenant, world};
 
@@ -29,12 +31,12 @@ struct Told {
 
 impl Told {
     fn does(&self, part: &str, what: Option<&Part>, cx: &HarnessContext) -> Result<()> {
-        self.heard.lock().unwrap().push(part.into());
+        self.heard.lock().expect("nobody panicked").push(part.into());
         what.map_or(Ok(()), |what| what(cx))
     }
 
     fn heard(&self) -> String {
-        self.heard.lock().unwrap().drain(..).collect::<Vec<_>>().join(" ")
+        self.heard.lock().expect("nobody panicked").drain(..).collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -74,8 +76,8 @@ async fn failed_in(run: &Run) -> Vec<(Phase, String)> {
     let mut failed = Vec::new();
     for body in bodies(run).await {
         if let Body::HarnessFailed(what) = body {
-            let said = run.content(&what.error).await.unwrap().unwrap();
-            failed.push((what.phase, String::from_utf8(said).unwrap()));
+            let said = run.content(&what.error).await.expect("sound").expect("sound");
+            failed.push((what.phase, String::from_utf8(said).expect("sound")));
         }
     }
     failed
@@ -97,7 +99,8 @@ async fn a_session_wakes_works_and_sleeps_and_initialises_once() {
 
 #[tokio::test]
 async fn each_part_that_fails_ends_the_session_and_says_so() {
-    let parts: [(Phase, &str, fn(&mut Told)); 5] = [
+    type Break = fn(&mut Told);
+    let parts: [(Phase, &str, Break); 5] = [
         (Phase::Initialise, "initialise sleep", |told| told.initialise = fails("no")),
         (Phase::Wake, "initialise wake sleep", |told| told.wake = fails("no")),
         (Phase::Check, "initialise wake check sleep", |told| told.check = fails("no")),
@@ -209,4 +212,31 @@ async fn a_workflow_is_not_driven_by_sessions() {
     kernel.workflow(&tenant(), "w", |cx| async move { Ok(cx.now().await?.as_micros() > 0) }).await.unwrap();
     let refused = HarnessRunner::new(&kernel, Told::default()).run(&tenant(), "w").await.unwrap_err();
     assert_eq!(refused.code(), "artana::not_that_workflow");
+}
+
+/// Asks in another way than before, in a fork.
+struct Forks(&'static str);
+
+impl Harness for Forks {
+    async fn work(&self, cx: &HarnessContext) -> Result<Worked> {
+        let asked = cx.run().step("summary").model("demo/one").prompt(self.0).replay(ReplayPolicy::ForkOnDrift).await?;
+        cx.run().set_artifact("asked in", &asked.run().id(), 1).await?;
+        Ok(Worked::More)
+    }
+}
+
+#[tokio::test]
+async fn a_drift_in_a_session_forks_the_run_and_the_session_goes_on_in_its_own() {
+    let world = world();
+    let kernel = world.builder().model(ScriptedModel::text("It rained.")).build().unwrap();
+    HarnessRunner::new(&kernel, Forks("Three sentences")).run(&tenant(), "r").await.unwrap();
+    HarnessRunner::new(&kernel, Forks("Five sentences")).run(&tenant(), "r").await.unwrap();
+    let run = kernel.open_run(&tenant(), "r").await.unwrap();
+    let (fork, _) = run.forks().await.unwrap().swap_remove(0);
+    let asked_in: String = run.artifact("asked in").await.unwrap().unwrap();
+    assert_eq!(asked_in, fork.as_str());
+    assert_eq!(run.status().await.unwrap(), Status::Sleeping);
+    // Nobody drives the fork.
+    let fork = world.process().open_run(&tenant(), fork.as_str()).await.unwrap();
+    fork.step("more").compute(|| async { Ok(1) }).await.unwrap();
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::world::{kinds, tenant, world};
 
 fn name(name: &str) -> Name {
-    Name::parse(name).unwrap()
+    Name::parse(name).expect("fit")
 }
 
 fn tasks(ids: &[&str]) -> Vec<(Name, String)> {
@@ -15,14 +15,14 @@ fn tasks(ids: &[&str]) -> Vec<(Name, String)> {
 }
 
 async fn awake(kernel: &Kernel) -> Driving {
-    let driving = kernel.drive(&tenant(), "r").await.unwrap();
-    driving.begin_session(&name("test")).await.unwrap();
+    let driving = kernel.drive(&tenant(), "r").await.expect("sound");
+    driving.begin_session(&name("test")).await.expect("sound");
     driving
 }
 
 /// Says why a task was refused.
 fn why<T: std::fmt::Debug>(refused: Result<T, KernelError>) -> String {
-    match refused.unwrap_err() {
+    match refused.expect_err("it is refused") {
         KernelError::TaskRefused { task, why, .. } => format!("{task}: {why}"),
         other => other.code().to_owned(),
     }

@@ -37,7 +37,7 @@ impl TestDrivenTasks for Coding {
 
     async fn work_on(&self, cx: &TestDrivenContext, _: &TaskUnit) -> Result<Committed> {
         if self.cheats
-            && let Some(kept) = self.kept.lock().unwrap().take()
+            && let Some(kept) = self.kept.lock().expect("nobody panicked").take()
         {
             return Ok(kept);
         }
@@ -45,7 +45,7 @@ impl TestDrivenTasks for Coding {
         let written = cx.fresh("write").compute(move || async move { Ok(quality) }).await?;
         let committed = cx.verify_and_commit(TEST, &written, passed).await?;
         if self.cheats {
-            *self.kept.lock().unwrap() = Some(committed);
+            *self.kept.lock().expect("nobody panicked") = Some(committed);
             return cx.verify_and_commit(TEST, &written, passed).await;
         }
         Ok(committed)
@@ -63,10 +63,10 @@ fn passed(seen: &Value) -> Verdict {
 fn process(world: &World, tested: &Arc<Mutex<Vec<u64>>>) -> Kernel {
     let tested = Arc::clone(tested);
     let test = tool("run_tests").handler(move |quality: u64, _| {
-        tested.lock().unwrap().push(quality);
+        tested.lock().expect("nobody panicked").push(quality);
         async move { Ok(json!({ "failed": 3_u64.saturating_sub(quality) })) }
     });
-    world.builder().tool(test).build().unwrap()
+    world.builder().tool(test).build().expect("sound")
 }
 
 #[tokio::test]

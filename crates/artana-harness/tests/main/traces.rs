@@ -39,12 +39,12 @@ impl Harness for Staged {
 async fn staged(level: TraceLevel) -> (Progress, Vec<Traced>, Vec<&'static str>) {
     let world = world();
     let dollar = Price::per_million(Usd::dollars(1_000_000), Usd::ZERO);
-    let prices = PriceTable::new([(ModelId::parse("demo/one").unwrap(), dollar)]);
+    let prices = PriceTable::new([(ModelId::parse("demo/one").expect("sound"), dollar)]);
     let model = ScriptedModel::text("Something.").usage(2, 0);
-    let kernel = world.builder().model(model).prices(prices).build().unwrap();
+    let kernel = world.builder().model(model).prices(prices).build().expect("sound");
     let harness = HarnessRunner::new(&kernel, Staged(world.clock.clone())).trace(level);
-    let progress = harness.run(&tenant(), "r").await.unwrap();
-    let run = kernel.open_run(&tenant(), "r").await.unwrap();
+    let progress = harness.run(&tenant(), "r").await.expect("sound");
+    let run = kernel.open_run(&tenant(), "r").await.expect("sound");
     let traced = bodies(&run).await.into_iter().filter_map(|body| match body {
         Body::Trace(trace) => Some(trace.what),
         _ => None,

@@ -129,12 +129,14 @@ fn name(kind: CodeKind) -> &'static str {
     }
 }
 
-/// Makes an attempt in a task of its own, so that the caller may go; or waits for the one under way.
+/// Makes an attempt in a task of its own, so that the caller may go; or waits until one is due, or for the one under
+/// way.
 async fn go(code: &Code, due: Due) -> Result<(), Error> {
     let journal = &code.run.journal;
     if let Some(wait) = due.not_before.map(|due| due.since(journal.shared.clock.now())).filter(|wait| !wait.is_zero()) {
         wait_or_cancel(&code.run, wait).await;
-        journal.shared.open()?;
+        // Much may have been said meanwhile, so the ledger is asked once more.
+        return journal.shared.open();
     }
     let flight = match journal.flights.begin(&code.step) {
         Ok(flight) => flight,

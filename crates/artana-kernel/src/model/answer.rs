@@ -257,9 +257,10 @@ async fn in_fork(
     Ok(Told { drift: Some(drift), ..told })
 }
 
-/// What drives a run as a whole goes on with the rest of it in the fork.
+/// A workflow goes on with the rest of it in the fork. A session does not: the fork is a run beside its own, and
+/// nobody's to drive.
 fn driven_like(run: &Run, fork: Run) -> Run {
-    let Some(driven) = run.driver() else { return fork };
+    let Some(driven) = run.driver().filter(|driven| driven.ordinal.is_some() || driven.undoes) else { return fork };
     let fork = fork.driven(Driven { drive: Arc::default(), ..driven.clone() });
     driven.drive.move_to(fork.clone());
     fork

@@ -79,7 +79,7 @@ async fn announce(parent: &Arc<Journal>, capacity: Capacity, step: &StepKey, for
             None => {}
         }
         if state.forks().len() >= MAX_FORKS || state.depth() >= MAX_FORK_DEPTH {
-            return Err(Error::TooManyForks { run: state.run().clone() });
+            return Err(Error::TooManyForks(state.run().clone()));
         }
         Plan::default().event(facts.id(), Some(&key), forked.clone())
     };

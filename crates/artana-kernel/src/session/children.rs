@@ -16,7 +16,7 @@ pub enum Child<T> {
     /// It has ended, with this.
     Ended(T),
     /// It has not, and this process drives it now.
-    Open(Driving),
+    Open(Box<Driving>),
 }
 
 impl Run {
@@ -65,7 +65,7 @@ impl Driving {
             }
             let run = child::begun(&self.run, &key, None).await?;
             if run.latest(|state| state.finished().is_none()).await? {
-                return Ok((key, Child::Open(run.drive().await?)));
+                return Ok((key, Child::Open(Box::new(run.drive().await?))));
             }
             self.record_child(&key).await?;
         }

@@ -109,6 +109,8 @@ impl Drop for Driving {
             return self.drive.lose();
         }
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return self.drive.lose() };
+        // The next one of this process waits until the lease is back.
+        let alone = self.alone.lock().unwrap_or_else(PoisonError::into_inner).take();
         let (journal, drive) = (Arc::clone(&self.run.journal), Arc::clone(&self.drive));
         drop(runtime.spawn(async move {
             let released = journal.append(Capacity::Drive(Arc::clone(&drive)), None, |_, _| Ok(Plan::default().release()));
@@ -116,6 +118,7 @@ impl Drop for Driving {
                 tracing::warn!(run = %journal.run, code = error.code(), "the right to drive the run could not be given back");
             }
             drive.lose();
+            drop(alone);
         }));
     }
 }
@@ -150,49 +153,28 @@ impl Driving {
     /// [`Error::Fenced`] while another process drives the run; [`Error::NotRunning`] in a run that is paused;
     /// [`Error::Ended`].
     pub async fn begin_session(&self, harness: &Name) -> Result<Reorientation, Error> {
-        let found = self.reorientation().await?;
-        let harness = harness.clone();
+        let (harness, seen) = (harness.clone(), Arc::new(Mutex::new(None)));
+        let found = Arc::clone(&seen);
         let decide = move |state: &RunState, facts: &Facts<'_>| {
             may_go_on(state)?;
-            let work = state.work();
-            let pending = work.tasks().filter(|(_, task)| matches!(task.state, TaskState::Pending { .. })).count();
+            let reorientation = reorientation(state);
             let woke = HarnessWoke {
-                done: work.done().len() as u64,
+                done: reorientation.done.len() as u64,
                 harness: harness.clone(),
-                in_progress: state.session().task.clone(),
+                in_progress: reorientation.in_progress.clone(),
                 incarnation: facts.incarnation,
-                last_done: work.done().last().cloned(),
+                last_done: reorientation.done.last().cloned(),
                 note: state.kept().last_note().map(|(_, note)| note.value),
-                pending: pending as u64,
-                session: state.session().number + 1,
+                pending: reorientation.pending.len() as u64,
+                session: reorientation.session,
             };
+            let note = state.kept().last_note().cloned();
+            *found.lock().unwrap_or_else(PoisonError::into_inner) = Some((reorientation, note));
             Plan::default().event(facts.id(), None, woke)
         };
         self.append(decide).await?;
-        let session = self.state(|state| state.session().number);
-        Ok(Reorientation { session, ..found })
-    }
-
-    async fn reorientation(&self) -> Result<Reorientation, Error> {
-        let (mut found, note) = self.state(|state| {
-            let (work, session) = (state.work(), state.session());
-            let waits = work.tasks().filter(|(_, task)| matches!(task.state, TaskState::Pending { .. }));
-            let last = match session {
-                session if session.number == 0 => LastSession::None,
-                session if session.awake => LastSession::Died,
-                session if session.failed > 0 => LastSession::Failed,
-                _ => LastSession::Slept,
-            };
-            let found = Reorientation {
-                session: session.number,
-                last,
-                done: work.done().to_vec(),
-                in_progress: session.task.clone(),
-                pending: waits.map(|(id, _)| id.clone()).collect(),
-                note: None,
-            };
-            (found, state.kept().last_note().cloned())
-        });
+        let seen = seen.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let (mut found, note) = seen.ok_or_else(|| Error::Internal("a session began without looking".into()))?;
         if let Some((topic, note)) = note
             && let Some(bytes) = self.run.journal.read_content(&note.value, note.seq).await?
         {
@@ -297,6 +279,26 @@ impl Driving {
         D: FnMut(&RunState, &Facts<'_>) -> Result<Plan, Error> + Send + Sync + 'static,
     {
         self.run.journal.append_detached(Capacity::Drive(Arc::clone(&self.drive)), None, decide).await
+    }
+}
+
+/// What the session that begins now finds, but for the words of the note.
+fn reorientation(state: &RunState) -> Reorientation {
+    let (work, session) = (state.work(), state.session());
+    let waits = work.tasks().filter(|(_, task)| matches!(task.state, TaskState::Pending { .. }));
+    let last = match session {
+        session if session.number == 0 => LastSession::None,
+        session if session.awake => LastSession::Died,
+        session if session.failed > 0 => LastSession::Failed,
+        _ => LastSession::Slept,
+    };
+    Reorientation {
+        session: session.number + 1,
+        last,
+        done: work.done().to_vec(),
+        in_progress: session.task.clone(),
+        pending: waits.map(|(id, _)| id.clone()).collect(),
+        note: None,
     }
 }
 

@@ -117,7 +117,7 @@ impl Drives {
     /// A child's code is its parent's, so the parent is driven. The child's lease keeps others from doing the same.
     async fn drive_parent(&self, taken: &Taken, leased: &Leased, leave: Cancellation) -> Result<Ended, Error> {
         let Some((parent, name)) = self.parent_of(&taken.run).await? else {
-            return self.park(taken, Some(&Error::Orphaned { run: taken.run.name().clone() })).await;
+            return self.park(taken, Some(&Error::Orphaned(taken.run.name().clone()))).await;
         };
         let lead = Lead { came: Some(leased.due_at), leave: Some(leave.clone()), ..Lead::default() };
         let driven = self.once(&parent, &name, lead).await;

@@ -73,7 +73,7 @@ pub(crate) fn drive_child(parent: Run, step: StepKey, child: Child) -> Performin
         }
         let end = match driver::drive(&run, child.take()?, driver::Lead::default()).await {
             Ok(End::Suspended(waits)) => return Err(Held::Suspended(waits)),
-            Ok(End::Left) => return Err(Error::LeaseLost { run: run.name().clone() }.into()),
+            Ok(End::Left) => return Err(Error::LeaseLost(run.name().clone()).into()),
             Ok(End::Completed(bytes)) => Ok(bytes),
             Err(error) => Err(error),
         };

@@ -162,7 +162,7 @@ impl Driver {
     async fn run(&mut self, mut code: Code<'_>) -> Result<End, Error> {
         loop {
             let polled = catch_unwind(AssertUnwindSafe(|| self.alarm.poll(code.as_mut())));
-            let polled = polled.map_err(|_| Error::WorkflowPanicked { run: self.run.name().clone() })?;
+            let polled = polled.map_err(|_| Error::WorkflowPanicked(self.run.name().clone()))?;
             self.take_news()?;
             if let Poll::Ready(returned) = polled {
                 self.machine.close();
@@ -170,7 +170,7 @@ impl Driver {
                 return self.end(returned).await;
             }
             if self.alarm.rang() || self.open.is_empty() {
-                return Err(Error::ForeignWait { run: self.run.name().clone() });
+                return Err(Error::ForeignWait(self.run.name().clone()));
             }
             loop {
                 if let Some(ordinal) = self.next_ready() {
@@ -336,7 +336,7 @@ impl Driver {
             }
         }
         if self.drive.is_lost() {
-            return Err(Error::LeaseLost { run: self.run.name().clone() });
+            return Err(Error::LeaseLost(self.run.name().clone()));
         }
         if let Some(end) = self.state(RunState::finished) {
             let run = self.run.name().clone();
@@ -393,7 +393,7 @@ impl Driver {
         let outside = waits::from_outside(self);
         let (ordinal, performed) = tokio::select! {
             biased;
-            () = alarm.ring() => return Err(Error::ForeignWait { run: self.run.name().clone() }),
+            () = alarm.ring() => return Err(Error::ForeignWait(self.run.name().clone())),
             asked = machine.asked_more() => {
                 return Err(Error::AskedInside { run: self.run.name().clone(), asked: asked.to_string() });
             }

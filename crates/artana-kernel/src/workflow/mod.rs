@@ -140,7 +140,7 @@ fn outcome<T: DeserializeOwned>(run: &Run, end: End) -> Result<WorkflowOutcome<T
         End::Suspended(Suspended::Paused(ticket)) => Ok(WorkflowOutcome::Paused(ticket)),
         End::Suspended(Suspended::Sleeping(until)) => Ok(WorkflowOutcome::Sleeping(until)),
         End::Suspended(Suspended::Waiting(name)) => Ok(WorkflowOutcome::Waiting(name)),
-        End::Left => Err(Error::LeaseLost { run: run.name().clone() }),
+        End::Left => Err(Error::LeaseLost(run.name().clone())),
     }
 }
 

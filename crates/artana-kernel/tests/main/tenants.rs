@@ -51,6 +51,7 @@ const CALLS: &[(&str, Call)] = &[
             Ok(format!("{:?}", returned.await?))
         })
     }),
+    ("drive", |k, t, id| Box::pin(async move { Ok(k.drive(t, id).await?.run().name().to_string()) })),
     ("cost", |k, t, id| Box::pin(async move { Ok(format!("{:?}", k.cost(&CostQuery::run(t, id)).await?)) })),
     ("cost", |k, t, id| Box::pin(async move { Ok(format!("{:?}", k.cost(&CostQuery::tree(t, id)).await?)) })),
     ("cost", |k, t, _| Box::pin(async move { Ok(format!("{:?}", k.cost(&CostQuery::tenant(t)).await?)) })),

@@ -43,7 +43,7 @@ async fn an_enqueued_run_is_driven_to_its_end_by_a_worker_of_another_process() {
     let process = world.process();
     pays(&process.kernel);
     let worker = Worker::new(&process.kernel);
-    finished(&world, &worker, &[enqueued.clone()]).await;
+    finished(&world, &worker, std::slice::from_ref(&enqueued)).await;
     assert_eq!(world.effects(), 1);
     let stats = worker.stats();
     assert_eq!((stats.taken, stats.ended, stats.driving, stats.failed), (1, 1, 0, 0));
@@ -251,7 +251,8 @@ async fn tenants_queues_and_the_worker_itself_have_their_limits() {
         }
     };
     process.kernel.register("waits", code).unwrap();
-    let limits: [(fn(Worker) -> Worker, usize); 3] =
+    type Limit = fn(Worker) -> Worker;
+    let limits: [(Limit, usize); 3] =
         [(|w| w.concurrency(3), 3), (|w| w.per_tenant(2), 4), (|w| w.per_queue("waits", 5), 5)];
     for (n, (limit, expected)) in limits.into_iter().enumerate() {
         let mut runs = Vec::new();

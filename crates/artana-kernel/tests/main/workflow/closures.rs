@@ -292,3 +292,21 @@ async fn a_permanent_failure_is_not_tried_again() {
     assert_eq!(done(told.await), [(1, "never".to_owned()), (1, "never".to_owned())]);
     assert_eq!(ran.times(), 2);
 }
+
+#[tokio::test]
+async fn a_pause_between_two_attempts_keeps_the_next_one_until_the_run_goes_on() {
+    let (world, at) = (world(), Arc::<Mutex<Vec<Timestamp>>>::default());
+    let retry = Retry::attempts(3).backoff(BACKOFF.first, BACKOFF.longest);
+    let process = world.process();
+    let (clock, noted): (Arc<dyn Clock>, _) = (Arc::new(world.clock.clone()), Arc::clone(&at));
+    let driving = tokio::spawn(process.workflow(move |cx| async move { Ok(tried(cx, retry, clock, noted).await) }));
+    world.settle().await;
+    let run = world.process().run("r").await;
+    run.pause("ann", "let me see").await.unwrap();
+    assert!(matches!(world.pass_time(driving).await.unwrap(), Ok(WorkflowOutcome::Paused(_))));
+    assert_eq!(at.lock().unwrap().len(), 1);
+    world.clock.advance(seconds(1000));
+    run.resume("ann").await.unwrap();
+    assert_eq!(tries(&world, world.process(), retry, &at).await, 3);
+    assert_eq!(at.lock().unwrap().len(), 3);
+}

@@ -7,9 +7,10 @@ use artana_core::{
     event::{Body, CodeKind, Outcome},
 };
 use artana_kernel::{Error, Failure, WorkflowOutcome};
+use artana_testkit::fault::Action;
 
 use super::{Ran, seconds};
-use crate::world::{FIVE, Process, code, world};
+use crate::world::{FIVE, Process, code, tenant, world};
 
 #[tokio::test]
 async fn a_failing_workflow_undoes_in_reverse_and_answers_the_same_ever_after() {
@@ -195,4 +196,77 @@ async fn a_steps_closure_may_keep_things_in_its_run() {
         Ok(())
     });
     assert_eq!(told.await.unwrap(), WorkflowOutcome::Completed(()));
+}
+
+#[tokio::test]
+async fn whoever_fails_a_run_from_outside_has_it_undone_and_says_why() {
+    let (world, ran) = (world(), Ran::default());
+    let drive = || {
+        let counted = ran.clone();
+        world.process().workflow::<(), _, _>(|cx| async move {
+            cx.on_rollback("undo", move |_| async move {
+                counted.once();
+                Ok(())
+            })
+            .await?;
+            Ok(cx.sleep("nap", seconds(600)).await?)
+        })
+    };
+    assert!(matches!(drive().await, Ok(WorkflowOutcome::Sleeping(_))));
+    let run = world.process().run("r").await;
+    assert_eq!(run.fail("the customer is gone").await.unwrap(), Status::Cancelling);
+    for _ in 0..2 {
+        let failed = drive().await;
+        let Err(Error::WorkflowFailed { message, .. }) = &failed else { panic!("{failed:?}") };
+        assert_eq!((message.as_str(), ran.times()), ("the customer is gone", 1));
+    }
+}
+
+#[tokio::test]
+async fn what_was_under_way_when_a_run_was_cancelled_can_still_be_undone() {
+    let (world, ran) = (world(), Ran::default());
+    let (first, second, after) = (world.process(), world.process(), ran.clone());
+    first.faults.plan("tool.call.after", Action::Delay(Arc::new(world.clock.clone()), seconds(8)));
+    let driving = tokio::spawn(first.workflow::<(), _, _>(|cx| async move {
+        cx.step("pay").tool_json("pay", FIVE).await?;
+        cx.on_rollback("undo", |cx| async move {
+            cx.step("refund").tool_json("send", FIVE).await?;
+            Ok(())
+        })
+        .await?;
+        cx.step("after").compute(move || async move { Ok(after.once()) }).await?;
+        Ok(())
+    }));
+    world.settle().await;
+    let run = second.run("r").await;
+    let cancelled = {
+        let run = run.clone();
+        tokio::spawn(async move { run.cancel("ann", "enough").await })
+    };
+    assert_eq!(code(world.pass_time(driving).await.unwrap()), "artana::ended");
+    world.pass_time(cancelled).await.unwrap().unwrap();
+    assert_eq!((world.effects(), ran.times(), run.status().await.unwrap()), (2, 0, Status::Cancelled));
+    world.verify(&run).await;
+}
+
+#[tokio::test]
+async fn a_child_does_not_take_over_a_run_that_was_there_before() {
+    let world = world();
+    let process = world.process();
+    process.run("r").await;
+    let drive = || {
+        let kernel = process.kernel.clone();
+        async move {
+            let code =
+                |cx: artana_kernel::WorkflowContext| async move { Ok(cx.child("part", |_| async { Ok(1_u8) }).await?) };
+            kernel.workflow(&tenant(), "w", code).await
+        }
+    };
+    let id = artana_core::decide::child_id(
+        &artana_core::RunRef::new(tenant().id().unwrap().clone(), artana_core::RunId::parse("w").unwrap()),
+        &artana_core::StepKey::parse("part").unwrap(),
+    );
+    process.run(id.as_str()).await;
+    assert_eq!(code(drive().await), "artana::run_exists");
+    assert_eq!(world.kinds(&process.run(id.as_str()).await).await.len(), 0);
 }

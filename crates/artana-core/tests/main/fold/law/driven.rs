@@ -90,8 +90,11 @@ impl List<'_> {
     fn wakes(&self, at: usize) -> bool {
         match self.0[at].body() {
             Body::Resumed(_) => true,
-            // What is left to undo does not wait.
-            Body::CancelRequested(_) => !List(&self.0[..at], self.1).rollbacks().is_empty(),
+            // What is left to undo does not wait, here or in a child.
+            Body::CancelRequested(_) => {
+                let before = List(&self.0[..at], self.1);
+                !before.rollbacks().is_empty() || before.has_child()
+            }
             Body::SignalReceived(signal) => {
                 self.waits(at).values().any(|(_, wait)| *wait == Wait::Signal(signal.name.clone()))
             }
@@ -124,6 +127,14 @@ impl List<'_> {
         found.retain(|key| !ended(key));
         found.sort();
         found
+    }
+
+    /// Returns whether a child has begun whose end is not recorded.
+    fn has_child(&self) -> bool {
+        let ended = |key: Option<&StepKey>| {
+            self.0.iter().any(|event| event.step() == key && matches!(event.body(), Body::ChildFinished(_)))
+        };
+        self.0.iter().any(|event| matches!(event.body(), Body::ChildStarted(_)) && !ended(event.step()))
     }
 
     fn enqueued(&self) -> Option<Queued> {

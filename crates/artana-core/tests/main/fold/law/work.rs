@@ -15,7 +15,7 @@ pub(super) fn compare(events: &[Event], state: &RunState) -> Result<(), TestCase
     if state.genesis().parent.is_some() {
         return Ok(());
     }
-    let defined: Vec<Name> = events.iter().flat_map(|event| tasks_of(event)).collect();
+    let defined: Vec<Name> = events.iter().flat_map(tasks_of).collect();
     let distinct: BTreeSet<&Name> = defined.iter().collect();
     prop_assert_eq!(distinct.len(), defined.len(), "an id stands once");
     let work = state.work();

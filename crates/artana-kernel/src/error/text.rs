@@ -1,0 +1,42 @@
+//! The longer sentences of errors. They hold names and numbers, never what somebody said.
+
+use artana_core::{Actor, Name, RunId, RunRef, StepKey, ask::Field, drift::Drift, event::Cause};
+
+pub(crate) fn cause_text(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Timeout => "the call ran into its deadline",
+        Cause::Panic => "the tool panicked",
+        Cause::OwnerLost => "the process that made the call is gone",
+        Cause::Reported => "the tool said so itself",
+        _ => "recorded by a newer version",
+    }
+}
+
+pub(super) fn unclean(steps: &[StepKey], task: Option<&Name>) -> String {
+    let steps = steps.iter().take(8).map(|step| format!("step {step} is under way or in doubt"));
+    let task = task.map(|task| format!("task {task} is in progress"));
+    steps.chain(task).collect::<Vec<_>>().join(", ")
+}
+
+pub(super) fn way_out(drift: &Drift) -> &'static str {
+    if drift.changes.iter().any(|change| matches!(change.field, Field::Tool | Field::Args | Field::Kind)) {
+        return "use another step key for another call";
+    }
+    if drift.changes.iter().all(|change| change.field.is_prompt()) {
+        return "ask as recorded, use another step key, or allow prompt drift or a fork for this ask";
+    }
+    "ask as recorded, use another step key, or allow a fork for this ask"
+}
+
+pub(super) fn belongs(run: &RunRef, step: &StepKey, holder: Option<&RunId>) -> String {
+    let who =
+        holder.map_or("another run of its family".into(), |holder| format!("run {holder}, which it was forked from,"));
+    format!(
+        "the effect of step {step} of run {run} is not repeated: {who} has begun it; ask there, use another step key, or declare that the fork wants an effect of its own"
+    )
+}
+
+/// Who appends what no person asked for.
+pub(crate) fn kernel_actor() -> Actor {
+    Actor::parse("artana").expect("a fit name")
+}
