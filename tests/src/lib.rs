@@ -1,5 +1,7 @@
 //! Tests of Artana as a whole: real processes, tampering, crash matrices, documentation.
 
+pub mod diary;
+pub mod flow;
 pub mod provider;
 pub mod verifier;
 pub mod work;

@@ -55,6 +55,12 @@ impl Tools {
     /// Makes tools that ask a provider.
     #[must_use]
     pub fn new(client: Client) -> Self {
+        Self::within(client, Duration::from_secs(5), Duration::from_secs(1))
+    }
+
+    /// Makes tools whose calls are over after this time, and settled after the other.
+    #[must_use]
+    pub fn within(client: Client, timeout: Duration, settle: Duration) -> Self {
         let call = |verb: &'static str| {
             move |amount: u64, cx: ToolContext| async move {
                 let key = cx.idempotency_key();
@@ -66,7 +72,7 @@ impl Tools {
             let found = client.ask(&format!("find {}", cx.idempotency_key()))?;
             Ok::<_, ToolError>((found != "none").then_some(found))
         };
-        let quick = |name: &str| tool(name).timeout(Duration::from_secs(5)).settle(Duration::from_secs(1));
+        let quick = |name: &str| tool(name).timeout(timeout).settle(settle);
         Self {
             count: quick("count").handler(look),
             charge: quick("charge").side_effect().handler(call("charge")).probe(find),
@@ -81,7 +87,9 @@ impl Tools {
         [Arc::new(count), Arc::new(charge), Arc::new(register)]
     }
 
-    fn named(&self, name: &str) -> &ClosureTool<u64, String> {
+    /// Borrows a tool.
+    #[must_use]
+    pub fn named(&self, name: &str) -> &ClosureTool<u64, String> {
         match name {
             "count" => &self.count,
             "charge" => &self.charge,

@@ -113,7 +113,7 @@ impl<O: DeserializeOwned + Send + 'static> IntoFuture for ReconcileCall<O> {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let asks = self.0.asked.run.is_asking();
+        let asks = self.0.asked.run.is_asking() || self.0.asked.run.is_undoing();
         self.0.asked.made(move |invocation| async move {
             // In a workflow this is the call itself, whose doubts are not waited for but cleared.
             let done = if asks { reconciled(&invocation).await? } else { reconcile(&invocation).await? };

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use artana_core::{IncarnationId, Ordinal};
+use artana_core::{IncarnationId, Ordinal, StepKey};
 use artana_ports::{Authority, Cancel, Epoch};
 
 use crate::{Error, Run};
@@ -13,8 +13,8 @@ pub(crate) struct Drive {
     lease: Mutex<Lease>,
     /// The fork to which a step moved the rest of the work.
     moved: Mutex<Option<Run>>,
-    /// What a step of a compensation came to that is no answer.
-    held: Mutex<Option<Error>>,
+    /// What steps of a compensation came to that is no answer.
+    held: Mutex<Vec<(StepKey, Error)>>,
     /// Tells what undoes something that the lease is lost. What the run's own steps do hears of its ending too.
     pub(crate) lost: Cancel,
 }
@@ -41,13 +41,18 @@ impl Drive {
         self.moved.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Notes that a step of a compensation came to what is no answer, whatever its code makes of that.
-    pub(crate) fn hold(&self, error: Error) {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+    /// Notes what a step of a compensation came to: what is no answer is held, whatever its code makes of that, until
+    /// the same step has one.
+    pub(crate) fn came_to<T>(&self, step: &StepKey, told: &Result<T, Error>) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.retain(|(other, _)| other != step);
+        held.extend(told.as_ref().err().filter(|error| !error.is_answer()).map(|error| (step.clone(), error.clone())));
     }
 
+    /// Takes the first of what is held.
     pub(crate) fn take_held(&self) -> Option<Error> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).take()
+        let held = std::mem::take(&mut *self.held.lock().unwrap_or_else(PoisonError::into_inner));
+        held.into_iter().next().map(|(_, error)| error)
     }
 
     fn lease(&self) -> std::sync::MutexGuard<'_, Lease> {

@@ -60,6 +60,11 @@ impl Run {
         self.machine.is_some()
     }
 
+    /// Returns whether a compensation holds the handle.
+    pub(crate) fn is_undoing(&self) -> bool {
+        self.driven.as_ref().is_some_and(|driven| driven.undoes)
+    }
+
     /// Returns on whose behalf the handle acts, if the run is driven as a whole.
     pub(crate) fn driver(&self) -> Option<&Driven> {
         self.driven.as_ref()
@@ -78,11 +83,7 @@ impl Run {
             let Some(driven) = undoes else { return Box::pin(performing) };
             return Box::pin(async move {
                 let told = performing.await;
-                if let Err(error) = &told
-                    && !error.is_answer()
-                {
-                    driven.drive.hold(error.clone());
-                }
+                driven.drive.came_to(&key, &told);
                 told
             });
         };

@@ -10,12 +10,13 @@ mod report;
 mod start;
 mod steps;
 mod timed;
+mod workflows;
 mod world;
 
 use anyhow::Result;
 use world::Size;
 
-const USAGE: &str = "usage: artana-bench [--quick] [steps | models | concurrent | long | start]...";
+const USAGE: &str = "usage: artana-bench [--quick] [steps | models | workflows | concurrent | long | start]...";
 
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -23,6 +24,7 @@ fn main() -> Result<()> {
     match words.as_slice() {
         ["child-open", path] => memory::child_open(path),
         ["child-start", path] => start::child_start(path),
+        ["child-workflow", path] => workflows::child_workflow(path),
         ["--quick", groups @ ..] => run(Size::quick(), groups),
         groups => run(Size::full(), groups),
     }
@@ -30,10 +32,11 @@ fn main() -> Result<()> {
 
 /// Runs the named groups of workloads, or all of them.
 fn run(size: Size, groups: &[&str]) -> Result<()> {
-    const ALL: [&str; 5] = ["steps", "models", "concurrent", "long", "start"];
+    const ALL: [&str; 6] = ["steps", "models", "workflows", "concurrent", "long", "start"];
     anyhow::ensure!(groups.iter().all(|group| ALL.contains(group)), USAGE);
     let wanted = |group: &str| groups.is_empty() || groups.contains(&group);
     let (steps, models, concurrent, long) = (wanted("steps"), wanted("models"), wanted("concurrent"), wanted("long"));
+    let workflows = wanted("workflows");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     // In a task, as in an application: what calls the kernel is on the runtime already.
     runtime.block_on(runtime.spawn(async move {
@@ -46,6 +49,11 @@ fn run(size: Size, groups: &[&str]) -> Result<()> {
             steps::model_step(&size).await?;
             models::replay(&size).await?;
             models::conversation(&size).await?;
+        }
+        if workflows {
+            workflows::step(&size).await?;
+            workflows::many(&size).await?;
+            workflows::resume(&size).await?;
         }
         if concurrent {
             steps::concurrent_runs(&size).await?;
@@ -62,6 +70,9 @@ fn run(size: Size, groups: &[&str]) -> Result<()> {
     }))??;
     if models {
         models::overhead(&size)?;
+    }
+    if workflows {
+        workflows::replay(&size)?;
     }
     if wanted("start") { start::first_step(&size) } else { Ok(()) }
 }

@@ -69,21 +69,21 @@ async fn step(bench: &str, size: &Size, step: Step, appends: &[(i64, i64)]) -> R
     Ok(kernel.close().await?)
 }
 
-fn print_pair(bench: &str, ours: Vec<f64>, raw: Vec<f64>) {
+pub(crate) fn print_pair(bench: &str, ours: Vec<f64>, raw: Vec<f64>) {
     let met = median(&ours) <= median(&raw) * 1.05 + ALLOWANCE_US;
     let target = "<= raw + 50 us + 5 %";
     Line { bench, durability: "wal, synchronous=full", unit: "us/append", ours, raw, target, met }.print();
 }
 
 /// The raw driver's half of interleaved pairs.
-struct Pairs {
+pub(crate) struct Pairs {
     source: Source,
     raw: Raw,
     run: String,
 }
 
 impl Pairs {
-    async fn new(ours: PathBuf, raw: PathBuf, run: &Run) -> Result<Self> {
+    pub(crate) async fn new(ours: PathBuf, raw: PathBuf, run: &Run) -> Result<Self> {
         let source = Source::open(&ours)?;
         let raw = Raw::create(&raw, "FULL").await?;
         raw.add_run(&source.run(run.id())?)?;
@@ -91,7 +91,7 @@ impl Pairs {
     }
 
     /// Commits the same rows one append at a time and returns the time in microseconds.
-    fn raw(&self, appends: &[(i64, i64)]) -> Result<f64> {
+    pub(crate) fn raw(&self, appends: &[(i64, i64)]) -> Result<f64> {
         let rows = appends.iter().map(|&(from, to)| self.source.append(&self.run, from, to));
         let rows: Vec<Rows> = rows.collect::<Result<_>>()?;
         let began = Instant::now();

@@ -2,10 +2,12 @@
 //! what it has got an acknowledgement for; what it must not do is remember anything but in the ledger.
 //!
 //! Arguments are `name=value`: `ledger`, `provider`, `generation`, and one of `drive=<run>` (one run to
-//! its end), `series=<n>` (run `n` and all after it, for ever) or `crowd=<run>` (waits for a line, then
-//! takes the steps `step` of the run with all others). `points=record` tells at the end which points were
-//! passed. `park=<point>` says so at that point and stays there until somebody says a line; a point is
-//! `port:<n>`, `inner:<n>`, or `called`, which is when a tool has answered and nothing is recorded yet.
+//! its end), `series=<n>` (run `n` and all after it, for ever), `crowd=<run>` (waits for a line, then
+//! takes the steps `step` of the run with all others) or `flows=<runs at once>` (a worker of workflows, until
+//! somebody says a line; `ttl` in milliseconds, `park_after`, `diary`, `cure` and `enqueue=<from>..<to>` belong to it).
+//! `points=record` tells at the end which points were passed. `park=<point>` says so at that point and stays there
+//! until somebody says a line; a point is `port:<n>`, `inner:<n>`, or `called`, which is when a tool has answered and
+//! nothing is recorded yet.
 
 use std::{
     collections::HashMap,
@@ -15,6 +17,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use artana_core::{Seq, Tenant};
@@ -22,9 +25,19 @@ use artana_kernel::{Error, Kernel, Run};
 use artana_store_sqlite::{SqliteOptions, SqliteStore};
 use artana_testkit::fault::{Action, FaultStore, FaultTool, Faults};
 use artana_tests::{
+    diary::Diary,
+    flow::{self, Flows},
     provider::Client,
     work::{Ahead, GENERATION, TENANT, Tools},
 };
+
+/// How long a call of a workflow's tool may take, and how long its effect may need to be seen.
+const TIMEOUT: Duration = Duration::from_millis(1000);
+const SETTLE: Duration = Duration::from_millis(500);
+/// How often a worker of workflows looks for what is due.
+const POLL: Duration = Duration::from_millis(20);
+/// More deaths in a row than any run has here.
+const NEVER: u32 = 1_000_000;
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -37,6 +50,8 @@ async fn main() -> Result<(), Failure> {
         worker.drive(run).await?;
     } else if let Some(first) = arguments.get("series") {
         worker.series(first.parse()?).await?;
+    } else if let Some(at_once) = arguments.get("flows") {
+        worker.flows(at_once.parse()?, &arguments).await?;
     } else if let Some(run) = arguments.get("crowd") {
         worker.crowd(run, arguments.get("step").ok_or("a crowd needs a step")?).await?;
     }
@@ -55,6 +70,12 @@ fn say(line: fmt::Arguments<'_>) {
     writeln!(out, "{line}").and_then(|()| out.flush()).expect("somebody listens");
 }
 
+/// Waits until somebody says a line, or nobody is there to say one.
+async fn told() {
+    let heard = tokio::task::spawn_blocking(|| io::stdin().read_line(&mut String::new()));
+    drop(heard.await);
+}
+
 struct Worker {
     kernel: Kernel,
     tenant: Tenant,
@@ -69,9 +90,16 @@ impl Worker {
         let clock = Arc::new(Ahead(GENERATION * generation));
         let points = Points::new(arguments);
         let store = points.watch_store(SqliteStore::options().clock(clock.clone())).open(get("ledger")?).await?;
-        let tools = Tools::new(Client::new(get("provider")?.parse()?));
+        let client = Client::new(get("provider")?.parse()?);
+        let tools = match arguments.contains_key("flows") {
+            true => Tools::within(client, TIMEOUT, SETTLE),
+            false => Tools::new(client),
+        };
         let store = FaultStore::new(Arc::new(store), points.ports.clone());
         let mut kernel = Kernel::builder(store).clock(clock);
+        if let Some(ttl) = arguments.get("ttl") {
+            kernel = kernel.time_to_live(Duration::from_millis(ttl.parse()?));
+        }
         for tool in tools.ports() {
             kernel = kernel.tool(FaultTool::new(tool, points.ports.clone()));
         }
@@ -91,6 +119,30 @@ impl Worker {
     async fn series(&self, first: u64) -> Result<(), Error> {
         for n in first.. {
             self.drive(&format!("run-{n}")).await?;
+        }
+        Ok(())
+    }
+
+    /// Drives workflows, after having enqueued some.
+    async fn flows(&self, at_once: usize, arguments: &HashMap<String, String>) -> Result<(), Failure> {
+        let get = |name: &str| arguments.get(name).ok_or(format!("{name} is missing"));
+        let (diary, cure) = (Diary::new(get("diary")?), get("cure")?.into());
+        Flows { tools: self.tools.clone(), diary, cure }.register(&self.kernel)?;
+        if let Some((from, to)) = arguments.get("enqueue").and_then(|range| range.split_once("..")) {
+            self.enqueue(from.parse()?, to.parse()?).await?;
+        }
+        let park_after = arguments.get("park_after").map_or(Ok(NEVER), |n| n.parse())?;
+        let worker = artana_kernel::Worker::new(&self.kernel).concurrency(at_once).poll(POLL).park_after(park_after);
+        say(format_args!("works"));
+        Ok(worker.run_until(told()).await?)
+    }
+
+    /// Enqueues the orders of these numbers, and beside each one another workflow. Those that are there stay as they are.
+    async fn enqueue(&self, from: u64, to: u64) -> Result<(), Error> {
+        for n in from..to {
+            for name in [flow::ORDER, flow::SUM] {
+                self.kernel.enqueue(&self.tenant, name, &n).deduplicate(n.to_string()).await?;
+            }
         }
         Ok(())
     }

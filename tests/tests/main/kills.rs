@@ -24,12 +24,17 @@ const MOST_DELAY: Duration = Duration::from_micros(8_000);
 const MOST_START: Duration = Duration::from_micros(60_000);
 
 /// The seed of all draws; printed if the test fails.
-struct Seed(u64);
+pub(crate) struct Seed(u64);
 
 impl Seed {
-    fn given() -> Self {
+    pub(crate) fn given() -> Self {
         let given = std::env::var("ARTANA_KILL_SEED").ok();
         Self(given.map_or(20_240_601, |text| text.parse().expect("a number")))
+    }
+
+    /// Returns the seed of one test among several.
+    pub(crate) fn moved(&self, shard: u64) -> u64 {
+        self.0.wrapping_add(shard)
     }
 }
 
@@ -41,14 +46,14 @@ impl Drop for Seed {
     }
 }
 
-fn busy(delay: Duration) {
+pub(crate) fn busy(delay: Duration) {
     let begun = Instant::now();
     while begun.elapsed() < delay {
         hint::spin_loop();
     }
 }
 
-fn up_to(random: &SeededEntropy, most: Duration) -> Duration {
+pub(crate) fn up_to(random: &SeededEntropy, most: Duration) -> Duration {
     let micros = u64::try_from(most.as_micros()).expect("a short time");
     Duration::from_micros(random.next_u64() % (micros + 1))
 }
@@ -79,7 +84,7 @@ fn doubts(scene: &Scene) -> i64 {
 
 async fn random_kills(shard: u64) {
     let seed = Seed::given();
-    let random = SeededEntropy::new(seed.0.wrapping_add(shard));
+    let random = SeededEntropy::new(seed.moved(shard));
     let scene = Scene::new();
     let (mut current, mut all) = (0, Acknowledged::new());
     for generation in 0..KILLS {

@@ -113,20 +113,25 @@ impl<'s> Judge<'s> {
 
     /// Verifies a run where it is stored, and its export by two verifiers that share no code.
     pub(crate) async fn verifies(&self, run: &str) -> u64 {
-        let report = self.kernel.verify(&self.tenant, run).await.expect("a verdict");
-        assert!(report.is_ok(), "{report:?}");
-        let file = exported(&self.kernel, &self.tenant, run).await;
-        let product = export::verify(file.split(|byte| *byte == b'\n')).expect("an export");
-        assert_eq!(product.first_break(), None);
-        let independent = verifier::verify(&file).expect("an export");
-        assert_eq!(independent.first_break(), None);
-        assert_eq!(independent.runs[0].events, report.events);
-        report.events
+        verified(&self.kernel, &self.tenant, run).await
     }
 
     pub(crate) async fn close(self) {
         self.kernel.close().await.expect("closes");
     }
+}
+
+/// Verifies a run where it is stored, and its export by two verifiers that share no code. Returns how many events it has.
+pub(crate) async fn verified(kernel: &Kernel, tenant: &Tenant, run: &str) -> u64 {
+    let report = kernel.verify(tenant, run).await.expect("a verdict");
+    assert!(report.is_ok(), "{report:?}");
+    let file = exported(kernel, tenant, run).await;
+    let product = export::verify(file.split(|byte| *byte == b'\n')).expect("an export");
+    assert_eq!(product.first_break(), None);
+    let independent = verifier::verify(&file).expect("an export");
+    assert_eq!(independent.first_break(), None);
+    assert_eq!(independent.runs[0].events, report.events);
+    report.events
 }
 
 /// Exports a run whole, with its key and its content.

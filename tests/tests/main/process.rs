@@ -76,6 +76,11 @@ impl Worker {
         writeln!(stdin, "{line}").expect("it listens");
     }
 
+    /// Returns whether it has ended.
+    pub(crate) fn is_dead(&mut self) -> bool {
+        self.child.try_wait().expect("it is our child").is_some()
+    }
+
     /// Kills it, and returns all it ever said.
     pub(crate) fn kill(mut self) -> Vec<String> {
         self.child.kill().expect("it is our child");

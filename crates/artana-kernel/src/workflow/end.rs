@@ -224,7 +224,9 @@ async fn left_in_doubt(driver: &mut Driver, ordinal: Ordinal, error: Error) -> E
     let Some(wait) = waits::doubted(&error) else { return error };
     let begun = WaitStarted { given_up: Vec::new(), ordinal, suspends: true, wait };
     let decide = move |state: &RunState, facts: &Facts<'_>| {
-        if state.is_suspended() {
+        // Somebody may have cleared it meanwhile, and then there is nothing to wait for.
+        let cleared = state.step(&step).is_some_and(|step| step.answered().is_some());
+        if cleared || state.is_suspended() {
             return Ok(Plan::default().release());
         }
         Ok(Plan::default().event(facts.id(), Some(&step), begun.clone())?.release())

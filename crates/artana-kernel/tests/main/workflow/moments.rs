@@ -182,3 +182,30 @@ async fn a_compensation_that_swallows_a_doubt_has_not_undone_anything() {
     assert_eq!((ran.times(), world.effects(), run.status().await.unwrap()), (3, 1, Status::Failed));
     world.verify(&run).await;
 }
+
+#[tokio::test]
+async fn a_compensation_that_clears_a_doubt_by_itself_has_undone_it() {
+    for calls_first in [true, false] {
+        let world = world();
+        let drive = |process: &Process| {
+            process.workflow::<(), _, _>(move |cx| async move {
+                cx.on_rollback("undo", move |cx| async move {
+                    let step = cx.step("refund");
+                    if calls_first && step.tool_json("send", crate::world::FIVE).await.is_ok() {
+                        return Ok(());
+                    }
+                    step.reconcile_json("send", crate::world::FIVE).await?;
+                    Ok(())
+                })
+                .await?;
+                Err(Failure::new("no luck"))
+            })
+        };
+        world.provider.next_calls([artana_testkit::provider::Manner::LoseReply]);
+        let process = world.process();
+        assert_eq!(code(drive(&process).await), "artana::workflow_failed", "calls first: {calls_first}");
+        let run: Run = process.run("r").await;
+        assert_eq!((world.effects(), run.status().await.unwrap()), (1, Status::Failed));
+        world.verify(&run).await;
+    }
+}
