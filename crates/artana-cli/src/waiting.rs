@@ -10,7 +10,9 @@ use crate::{
 /// Lists what stops a run, and what its code waits for when there is nothing else to do: each as a word and as a
 /// sentence.
 pub(crate) fn all(state: &RunState) -> Vec<(&'static str, String)> {
-    let mut found = Vec::new();
+    let in_doubt = state.steps().filter(|(_, step)| step.is_unknown());
+    let told = |key: &StepKey| format!("Step {key} is in doubt: nobody knows whether it happened.");
+    let mut found: Vec<_> = in_doubt.map(|(key, _)| ("doubt", told(key))).collect();
     if state.status().is_finished() {
         return found;
     }
@@ -23,7 +25,8 @@ pub(crate) fn all(state: &RunState) -> Vec<(&'static str, String)> {
     }
     found.extend(state.pauses().values().map(|pause| ("paused", paused(pause))));
     if state.is_suspended() {
-        let waits = state.waits().filter(|(_, _, wait)| !matches!(wait, Wait::Pause(_)));
+        // A doubt and a pause say themselves what they are.
+        let waits = state.waits().filter(|(_, _, wait)| !matches!(wait, Wait::Doubt { .. } | Wait::Pause(_)));
         found.extend(waits.map(|(_, step, wait)| (word(wait), waits_for(step, wait))));
     }
     if let (Status::Queued, Some(place)) = (state.status(), state.view().queued) {

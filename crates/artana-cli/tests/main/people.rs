@@ -142,6 +142,8 @@ fn progress_follows_a_run_until_it_ends() {
     let world = World::furnished();
     let ended = world.artana("run progress paid --follow");
     assert_eq!((ended.code, ended.out.as_str()), (0, "paid\tcompleted\t\t\t\t\t[]\t\t\t1\t1\t[]\n"));
+    let doubt = world.artana("run progress doubt --json");
+    assert!(doubt.code == 3 && doubt.out.ends_with("\"waits_for\":[\"doubt\"]}\n"), "{doubt:?}");
     let mut command = world.command(["run", "progress", "open", "--follow", "--json"]);
     let child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
     assert_eq!(world.artana("run pause open --by ann").code, 0);
