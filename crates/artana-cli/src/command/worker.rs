@@ -77,7 +77,7 @@ fn queues(kernel: &Kernel, args: &WorkArgs) -> Vec<String> {
 /// Works until it is asked to end, and drains; `None` when it is asked once more before it has.
 async fn watched(worker: &Worker, view: &View) -> Option<Result<(), artana_kernel::Error>> {
     let mut work = pin!(worker.run_until(terminated()));
-    let mut again = pin!(twice(worker));
+    let mut again = pin!(twice());
     let mut last = worker.stats();
     loop {
         tokio::select! {
@@ -98,12 +98,9 @@ async fn watched(worker: &Worker, view: &View) -> Option<Result<(), artana_kerne
     }
 }
 
-/// Waits until the process is asked to end although it is ending.
-async fn twice(worker: &Worker) {
+/// Waits until the process is asked to end although it has been asked before.
+async fn twice() {
     terminated().await;
-    while !worker.stats().draining {
-        tokio::time::sleep(DRAWN).await;
-    }
     terminated().await;
 }
 
