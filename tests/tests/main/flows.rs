@@ -127,7 +127,18 @@ async fn ends(scene: &Scene, generation: usize, orders: u64, computed: &Computed
     let mut resolved = 0;
     until("every run ends", async || {
         resolved += office.resolve().await;
-        let open: Vec<_> = office.runs().await.into_iter().filter(|(_, s)| !is_over(*s)).collect(); eprintln!("{open:?}"); if open.len() < 6 { std::process::Command::new("sh").arg("-c").arg(format!("rm -rf /tmp/tgt/kills/ledger; mkdir -p /tmp/tgt/kills/ledger; cp {}* /tmp/tgt/kills/ledger/", scene.ledger.display())).status().unwrap(); }
+        let open: Vec<_> = office.runs().await.into_iter().filter(|(_, s)| !is_over(*s)).collect();
+        eprintln!("{open:?}");
+        if open.len() < 6 {
+            std::process::Command::new("sh")
+                .arg("-c")
+                .arg(format!(
+                    "rm -rf /tmp/tgt/kills/ledger; mkdir -p /tmp/tgt/kills/ledger; cp {}* /tmp/tgt/kills/ledger/",
+                    scene.ledger.display()
+                ))
+                .status()
+                .unwrap();
+        }
         office.runs().await.values().all(|status| is_over(*status))
     })
     .await;

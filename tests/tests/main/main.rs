@@ -10,4 +10,5 @@ mod kills;
 mod office;
 mod oracle;
 mod process;
+mod sleepers;
 mod tamper;
