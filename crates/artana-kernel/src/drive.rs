@@ -1,11 +1,14 @@
 //! The right to drive a run as a whole, as this process holds it. It decides nothing about what the run does.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use artana_core::{IncarnationId, Ordinal, StepKey};
-use artana_ports::{Authority, Cancel, Epoch};
+use artana_core::{IncarnationId, Ordinal, RunState, StepKey, Timestamp};
+use artana_ports::{Authority, Cancel, Cancellation, Epoch};
 
-use crate::{Error, Run};
+use crate::{
+    Error, Run,
+    journal::{Capacity, Facts, Plan},
+};
 
 /// One drive of a run: its lease, once the first append has taken it.
 #[derive(Debug, Default)]
@@ -100,9 +103,60 @@ impl Drive {
 /// On whose behalf a handle of a run acts that is driven as a whole.
 #[derive(Debug, Clone)]
 pub(crate) struct Driven {
-    pub(crate) drive: std::sync::Arc<Drive>,
+    pub(crate) drive: Arc<Drive>,
     /// At which place of a workflow the step was asked.
     pub(crate) ordinal: Option<Ordinal>,
     /// Whether it undoes something in a run that is ending.
     pub(crate) undoes: bool,
+    /// What its driver was told, for the children that it drives.
+    pub(crate) told: Told,
+}
+
+/// What whoever drives a run is told by whoever had it driven.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Told {
+    /// An instant that has come on the store's clock, whatever this process's clock says.
+    pub(crate) came: Option<Timestamp>,
+    /// Tells that the run is to be left to others, as soon as nothing is being performed.
+    pub(crate) leave: Option<Cancellation>,
+}
+
+impl Driven {
+    /// Acts for a drive, at no place of a workflow.
+    pub(crate) fn by(drive: &Arc<Drive>) -> Self {
+        Self { drive: Arc::clone(drive), ordinal: None, undoes: false, told: Told::default() }
+    }
+}
+
+/// Gives the lease back when whoever drove the run is dropped in the middle of it, so that others need not wait for
+/// this process to die.
+#[derive(Debug)]
+pub(crate) struct Dropped {
+    run: Option<Run>,
+    drive: Arc<Drive>,
+}
+
+impl Dropped {
+    pub(crate) fn of(run: &Run, drive: &Arc<Drive>) -> Self {
+        Self { run: Some(run.clone()), drive: Arc::clone(drive) }
+    }
+
+    /// Says that the drive came to its end.
+    pub(crate) fn disarm(&mut self) {
+        self.run = None;
+    }
+}
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        let Some(run) = self.run.take().filter(|_| self.drive.is_held()) else { return };
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let capacity = Capacity::Drive(Arc::clone(&self.drive));
+        runtime.spawn(async move {
+            let release = |_: &RunState, _: &Facts<'_>| Ok(Plan::default().release());
+            if let Err(error) = run.journal.append_detached(capacity, None, release).await {
+                tracing::warn!(run = %run.name(), code = error.code(), "a dropped drive could not give back its lease");
+            }
+        });
+    }
 }

@@ -1,9 +1,9 @@
 //! Effects in a family of forks: each belongs to the run that begins it first under its key.
 
 use artana_core::{
-    EventId, ParentLink, RunId, RunRef, RunState, StepKey,
+    EventId, ParentLink, RunId, RunRef, RunState, Step, StepKey,
     decide::{ToolAsk, effect_claim, held_key},
-    event::{Body, Effect},
+    event::{Body, CodeKind, Effect},
 };
 use artana_ports::Claim;
 
@@ -29,12 +29,29 @@ pub(crate) async fn not_an_ancestors(run: &Run, ask: &ToolAsk) -> Result<(), Err
     if own || run.journal.with_state(|state| state.step(&ask.step).is_some()) {
         return Ok(());
     }
-    match effect_of_ancestor(run, &ask.step).await? {
+    not_begun_by_an_ancestor(run, &ask.step).await
+}
+
+/// A fork does not run a closure again that must not run twice, and that an ancestor has begun.
+pub(crate) async fn no_ancestor_ran(run: &Run, step: &StepKey) -> Result<(), Error> {
+    if run.parent().is_none() || run.journal.with_state(|state| state.step(step).is_some()) {
+        return Ok(());
+    }
+    not_begun_by_an_ancestor(run, step).await
+}
+
+async fn not_begun_by_an_ancestor(run: &Run, step: &StepKey) -> Result<(), Error> {
+    match effect_of_ancestor(run, step).await? {
         None => Ok(()),
-        holder => {
-            let (run, step) = (run.name().clone(), ask.step.clone());
-            Err(Error::EffectBelongsToAncestor { run, step, holder })
-        }
+        holder => Err(Error::EffectBelongsToAncestor { run: run.name().clone(), step: step.clone(), holder }),
+    }
+}
+
+fn is_effect(step: &Step) -> bool {
+    match step {
+        Step::Tool(tool) => tool.effect != Effect::Read,
+        Step::Code(code) => code.kind == CodeKind::Once,
+        _ => false,
     }
 }
 
@@ -48,7 +65,7 @@ async fn effect_of_ancestor(run: &Run, step: &StepKey) -> Result<Option<RunId>, 
         journal.refresh().await?;
         let begun = journal.with_state(|state| {
             let own = state.holder(step).is_none();
-            own && state.tool_step(step).is_some_and(|step| step.effect != Effect::Read)
+            own && state.step(step).is_some_and(is_effect)
         });
         if begun {
             return Ok(Some(id));

@@ -70,10 +70,7 @@ impl Kernel {
         let (mut state, first) = self.first_event(&genesis, started, None)?;
         let mut events = vec![first];
         if let Some(enqueued) = beginning.enqueued {
-            let stamp = Stamp { id: self.0.event_id(self.0.clock.now()), at: self.0.clock.now() };
-            let event = seal(&run, &state.head(), Draft::new(None, enqueued)?, stamp);
-            state.apply(&event)?;
-            events.push(event);
+            events.push(self.next_event(&mut state, enqueued)?);
         }
         match self.append_first(&state, events, content, Some(key.clone())).await {
             Ok(()) => {}
@@ -126,11 +123,24 @@ impl Kernel {
         started: RunStarted,
     ) -> Result<(), Error> {
         let started = RunStarted { genesis: GenesisFields::from(&genesis), ..started };
-        let (state, event) = self.first_event(&genesis, started, Some(parent))?;
-        match self.append_first(&state, vec![event], None, None).await {
+        let (mut state, first) = self.first_event(&genesis, started, Some(parent))?;
+        let mut events = vec![first];
+        // A fork of a run that workers drive is theirs to drive too.
+        if let Some(enqueued) = parent.enqueued().cloned() {
+            events.push(self.next_event(&mut state, enqueued)?);
+        }
+        match self.append_first(&state, events, None, None).await {
             Ok(()) | Err(AppendError::Conflict { .. }) => Ok(()),
             Err(error) => Err(append_failed(&genesis.run, error)),
         }
+    }
+
+    fn next_event(&self, state: &mut RunState, enqueued: RunEnqueued) -> Result<Event, Error> {
+        let at = self.0.clock.now();
+        let stamp = Stamp { id: self.0.event_id(at), at };
+        let event = seal(state.run(), &state.head(), Draft::new(None, enqueued)?, stamp);
+        state.apply(&event)?;
+        Ok(event)
     }
 
     fn first_event(

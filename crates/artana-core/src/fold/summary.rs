@@ -38,6 +38,8 @@ pub(super) struct Summary {
     pub(super) output: Option<ContentRef>,
     pub(super) pauses: BTreeMap<EventId, Pause>,
     pub(super) workflow: bool,
+    /// Whether another run started this one, and drives it.
+    pub(super) child: bool,
     pub(super) drive: Drive,
     pub(super) session: Session,
 }
@@ -70,6 +72,8 @@ pub(super) struct Drive {
     pub(super) begun: bool,
     /// Whether whoever drove it has left it until something happens.
     pub(super) suspended: bool,
+    /// Whether something has happened since, and nobody has gone on with it.
+    pub(super) woken: bool,
     pub(super) waits: BTreeMap<Ordinal, (Option<StepKey>, Wait)>,
     /// Compensations that are registered and have not ended.
     pub(super) rollbacks: BTreeSet<StepKey>,
@@ -99,6 +103,7 @@ impl Summary {
             output: None,
             pauses: BTreeMap::new(),
             workflow: started.workflow.is_some(),
+            child: started.lineage.is_some() && started.workflow.is_some(),
             drive: Drive { rollbacks, ..Drive::default() },
             session: parent.map(|parent| parent.session.shared()).unwrap_or_default(),
         }
@@ -121,7 +126,8 @@ impl Summary {
                 self.closing = Some(asked.closing);
                 self.reason = asked.reason;
                 // What is left to undo, here or in a child, does not wait for what the run was waiting for.
-                self.drive.suspended &= self.drive.rollbacks.is_empty() && self.drive.children.is_empty();
+                self.drive.suspended &=
+                    self.drive.rollbacks.is_empty() && self.drive.children.is_empty() && !self.child;
                 // Whoever ends a parked run says that it is taken once more, to undo what it did.
                 self.pauses.retain(|_, pause| !pause.is_parking());
             }
@@ -269,7 +275,7 @@ impl Summary {
     pub(super) fn closes(&self) -> Option<Closing> {
         let closing = self.closing.filter(|_| self.finished.is_none() && self.pending.is_empty())?;
         let left = !self.workflow || self.drive.suspended || !self.drive.begun;
-        (left && self.has_undone()).then_some(closing)
+        (left && !self.child && self.has_undone()).then_some(closing)
     }
 
     fn count(&mut self, key: &StepKey, last: Option<&Step>, next: &Step) {
@@ -312,6 +318,11 @@ impl Summary {
         if parked || stopped {
             return None;
         }
+        // Whoever drives the run that started a child drives it too, until it leaves it.
+        let left = self.drive.suspended || self.drive.woken || self.closing.is_some();
+        if self.child && !left {
+            return None;
+        }
         // A pause of the workflow's own may be recorded by a process that died before it could leave.
         let due_at = if self.drive.suspended { self.drive.earliest()? } else { enqueued.due };
         Some(Queued { queue: enqueued.queue.to_string(), priority: enqueued.priority, due_at })
@@ -338,6 +349,20 @@ impl Pause {
 
 impl Drive {
     fn advance(&mut self, event: &Event) {
+        let left = self.suspended;
+        self.follow(event);
+        let outside = matches!(
+            event.body(),
+            Body::Resumed(_)
+                | Body::SignalReceived(_)
+                | Body::ToolResolved(_)
+                | Body::LateOutcome(_)
+                | Body::CancelRequested(_)
+        );
+        self.woken |= outside && left && !self.suspended;
+    }
+
+    fn follow(&mut self, event: &Event) {
         match (event.body(), event.step()) {
             (Body::ChildStarted(_), Some(key)) => drop(self.children.insert(key.clone())),
             (Body::ChildFinished(_), Some(key)) => drop(self.children.remove(key)),
@@ -385,6 +410,7 @@ impl Drive {
     fn moves(&mut self, suspends: bool) {
         self.begun = true;
         self.suspended = suspends;
+        self.woken = false;
         self.died.clear();
     }
 

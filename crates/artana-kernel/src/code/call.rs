@@ -5,7 +5,6 @@ use std::{
     future::{Future, IntoFuture},
     marker::PhantomData,
     pin::Pin,
-    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -13,7 +12,7 @@ use artana_core::{AskKind, IdError, StepKey, backoff::Backoff, event::CodeKind};
 
 use super::{
     Failure, Json, StepCodec,
-    perform::{Attempts, Code, run},
+    perform::{Attempts, Code, Tries, run},
 };
 use crate::{Error, Run};
 
@@ -174,7 +173,7 @@ impl<T: Send + 'static, C: StepCodec<T>> IntoFuture for CodeCall<T, C> {
 
 /// Writes what the closure returns. A result that cannot be written is a failure like any other.
 fn encoded<T: Send + 'static, C: StepCodec<T>>(mut make: Make<T>, codec: C) -> Attempts {
-    Arc::new(Mutex::new(move || {
+    Tries::new(move || {
         let made = make()?;
         let codec = codec.clone();
         let written = async move {
@@ -182,5 +181,5 @@ fn encoded<T: Send + 'static, C: StepCodec<T>>(mut make: Make<T>, codec: C) -> A
             codec.encode(&value).map_err(|problem| Failure::new(format!("its result cannot be kept: {problem}")))
         };
         Some(Box::pin(written) as Pin<Box<dyn Future<Output = super::perform::Ran> + Send>>)
-    }))
+    })
 }

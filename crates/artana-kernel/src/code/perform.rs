@@ -5,7 +5,7 @@ use std::{
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::Poll,
     time::Duration,
 };
@@ -33,8 +33,21 @@ use crate::{
 /// What a closure came to, as bytes.
 pub(crate) type Ran = Result<Vec<u8>, Failure>;
 type Running = Pin<Box<dyn Future<Output = Ran> + Send>>;
-/// Makes one attempt. `None` where the closure can be called once only and was.
-pub(crate) type Attempts = Arc<Mutex<dyn FnMut() -> Option<Running> + Send>>;
+/// Makes attempts, and keeps what one came to that could not be recorded.
+pub(crate) type Attempts = Arc<Mutex<Tries>>;
+
+/// A closure, and what it came to where that could not be recorded.
+pub(crate) struct Tries {
+    /// Makes one attempt. `None` where the closure can be called once only and was.
+    make: Box<dyn FnMut() -> Option<Running> + Send>,
+    kept: Option<Attempted>,
+}
+
+impl Tries {
+    pub(crate) fn new(make: impl FnMut() -> Option<Running> + Send + 'static) -> Attempts {
+        Arc::new(Mutex::new(Self { make: Box::new(make), kept: None }))
+    }
+}
 
 /// A closure's step with everything that is known of it before the ledger is asked.
 #[derive(Clone)]
@@ -45,6 +58,12 @@ pub(crate) struct Code {
     pub(crate) content: ContentType,
     pub(crate) retry: Retry,
     pub(crate) attempts: Attempts,
+}
+
+impl Code {
+    fn tries(&self) -> MutexGuard<'_, Tries> {
+        self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A recorded outcome.
@@ -138,6 +157,9 @@ async fn go(code: &Code, due: Due) -> Result<(), Error> {
         // Much may have been said meanwhile, so the ledger is asked once more.
         return journal.shared.open();
     }
+    if code.kind == CodeKind::Once {
+        family::no_ancestor_ran(&code.run, &code.step).await?;
+    }
     let flight = match journal.flights.begin(&code.step) {
         Ok(flight) => flight,
         Err(landing) => {
@@ -162,7 +184,7 @@ async fn go(code: &Code, due: Due) -> Result<(), Error> {
 async fn compute(code: &Code, due: Due) -> Result<(), Error> {
     let journal = &code.run.journal;
     let ran = attempt(code).await?;
-    let (ended, content) = judged(code, due, ran);
+    let (ended, content) = judged(code, due, &ran);
     let task = code.clone();
     let decide = move |state: &RunState, facts: &Facts<'_>| {
         // Somebody else may have recorded the step meanwhile, and then that counts.
@@ -174,7 +196,12 @@ async fn compute(code: &Code, due: Due) -> Result<(), Error> {
             _ => Ok(Plan::default()),
         }
     };
-    journal.append(code.run.capacity(), Some(code.step.clone()), decide).await.map(drop)
+    let recorded = journal.append(code.run.capacity(), Some(code.step.clone()), decide).await?;
+    if recorded.is_empty() {
+        // A run that was paused meanwhile may go on before its process is gone.
+        code.tries().kept = Some(ran);
+    }
+    Ok(())
 }
 
 /// Claim before effect: the request is durable before the closure runs.
@@ -186,7 +213,7 @@ async fn once(code: &Code, due: Due) -> Result<(), Error> {
     } else {
         Attempted { ended: Ended::NotRun, elapsed: Duration::ZERO }
     };
-    let (done, content) = judged(code, due, ran);
+    let (done, content) = judged(code, due, &ran);
     let key = code.step.clone();
     let decide = move |state: &RunState, facts: &Facts<'_>| {
         let body = record_code(state, &key, request, done.clone());
@@ -240,9 +267,12 @@ struct Attempted {
 
 /// Runs the closure once, catching panics.
 async fn attempt(code: &Code) -> Result<Attempted, Error> {
+    if let Some(kept) = code.tries().kept.take() {
+        return Ok(kept);
+    }
     let clock = &code.run.journal.shared.clock;
     let started = clock.elapsed();
-    let begun = catch_unwind(AssertUnwindSafe(|| (code.attempts.lock().unwrap_or_else(PoisonError::into_inner))()));
+    let begun = catch_unwind(AssertUnwindSafe(|| (code.tries().make)()));
     let ended = match begun {
         Err(_) => Ended::Panicked,
         Ok(None) => return Err(Error::Internal(format!("the closure of step {} has run already", code.step))),
@@ -262,13 +292,13 @@ async fn caught(running: Running) -> Ended {
 }
 
 /// Says what an attempt's end means. What nobody classified may have happened, unless the closure may run again.
-fn judged(code: &Code, due: Due, ran: Attempted) -> (StepCompleted, Vec<Content>) {
+fn judged(code: &Code, due: Due, ran: &Attempted) -> (StepCompleted, Vec<Content>) {
     let repeatable = code.kind == CodeKind::Compute;
-    let (outcome, again, content) = match ran.ended {
-        Ended::Returned(Ok(bytes)) => success(code, bytes),
+    let (outcome, again, content) = match &ran.ended {
+        Ended::Returned(Ok(bytes)) => success(code, bytes.clone()),
         Ended::Returned(Err(failure)) if repeatable || is_known(failure.kind) => {
             let again = failure.kind != FailureKind::Permanent && more(code, due);
-            failed(code, &failure, again)
+            failed(code, failure, again)
         }
         Ended::Returned(Err(failure)) => doubt(code, Cause::Reported, Some(failure.message())),
         Ended::Panicked if repeatable => failed(code, &Failure::transient("the closure panicked"), more(code, due)),

@@ -250,6 +250,11 @@ async fn in_fork(
     fields: BTreeSet<Field>,
     listener: &Listener,
 ) -> Result<Told, Error> {
+    let (journal, name) = (prepared.journal(), prepared.run.name());
+    // What drives a run that is ending goes nowhere else with it: there is something to undo here.
+    if prepared.run.driver().is_some() && journal.with_state(RunState::is_closing) {
+        return Err(Error::NotRunning { run: name.clone(), status: journal.with_state(RunState::status) });
+    }
     let drift = drift::name(prepared, &fields).await?;
     let run = fork::fork_of(&prepared.run, prepared.step(), at, fork::Why::Drift { asked: prepared, fields }).await?;
     let run = driven_like(&prepared.run, run);

@@ -98,7 +98,7 @@ impl Run {
             return Err(Error::NotThatWorkflow { run: self.name().clone(), what });
         }
         let drive = Arc::<Drive>::default();
-        let run = self.driven(Driven { drive: Arc::clone(&drive), ordinal: None, undoes: false });
+        let run = self.driven(Driven::by(&drive));
         Ok(Driving { run, drive, alone: Mutex::new(Some((alone, busy))) })
     }
 }

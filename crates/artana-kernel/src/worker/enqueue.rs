@@ -72,7 +72,7 @@ impl Enqueue {
     }
 
     /// Names what is asked for, so that asking twice makes one run: the second time answers the run of the first,
-    /// whatever has become of it. The name stands in the run's id where no other is given.
+    /// whatever has become of it. The run's id is made of it, so it is given instead of one.
     pub fn deduplicate(mut self, by: impl Into<String>) -> Self {
         self.deduplication = Some(by.into());
         self
@@ -82,7 +82,12 @@ impl Enqueue {
         let name = self.name?;
         let deduplication = self.deduplication.map(Name::parse).transpose()?;
         let id = match (self.id, &deduplication) {
-            (Some(id), _) => RunId::parse(id)?,
+            (Some(id), None) => RunId::parse(id)?,
+            (Some(id), Some(_)) => {
+                let run = RunRef::new(self.tenant.id()?.clone(), RunId::parse(id)?);
+                let problem = "an id and a deduplication both name the run; give one of them".into();
+                return Err(Error::InvalidValue { run, name, problem });
+            }
             (None, Some(by)) => RunId::parse(format!("{name}:{by}"))?,
             (None, None) => RunId::parse(self.kernel.0.event_id(self.kernel.0.clock.now()).to_string())?,
         };

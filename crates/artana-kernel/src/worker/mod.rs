@@ -119,9 +119,9 @@ impl Worker {
         self.stats.now()
     }
 
-    /// Waits until what the worker is at has changed.
-    pub async fn changed(&self) {
-        self.stats.changed().await;
+    /// Waits until what the worker is at differs from what was seen, and returns it.
+    pub async fn changed(&self, seen: WorkerStats) -> WorkerStats {
+        self.stats.changed(seen).await
     }
 
     /// Works until `stop` is done, then drains: takes nothing new, lets the steps under way end, and leaves the runs
@@ -141,6 +141,7 @@ impl Worker {
         let mut held = Held::default();
         let mut stop = std::pin::pin!(stop);
         let clock = &self.kernel.0.clock;
+        let mut closing = self.kernel.0.closing.subscribe();
         let mut poll = clock.sleep(self.poll);
         // Nobody has looked yet, so there may be something due.
         let mut more = true;
@@ -154,6 +155,7 @@ impl Worker {
             tokio::select! {
                 biased;
                 () = &mut stop => break Ok(()),
+                () = closing.cancelled() => break Err(Error::Closed),
                 Some(done) = drives.join_next() => held.done(done),
                 () = self.kernel.0.registry.knocked() => more = true,
                 () = &mut poll => {

@@ -12,7 +12,7 @@ use super::stats::{Ended, Shared};
 use crate::{
     Error, Kernel, Run,
     code::text_of,
-    drive::Drive,
+    drive::{Drive, Told},
     journal::{Capacity, Facts, Plan},
     send::passes,
     workflow::{
@@ -58,25 +58,43 @@ impl Drives {
 
     async fn driven(&self, leased: Leased, leave: Cancellation) -> Result<Ended, Error> {
         let life = self.kernel.0.lifeline.alive().await?;
-        let taken = self.open(&leased, life.id).await?;
+        let taken = self.open(&leased, life.id, &leave).await?;
+        let ended = self.goes(&taken, &leased, life.id, leave).await;
+        // Whoever drove it to its end, or left it, has given the lease back already.
+        if ended.is_err() && taken.drive.is_held() {
+            self.release(&taken).await?;
+        }
+        ended
+    }
+
+    async fn goes(
+        &self,
+        taken: &Taken,
+        leased: &Leased,
+        life: IncarnationId,
+        leave: Cancellation,
+    ) -> Result<Ended, Error> {
+        taken.run.journal.with_state(crate::control::drivable)?;
         if let Some(died) = leased.died {
             self.stats.took_over();
-            let crashes = self.took_over(&taken, died, life.id).await?;
-            if crashes >= self.park_after {
-                return self.park(&taken, None).await;
+            if self.took_over(taken, died, life).await? >= self.park_after {
+                return self.park(taken, None).await;
             }
         }
-        let Some(name) = taken.name.clone() else { return self.drive_parent(&taken, &leased, leave).await };
+        let told = Told { came: Some(leased.due_at), leave: Some(leave) };
+        match taken.name.clone() {
+            Some(name) => self.drive_on(taken, &name, &told).await,
+            None => self.drive_parent(taken, &told).await,
+        }
+    }
+
+    /// Drives registered code as far as it comes, again after an error, until it is parked.
+    async fn drive_on(&self, taken: &Taken, name: &Name, told: &Told) -> Result<Ended, Error> {
         let (mut failures, mut rest) = (0, FIRST_REST);
         loop {
             let before = taken.run.journal.with_state(RunState::head);
-            let lead = Lead {
-                drive: Arc::clone(&taken.drive),
-                came: Some(leased.due_at),
-                leave: Some(leave.clone()),
-                keeps: true,
-            };
-            let error = match ended(self.once(&taken.run, &name, lead).await)? {
+            let lead = Lead { drive: Arc::clone(&taken.drive), told: told.clone(), keeps: true };
+            let error = match ended(self.once(&taken.run, name, lead).await)? {
                 Ok(ended) => return Ok(ended),
                 Err(error) => error,
             };
@@ -88,10 +106,10 @@ impl Drives {
             // That the store is away is no fault of the run.
             failures += u32::from(!matches!(&error, Error::Store(store) if passes(store)));
             if failures >= self.park_after {
-                return self.park(&taken, Some(&error)).await;
+                return self.park(taken, Some(&error)).await;
             }
-            if self.rests(rest, &leave).await {
-                self.release(&taken).await?;
+            if self.rests(rest, told.leave.as_ref()).await {
+                self.release(taken).await?;
                 return Ok(Ended::Left);
             }
             rest = (rest * 2).min(LONGEST_REST);
@@ -115,27 +133,24 @@ impl Drives {
     }
 
     /// A child's code is its parent's, so the parent is driven. The child's lease keeps others from doing the same.
-    async fn drive_parent(&self, taken: &Taken, leased: &Leased, leave: Cancellation) -> Result<Ended, Error> {
-        let Some((parent, name)) = self.parent_of(&taken.run).await? else {
+    async fn drive_parent(&self, taken: &Taken, told: &Told) -> Result<Ended, Error> {
+        let Some((run, name)) = self.parent_of(&taken.run).await? else {
             return self.park(taken, Some(&Error::Orphaned(taken.run.name().clone()))).await;
         };
-        let lead = Lead { came: Some(leased.due_at), leave: Some(leave.clone()), ..Lead::default() };
-        let driven = self.once(&parent, &name, lead).await;
+        let parent = Taken { run, drive: Arc::default(), name: None };
+        let driven = self.drive_on(&parent, &name, told).await;
         if driven.is_err() {
-            // Somebody else is at it, or it failed: there is time until it is worth another try.
-            self.rests(FIRST_REST, &leave).await;
+            // Somebody else is at it: there is time until it is worth another try.
+            self.rests(FIRST_REST, told.leave.as_ref()).await;
         }
-        let released = self.release(taken).await;
+        // Driving the parent may have taken the child's lease anew, and given it back.
+        match self.release(taken).await {
+            Ok(()) | Err(Error::Fenced { .. } | Error::LeaseLost(_)) => {}
+            Err(error) => return Err(error),
+        }
         match driven {
             Err(Error::Fenced { .. }) => Ok(Ended::Left),
-            driven => {
-                let ended = ended(driven)??;
-                // Driving the parent may have taken the child's lease anew, and given it back.
-                released.or_else(|error| {
-                    if matches!(error, Error::Fenced { .. } | Error::LeaseLost { .. }) { Ok(()) } else { Err(error) }
-                })?;
-                Ok(ended)
-            }
+            driven => driven,
         }
     }
 
@@ -162,8 +177,8 @@ impl Drives {
     }
 
     /// Waits before another try. Returns whether the worker is told to leave meanwhile.
-    async fn rests(&self, rest: Duration, leave: &Cancellation) -> bool {
-        let mut leave = leave.clone();
+    async fn rests(&self, rest: Duration, leave: Option<&Cancellation>) -> bool {
+        let mut leave = leave.cloned().unwrap_or_else(Cancellation::never);
         tokio::select! {
             biased;
             () = leave.cancelled() => true,
@@ -177,10 +192,19 @@ impl Drives {
         taken.run.journal.append_detached(capacity, None, decide).await.map(drop)
     }
 
-    async fn open(&self, leased: &Leased, life: IncarnationId) -> Result<Taken, Error> {
+    /// Opens a run that was taken. While the store is away nothing can be given back either, so it is waited for.
+    async fn open(&self, leased: &Leased, life: IncarnationId, leave: &Cancellation) -> Result<Taken, Error> {
+        loop {
+            match self.opened(leased, life).await {
+                Err(Error::Store(store)) if passes(&store) && !self.rests(FIRST_REST, Some(leave)).await => {}
+                opened => return opened,
+            }
+        }
+    }
+
+    async fn opened(&self, leased: &Leased, life: IncarnationId) -> Result<Taken, Error> {
         let journal = self.kernel.journal(&leased.run).await?;
         journal.refresh().await?;
-        journal.with_state(crate::control::drivable)?;
         let (tenant, name) = journal.with_state(|state| {
             let name = state.started().workflow.as_ref().and_then(|workflow| workflow.name.clone());
             (as_bound(state), name)

@@ -51,9 +51,9 @@ impl Shared {
         *self.0.borrow()
     }
 
-    pub(super) async fn changed(&self) {
-        // The sender lives as long as this does.
-        drop(self.0.subscribe().changed().await);
+    pub(super) async fn changed(&self, seen: WorkerStats) -> WorkerStats {
+        // The sender lives as long as this does, so that the wait never ends for another reason.
+        self.0.subscribe().wait_for(|now| *now != seen).await.map_or(seen, |now| *now)
     }
 
     pub(super) fn took(&self) {

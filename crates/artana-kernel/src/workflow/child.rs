@@ -8,9 +8,9 @@ use std::{
 };
 
 use artana_core::{
-    Content, ContentRef, ContentType, RunRef, RunState, Status, Step, StepKey,
+    Content, ContentRef, ContentType, RunRef, RunState, Status, Step, StepKey, Timestamp,
     decide::child_id,
-    event::{ChildFinished, ChildOutcome, ChildStarted, Lineage, WorkflowStarted},
+    event::{ChildFinished, ChildOutcome, ChildStarted, Lineage, Wait, WaitStarted, WorkflowStarted},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -71,7 +71,10 @@ pub(crate) fn drive_child(parent: Run, step: StepKey, child: Child) -> Performin
         if parent.journal.with_state(RunState::is_closing) && !run.journal.with_state(RunState::is_closing) {
             run.cancel(kernel_actor().as_str(), "the run that started it is ending").await?;
         }
-        let end = match driver::drive(&run, child.take()?, driver::Lead::default()).await {
+        let lead = parent.driver().map(|driven| driven.told.clone()).unwrap_or_default();
+        let lead = driver::Lead { told: lead, ..driver::Lead::default() };
+        wake(&parent, &step, &run, lead.told.came).await?;
+        let end = match driver::drive(&run, child.take()?, lead).await {
             Ok(End::Suspended(waits)) => return Err(Held::Suspended(waits)),
             Ok(End::Left) => return Err(Error::LeaseLost(run.name().clone()).into()),
             Ok(End::Completed(bytes)) => Ok(bytes),
@@ -123,6 +126,37 @@ pub(crate) async fn record(parent: &Run, step: &StepKey, child: &Run, ended: End
         Ok(Plan::default().event(facts.id(), Some(&key), finished)?.content(content.clone()))
     };
     parent.journal.append_detached(parent.capacity(), Some(step.clone()), decide).await.map(drop)
+}
+
+/// Records that a parent that was left goes on, before its child does: if this process dies meanwhile, the parent is
+/// due, and with it the child.
+async fn wake(parent: &Run, step: &StepKey, child: &Run, came: Option<Timestamp>) -> Result<(), Error> {
+    let Some(ordinal) = parent.ordinal() else { return Ok(()) };
+    let clock = parent.journal.shared.clock.now();
+    let now = came.map_or(clock, |came| came.max(clock));
+    if !parent.journal.with_state(RunState::is_suspended) || !child.journal.with_state(|state| goes_on(state, now)) {
+        return Ok(());
+    }
+    let (key, wait) = (step.clone(), Wait::Child(child.name().run.clone()));
+    let begun = WaitStarted { given_up: Vec::new(), ordinal, suspends: false, wait };
+    let decide = move |state: &RunState, facts: &Facts<'_>| {
+        if !state.is_suspended() {
+            return Ok(Plan::default());
+        }
+        Plan::default().event(facts.id(), Some(&key), begun.clone())
+    };
+    parent.journal.append_detached(parent.capacity(), Some(step.clone()), decide).await.map(drop)
+}
+
+/// Returns whether there is something to do in a child, or may be in a child of its own.
+fn goes_on(child: &RunState, now: Timestamp) -> bool {
+    let has_come = |wait: &Wait| match wait {
+        Wait::Timer(due) => *due <= now,
+        Wait::Doubt { until, .. } => until.is_some_and(|until| until <= now),
+        Wait::Child(_) => true,
+        _ => false,
+    };
+    !child.is_suspended() || child.is_closing() || child.waits().any(|(_, _, wait)| has_come(wait))
 }
 
 pub(crate) fn recorded(parent: &Run, step: &StepKey) -> Option<ChildOutcome> {

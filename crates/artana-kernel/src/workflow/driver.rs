@@ -30,7 +30,7 @@ use super::{
 use crate::{
     Error, Run,
     control::drivable,
-    drive::{Drive, Driven},
+    drive::{Drive, Driven, Dropped, Told},
 };
 
 /// The code of a workflow: what it returns, in canonical JSON.
@@ -41,10 +41,7 @@ pub(crate) type Code<'a> = Pin<Box<dyn Future<Output = Result<Vec<u8>, Failure>>
 pub(crate) struct Lead {
     /// The right to drive the run, where it was granted before.
     pub(crate) drive: Arc<Drive>,
-    /// An instant that has come on the store's clock, whatever this process's clock says.
-    pub(crate) came: Option<Timestamp>,
-    /// Tells that the run is to be left to others, as soon as nothing is being performed.
-    pub(crate) leave: Option<Cancellation>,
+    pub(crate) told: Told,
     /// Whether the right to drive the run is kept after an error.
     pub(crate) keeps: bool,
 }
@@ -63,6 +60,7 @@ where
         return Ok(end);
     }
     let keeps = lead.keeps;
+    let mut dropped = Dropped::of(run, &lead.drive);
     let mut driver = Driver::new(run, lead);
     let code = code(WorkflowContext::new(Arc::clone(&driver.machine)));
     let end = driver.run(code).await;
@@ -70,6 +68,7 @@ where
     if end.is_err() && !keeps {
         driver.let_go().await;
     }
+    dropped.disarm();
     end
 }
 
@@ -105,8 +104,7 @@ pub(super) struct Driver {
     /// Pauses that a race gave up.
     pub(super) lifted: Vec<StepKey>,
     pub(super) alarm: Arc<Alarm>,
-    came: Option<Timestamp>,
-    leave: Option<Cancellation>,
+    told: Told,
     ready: BinaryHeap<Reverse<(Place, Ordinal)>>,
     performing: Vec<(Ordinal, Performing)>,
     /// Up to where the run was looked through for answers.
@@ -129,8 +127,8 @@ enum Next {
 
 impl Driver {
     fn new(run: &Run, lead: Lead) -> Self {
-        let Lead { drive, came, leave, .. } = lead;
-        let driven = Driven { drive: Arc::clone(&drive), ordinal: None, undoes: false };
+        let Lead { drive, told, .. } = lead;
+        let driven = Driven { told: told.clone(), ..Driven::by(&drive) };
         Self {
             run: run.clone(),
             drive,
@@ -139,8 +137,7 @@ impl Driver {
             given_up: Vec::new(),
             lifted: Vec::new(),
             alarm: Arc::default(),
-            came,
-            leave,
+            told,
             ready: BinaryHeap::new(),
             performing: Vec::new(),
             looked: None,
@@ -152,7 +149,7 @@ impl Driver {
     /// The time by which waits are judged.
     pub(super) fn now(&self) -> Timestamp {
         let now = self.run.journal.shared.clock.now();
-        self.came.map_or(now, |came| came.max(now))
+        self.told.came.map_or(now, |came| came.max(now))
     }
 
     pub(super) fn state<T>(&self, look: impl FnOnce(&RunState) -> T) -> T {
@@ -290,7 +287,8 @@ impl Driver {
         let Some(open) = self.open.get_mut(&ordinal) else { return };
         let (Want::Step { perform, .. } | Want::Child { perform, .. }) = &mut open.want else { return };
         open.standing = Standing::Performing;
-        let driven = Driven { drive: Arc::clone(&self.drive), ordinal: Some(ordinal), undoes: false };
+        let told = self.told.clone();
+        let driven = Driven { ordinal: Some(ordinal), told, ..Driven::by(&self.drive) };
         self.performing.push((ordinal, perform(self.run.driven(driven))));
     }
 
@@ -345,7 +343,7 @@ impl Driver {
         if values::record(self).await? || waits::lift(self).await? || waits::fire(self).await? {
             return Ok(Next::Look);
         }
-        let leaves = self.leave.as_ref().is_some_and(Cancellation::is_cancelled);
+        let leaves = self.told.leave.as_ref().is_some_and(Cancellation::is_cancelled);
         if !leaves {
             self.begin();
         }
@@ -370,7 +368,7 @@ impl Driver {
         let due = waiting.filter_map(|(ordinal, open)| match &open.want {
             Want::Step { key, .. } => self.state(|state| may_begin(state, key)).then_some(*ordinal),
             Want::Child { key, .. } => self
-                .state(|state| state.admits(key) || (state.is_closing() && state.step(key).is_some()))
+                .state(|state| if state.is_closing() { state.step(key).is_some() } else { state.admits(key) })
                 .then_some(*ordinal),
             _ => None,
         });
@@ -454,8 +452,10 @@ impl Driver {
 }
 
 /// A step of a run that starts nothing new is gone on with where that only records what became of it.
+///
+/// A closing run admits what undoes something, which is never begun here.
 fn may_begin(state: &RunState, key: &StepKey) -> bool {
-    state.admits(key) || state.step(key).is_some_and(Step::is_pending)
+    (state.admits(key) && !state.is_closing()) || state.step(key).is_some_and(Step::is_pending)
 }
 
 fn status_of(end: artana_core::event::RunOutcome) -> artana_core::Status {

@@ -8,7 +8,7 @@ use std::{
 };
 
 use artana_core::{
-    ContentRef, ContentType, Ordinal, RunState, Seq, Status, Step, StepKey,
+    ContentRef, ContentType, Ordinal, RequestId, RunState, Seq, Status, StepKey,
     cycle::ToolCycle,
     decide::Refused,
     event::{
@@ -100,13 +100,8 @@ async fn complete(driver: &mut Driver, bytes: &[u8]) -> Result<(), Error> {
         if state.is_closing() || !state.pauses().is_empty() {
             return Ok(Plan::default());
         }
-        let (mut plan, mut open) = (Plan::default(), control::open_steps(state));
-        for (key, request) in lost.iter().take(MAX_AT_ONCE) {
-            let pending = |step: &&Step| step.is_pending() && step.request() == Some(*request);
-            let Some(step) = state.step(key).filter(pending) else { continue };
-            plan = plan.event(facts.id(), Some(key), control::lost_outcome(step, *request))?;
-            open.retain(|open| step.model().is_none() || open != key);
-        }
+        let (plan, mut open) = (without_lost(state, facts, &lost)?, control::open_steps(state));
+        open.retain(|key| state.model_step(key).is_none() || !lost.iter().any(|(lost, _)| lost == key));
         if open.is_empty() {
             let finished = RunFinished { outcome: RunOutcome::Completed, output: Some(output) };
             return Ok(plan.event(facts.id(), None, finished)?.content([content.clone()]).release());
@@ -117,6 +112,15 @@ async fn complete(driver: &mut Driver, bytes: &[u8]) -> Result<(), Error> {
         Ok(plan)
     };
     driver.append(decide).await.map(drop)
+}
+
+/// Records what became of calls that nobody waits for, and whose process is gone.
+fn without_lost(state: &RunState, facts: &Facts<'_>, lost: &[(StepKey, RequestId)]) -> Result<Plan, Error> {
+    let still = lost.iter().take(MAX_AT_ONCE).filter_map(|(key, request)| {
+        let step = state.step(key).filter(|step| step.is_pending() && step.request() == Some(*request))?;
+        Some((key, control::lost_outcome(step, *request)))
+    });
+    still.into_iter().try_fold(Plan::default(), |plan, (key, lost)| plan.event(facts.id(), Some(key), lost))
 }
 
 /// Finds a step whose effect is in doubt, and the place at which it was asked.
@@ -162,10 +166,13 @@ pub(super) async fn give_up(driver: &mut Driver) -> Result<End, Error> {
             undone(driver, (key, ordinal), undo).await?;
         }
     }
+    // What a race gave up may have been under way in a process that is gone.
+    let lost = control::lost_calls(&driver.run.journal).await?;
     let decide = move |state: &RunState, facts: &Facts<'_>| {
         let Some(closing) = state.closing() else { return Ok(Plan::default()) };
+        let plan = without_lost(state, facts, &lost)?;
         let finished = RunFinished { outcome: closing.into(), output: None };
-        Ok(Plan::default().event(facts.id(), None, finished)?.release())
+        Ok(plan.event(facts.id(), None, finished)?.release())
     };
     driver.append(decide).await?;
     ended(&driver.run).await?.ok_or_else(|| Error::Internal("a run's end was not recorded".into()))
@@ -174,7 +181,7 @@ pub(super) async fn give_up(driver: &mut Driver) -> Result<End, Error> {
 async fn undone(driver: &mut Driver, (key, ordinal): (StepKey, Ordinal), undo: Undo) -> Result<(), Error> {
     let journal = Arc::clone(&driver.run.journal);
     let started = journal.shared.clock.elapsed();
-    let driven = Driven { drive: Arc::clone(&driver.drive), ordinal: None, undoes: true };
+    let driven = Driven { undoes: true, ..Driven::by(&driver.drive) };
     let cx = Rollback { run: driver.run.driven(driven), scope: key.clone() };
     let undone = caught(undo, cx).await;
     if let Some(error) = driver.drive.take_held() {

@@ -133,7 +133,12 @@ pub(super) async fn suspend(driver: &mut Driver) -> Result<Option<Suspended>, Er
         entries.extend(unrecorded(driver, *ordinal, open)?);
     }
     let now = driver.now();
-    if entries.len() > MAX_AT_ONCE || (earliest(driver).is_some_and(|due| due <= now) && !entries.is_empty()) {
+    // What was given up is told with a wait, and a pause is none.
+    let untold = !driver.given_up.is_empty() && !entries.iter().any(|entry| matches!(entry.body, Body::WaitStarted(_)));
+    if entries.len() > MAX_AT_ONCE
+        || (untold && !entries.is_empty())
+        || (earliest(driver).is_some_and(|due| due <= now) && !entries.is_empty())
+    {
         entries.truncate(MAX_AT_ONCE);
         record(driver, entries, false).await?;
         return Ok(None);

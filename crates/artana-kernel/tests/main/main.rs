@@ -43,5 +43,6 @@ mod tampered;
 mod tenants;
 mod told;
 mod workers;
+mod workers_children;
 mod workflow;
 mod world;

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Works until a run stands as it should.
-async fn work_until(world: &World, worker: &Worker, run: &Run, status: Status) {
+pub(crate) async fn work_until(world: &World, worker: &Worker, run: &Run, status: Status) {
     let stands = async {
         while run.status().await.unwrap() != status {
             tokio::task::yield_now().await;
@@ -329,6 +329,8 @@ async fn asking_twice_makes_one_run() {
     let process = world.process();
     pays(&process.kernel);
     let ask = || process.kernel.enqueue(&tenant(), "pays", &"a").deduplicate("invoice-7");
+    let both = ask().id("another").await;
+    assert!(matches!(both, Err(Error::InvalidValue { .. })), "one of them names the run");
     let (first, again) = (ask().await.unwrap(), ask().await.unwrap());
     assert_eq!((first.id(), again.id()), ("pays:invoice-7", "pays:invoice-7"));
     finished(&world, &Worker::new(&process.kernel), &[first]).await;

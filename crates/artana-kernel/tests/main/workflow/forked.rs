@@ -30,7 +30,6 @@ async fn asks(process: &Process, question: &str, ran: &Ran) -> Result<WorkflowOu
         let asked = cx.step("ask").model(ONE).prompt(question).replay(ReplayPolicy::ForkOnDrift);
         let said = asked.await?.into_output();
         Compute("compute").of(&cx, &ran).await?;
-        Once("once").of(&cx, &ran).await?;
         cx.signal::<()>("end").await?;
         Ok(said)
     });
@@ -41,13 +40,13 @@ async fn asks(process: &Process, question: &str, ran: &Ran) -> Result<WorkflowOu
 async fn a_changed_question_moves_the_rest_to_a_fork_in_every_life() {
     let (world, ran, model) = (world(), Ran::default(), echo());
     assert!(matches!(asks(&world.asking(&model), "how much", &ran).await, Ok(WorkflowOutcome::Waiting(_))));
-    assert_eq!((world.effects(), ran.times(), model.calls()), (1, 2, 1));
+    assert_eq!((world.effects(), ran.times(), model.calls()), (1, 1, 1));
     let process = world.asking(&model);
     let run = process.run("r").await;
     for _ in 0..2 {
         let left = asks(&world.asking(&model), "how many", &ran).await;
         assert!(matches!(left, Ok(WorkflowOutcome::Waiting(_))), "{left:?}");
-        assert_eq!((world.effects(), ran.times(), model.calls()), (1, 4, 2), "what came before is shared");
+        assert_eq!((world.effects(), ran.times(), model.calls()), (1, 2, 2), "what came before is shared");
     }
     let [(fork, _)] = run.forks().await.unwrap().try_into().unwrap();
     let fork = process.kernel.open_run(&tenant(), fork.as_str()).await.unwrap();
@@ -56,7 +55,7 @@ async fn a_changed_question_moves_the_rest_to_a_fork_in_every_life() {
     for _ in 0..2 {
         assert_eq!(done(asks(&world.asking(&model), "how many", &ran).await), "re: how many");
     }
-    assert_eq!((world.effects(), ran.times(), model.calls()), (1, 4, 2));
+    assert_eq!((world.effects(), ran.times(), model.calls()), (1, 2, 2));
     assert_eq!(fork.status().await.unwrap(), Status::Completed);
     // Asked as before, the run itself goes on where it was.
     assert!(matches!(asks(&world.asking(&model), "how much", &ran).await, Ok(WorkflowOutcome::Waiting(_))));
@@ -149,4 +148,32 @@ async fn whoever_holds_the_lease_from_the_beginning_may_fork_too() {
         run.signal("end", "ann", &()).await.unwrap();
     }
     assert_eq!(run.forks().await.unwrap().len(), 1);
+}
+
+/// Pays once after a question, in a fork where the question is asked otherwise.
+async fn pays_once(process: &Process, question: &str, ran: &Ran) -> Result<WorkflowOutcome<()>, Error> {
+    let (question, ran) = (question.to_owned(), ran.clone());
+    let code = |cx: WorkflowContext| async move {
+        cx.step("ask").model(ONE).prompt(question).replay(ReplayPolicy::ForkOnDrift).await?;
+        Once("once").of(&cx, &ran).await?;
+        Ok(())
+    };
+    process.workflow(code).await
+}
+
+#[tokio::test]
+async fn a_closure_that_must_not_run_twice_does_not_run_again_in_a_fork() {
+    let (world, ran, model) = (world(), Ran::default(), echo());
+    assert!(matches!(pays_once(&world.asking(&model), "how much", &ran).await, Ok(WorkflowOutcome::Completed(()))));
+    let process = world.asking(&model);
+    let run = process.run("r").await;
+    let fork = run.fork_at("ask", "forked", "ann").await.unwrap();
+    let again = |cx: WorkflowContext| async move {
+        cx.step("ask").model(ONE).prompt("how many").await?;
+        cx.step("once").once(|| async { Ok(()) }).await?;
+        Ok(())
+    };
+    let refused = process.kernel.workflow(&tenant(), fork.id(), again).await;
+    assert_eq!(code(refused.map(drop)), "artana::effect_belongs_to_ancestor");
+    assert_eq!(ran.times(), 1);
 }
