@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use artana_core::{IncarnationId, Ordinal, StepKey};
 use artana_ports::{Authority, Cancel, Epoch};
 
-use crate::{Error, Run};
+use crate::{Error, Run, ahead::Ahead};
 
 /// One drive of a run: its lease, once the first append has taken it.
 #[derive(Debug, Default)]
@@ -15,6 +15,8 @@ pub(crate) struct Drive {
     moved: Mutex<Option<Run>>,
     /// What steps of a compensation came to that is no answer.
     held: Mutex<Vec<(StepKey, Error)>>,
+    /// What the run is about to be asked for again.
+    pub(crate) ahead: Ahead,
     /// Tells what undoes something that the lease is lost. What the run's own steps do hears of its ending too.
     pub(crate) lost: Cancel,
 }

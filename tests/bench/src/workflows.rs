@@ -32,7 +32,7 @@ pub(crate) async fn step(size: &Size) -> Result<()> {
     let seq = run.view().await?.head.seq.get().cast_signed();
     let pairs = Pairs::new(path, dir.path().join("raw.db"), &run).await?;
     let steps = size.steps;
-    let measured = kernel.workflow(&world::tenant(), "run", |cx| async move {
+    let code = |cx: WorkflowContext| async move {
         let (mut ours, mut raw) = (Vec::new(), Vec::new());
         for n in 0..steps {
             let began = Instant::now();
@@ -42,8 +42,9 @@ pub(crate) async fn step(size: &Size) -> Result<()> {
             raw.push(pairs.raw(&[(at, at + 1)]).map_err(Failure::new)?);
         }
         Ok((ours, raw))
-    });
-    let (ours, raw) = measured.await?.completed().context("it waits for nothing")?;
+    };
+    let measured = kernel.workflow(&world::tenant(), "run", code).await?;
+    let (ours, raw) = measured.completed().context("it waits for nothing")?;
     print_pair("workflow_step", ours, raw);
     Ok(kernel.close().await?)
 }
