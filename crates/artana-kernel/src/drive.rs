@@ -7,6 +7,7 @@ use artana_ports::{Authority, Cancel, Cancellation, Epoch};
 
 use crate::{
     Error, Run,
+    ahead::Ahead,
     journal::{Capacity, Facts, Plan},
 };
 
@@ -18,6 +19,8 @@ pub(crate) struct Drive {
     moved: Mutex<Option<Run>>,
     /// What steps of a compensation came to that is no answer.
     held: Mutex<Vec<(StepKey, Error)>>,
+    /// What the run is about to be asked for again.
+    pub(crate) ahead: Ahead,
     /// Tells what undoes something that the lease is lost. What the run's own steps do hears of its ending too.
     pub(crate) lost: Cancel,
 }

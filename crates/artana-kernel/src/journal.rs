@@ -9,8 +9,8 @@ use std::{
 };
 
 use artana_core::{
-    Content, ContentRef, ContentType, Digester, Event, EventId, Genesis, Head, IncarnationId, RequestId, RunId, RunKey,
-    RunRef, RunState, Seq, StepKey,
+    Content, ContentRef, ContentType, Digest, Digester, Event, EventId, Genesis, Head, IncarnationId, RequestId, RunId,
+    RunKey, RunRef, RunState, Seq, StepKey,
     decide::OwnerLife,
     limits::{MAX_CONTENT_BATCH, MAX_PAGE_EVENTS, MAX_RUN_EVENTS},
     verify::{BreakKind, Chain, ChainBreak},
@@ -28,6 +28,7 @@ use crate::{
     load,
     send::{event_after, send},
     shared::Shared,
+    touched::Touched,
 };
 
 /// Most entries that leave in one append; each has at most a handful of events.
@@ -44,6 +45,8 @@ pub(crate) struct Journal {
     pub(crate) cancel: Cancel,
     digester: Digester,
     state: Mutex<RunState>,
+    /// What this process changed in it lately; taken after the state.
+    touched: Mutex<Touched>,
     waiting: Mutex<VecDeque<Entry>>,
     commit: AsyncMutex<()>,
     /// Held by whoever drives the run as a whole in this process.
@@ -87,6 +90,7 @@ impl Journal {
             flights: Arc::default(),
             cancel: Cancel::default(),
             digester: key.digester(),
+            touched: Mutex::new(Touched::after(state.head().seq)),
             state: Mutex::new(state),
             waiting: Mutex::default(),
             commit: AsyncMutex::new(()),
@@ -97,6 +101,15 @@ impl Journal {
     /// Looks at the folded state as this process knows it.
     pub(crate) fn with_state<T>(&self, look: impl FnOnce(&RunState) -> T) -> T {
         look(&self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Returns the head, and the steps touched since a position; `None` for these where it is not known.
+    pub(crate) fn touched_since(&self, seq: Option<Seq>) -> (Seq, Option<Vec<StepKey>>) {
+        self.with_state(|state| (state.head().seq, seq.and_then(|seq| self.touched().since(seq))))
+    }
+
+    fn touched(&self) -> std::sync::MutexGuard<'_, Touched> {
+        self.touched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes content of bytes: what the vault gets, and what a payload says.
@@ -120,6 +133,13 @@ impl Journal {
             }
         }
         Ok(Some(read))
+    }
+
+    /// Reads what is there of several pieces of content; what is not is found out by whoever needs it.
+    pub(crate) async fn read_ahead(&self, wanted: &[ContentRef]) -> Result<Vec<(Digest, Vec<u8>)>, Error> {
+        let found = load::contents(&*self.shared.store, &self.genesis, wanted).await?;
+        let there = wanted.iter().zip(found).filter_map(|(wanted, found)| Some((wanted, found?)));
+        there.map(|(wanted, bytes)| Ok((wanted.digest, self.checked(wanted, bytes, Seq::ZERO)?))).collect()
     }
 
     fn checked(&self, wanted: &ContentRef, bytes: Vec<u8>, seq: Seq) -> Result<Vec<u8>, Error> {
@@ -380,6 +400,7 @@ impl Journal {
             if let Err(error) = state.apply(event) {
                 return Round::Failed(error.into());
             }
+            self.touched().note(event);
         }
         drop(state);
         self.shared.observed(&self.run, events.iter().flatten());
@@ -403,6 +424,7 @@ impl Journal {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             let mut chain = Chain::resume(self.run.clone(), state.head());
             load::extend(&self.run, &mut chain, &mut state, rows)?;
+            self.touched().forget(state.head().seq);
             if state.is_closing() {
                 self.cancel.cancel();
             }

@@ -1,6 +1,7 @@
 //! The application layer of Artana: load the tail, fold, decide, perform the one effect the decision
 //! names, seal and append. All judgement is in `artana-core`; all IO is behind `artana-ports`.
 
+mod ahead;
 mod assembly;
 mod attention;
 mod audit;
@@ -34,6 +35,7 @@ mod session;
 mod shared;
 mod start;
 mod tool;
+mod touched;
 mod verdict;
 mod worker;
 mod workflow;

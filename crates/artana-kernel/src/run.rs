@@ -3,7 +3,7 @@
 use std::{fmt, pin::Pin, sync::Arc};
 
 use artana_core::{
-    AskKind, IdError, Ordinal, RunRef, RunState, RunView, Seq, Status, StepKey, Tenant, event::CodeKind,
+    AskKind, ContentRef, IdError, Ordinal, RunRef, RunState, RunView, Seq, Status, StepKey, Tenant, event::CodeKind,
 };
 use artana_ports::Cancellation;
 use serde_json::Value;
@@ -58,6 +58,14 @@ impl Run {
     /// Returns whether a workflow's code holds the handle.
     pub(crate) fn is_asking(&self) -> bool {
         self.machine.is_some()
+    }
+
+    /// Reads a recorded answer: from what was read ahead for whoever drives the run, or from the vault.
+    pub(crate) async fn recorded(&self, wanted: &ContentRef, at: Seq) -> Result<Option<Vec<u8>>, Error> {
+        match self.driven.as_ref().and_then(|driven| driven.drive.ahead.get(&wanted.digest)) {
+            Some(read) => Ok(Some(read)),
+            None => self.journal.read_content(wanted, at).await,
+        }
     }
 
     /// Returns whether a compensation holds the handle.
@@ -209,7 +217,7 @@ impl Run {
     /// # Errors
     ///
     /// [`Error::Store`]; [`Error::Damaged`] where the content is gone without having been erased.
-    pub async fn content(&self, wanted: &artana_core::ContentRef) -> Result<Option<Vec<u8>>, Error> {
+    pub async fn content(&self, wanted: &ContentRef) -> Result<Option<Vec<u8>>, Error> {
         self.journal.shared.open()?;
         self.journal.read_content(wanted, Seq::ZERO).await
     }

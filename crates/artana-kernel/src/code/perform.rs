@@ -119,7 +119,9 @@ pub(crate) async fn run(code: &Code) -> Result<Vec<u8>, Error> {
             Next::Answer(recorded) => return answer(code, recorded).await,
             Next::InFlight { here: true, .. } => wait_for_flight(journal, &code.step).await,
             Next::Go(due) if first || read => {
-                go(code, due).await?;
+                if let Some(bytes) = go(code, due).await? {
+                    return Ok(bytes);
+                }
                 read = false;
             }
             _ if !read => {
@@ -149,13 +151,13 @@ fn name(kind: CodeKind) -> &'static str {
 }
 
 /// Makes an attempt in a task of its own, so that the caller may go; or waits until one is due, or for the one under
-/// way.
-async fn go(code: &Code, due: Due) -> Result<(), Error> {
+/// way. Returns what the closure returned and the ledger now has.
+async fn go(code: &Code, due: Due) -> Result<Option<Vec<u8>>, Error> {
     let journal = &code.run.journal;
     if let Some(wait) = due.not_before.map(|due| due.since(journal.shared.clock.now())).filter(|wait| !wait.is_zero()) {
         wait_or_cancel(&code.run, wait).await;
         // Much may have been said meanwhile, so the ledger is asked once more.
-        return journal.shared.open();
+        return journal.shared.open().map(|()| None);
     }
     if code.kind == CodeKind::Once {
         family::no_ancestor_ran(&code.run, &code.step).await?;
@@ -164,7 +166,7 @@ async fn go(code: &Code, due: Due) -> Result<(), Error> {
         Ok(flight) => flight,
         Err(landing) => {
             landing.wait().await;
-            return Ok(());
+            return Ok(None);
         }
     };
     let busy = journal.shared.enter()?;
@@ -172,7 +174,7 @@ async fn go(code: &Code, due: Due) -> Result<(), Error> {
     let done = tokio::spawn(async move {
         let done = match task.kind {
             CodeKind::Compute => compute(&task, due).await,
-            CodeKind::Once | CodeKind::Rollback => once(&task, due).await,
+            CodeKind::Once | CodeKind::Rollback => once(&task, due).await.map(|()| None),
         };
         drop((flight, busy));
         done
@@ -181,10 +183,11 @@ async fn go(code: &Code, due: Due) -> Result<(), Error> {
 }
 
 /// What is repeatable is recorded in one append after it happened.
-async fn compute(code: &Code, due: Due) -> Result<(), Error> {
+async fn compute(code: &Code, due: Due) -> Result<Option<Vec<u8>>, Error> {
     let journal = &code.run.journal;
     let ran = attempt(code).await?;
     let (ended, content) = judged(code, due, &ran);
+    let result = result(&ended, &content);
     let task = code.clone();
     let decide = move |state: &RunState, facts: &Facts<'_>| {
         // Somebody else may have recorded the step meanwhile, and then that counts.
@@ -196,12 +199,18 @@ async fn compute(code: &Code, due: Due) -> Result<(), Error> {
             _ => Ok(Plan::default()),
         }
     };
-    let recorded = journal.append(code.run.capacity(), Some(code.step.clone()), decide).await?;
-    if recorded.is_empty() {
+    let events = journal.append(code.run.capacity(), Some(code.step.clone()), decide).await?;
+    if events.is_empty() {
         // A run that was paused meanwhile may go on before its process is gone.
         code.tries().kept = Some(ran);
     }
-    Ok(())
+    Ok(result.filter(|_| !events.is_empty()))
+}
+
+/// Returns what a closure returned, to be told once it is recorded.
+fn result(done: &StepCompleted, content: &[Content]) -> Option<Vec<u8>> {
+    let succeeded = matches!(done.outcome, Outcome::Succeeded(_));
+    content.first().filter(|_| succeeded).map(|content| content.bytes.clone())
 }
 
 /// Claim before effect: the request is durable before the closure runs.
@@ -378,7 +387,7 @@ async fn answer(code: &Code, recorded: Recorded) -> Result<Vec<u8>, Error> {
     let erased = || Error::ContentErased { run: run.clone(), step: step.clone() };
     match recorded {
         Recorded::Succeeded(settled) => {
-            journal.read_content(&settled.outcome.result, settled.at).await?.ok_or_else(erased)
+            code.run.recorded(&settled.outcome.result, settled.at).await?.ok_or_else(erased)
         }
         Recorded::Failed(settled) => {
             let message = journal.read_content(&settled.outcome.error, settled.at).await?.ok_or_else(erased)?;

@@ -1,12 +1,15 @@
 //! What the code is told: the answer to an open ask, as the ledger has it. Nothing here decides whose turn it is.
 
-use artana_core::{AskKind, ContentRef, Ordinal, Resumption, RunState, Seq, Step, StepKey};
+use artana_core::{
+    AskKind, ContentRef, Ordinal, Resumption, RunState, Seq, Step, StepKey, cycle::ToolCycle, limits::MAX_CONTENT_BATCH,
+};
 
 use super::{
-    driver::{Driver, Open, Standing},
+    driver::Driver,
     machine::{Answer, Held, Told, Want},
+    open::{Open, Standing},
 };
-use crate::Error;
+use crate::{Error, ahead::MAX_AHEAD_BYTES};
 
 /// What somebody outside said, and where that is recorded.
 enum Words {
@@ -21,18 +24,41 @@ fn resumption(state: &RunState, key: &StepKey) -> Option<Resumption> {
     }
 }
 
+/// Returns what a closure's step has recorded.
+fn result_of<'a>(state: &'a RunState, key: &StepKey) -> Option<&'a ContentRef> {
+    match state.step(key)? {
+        Step::Code(code) => match &code.cycle {
+            ToolCycle::Succeeded(settled) => Some(&settled.outcome.result),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Lists what the closures asked from a place on have recorded, as much as is read at once.
+fn results_from(state: &RunState, from: Ordinal) -> Vec<ContentRef> {
+    let mut bytes = 0;
+    let asked = state.program().asks_from(from).take(MAX_CONTENT_BATCH);
+    let closures = asked.filter(|(_, asked)| matches!(asked.kind, AskKind::Compute | AskKind::Once));
+    let keys = closures.filter_map(|(_, asked)| StepKey::parse(asked.name.as_deref()?).ok());
+    let results = keys.filter_map(|key| result_of(state, &key).copied());
+    results
+        .take_while(|result| {
+            bytes += result.len;
+            bytes <= MAX_AHEAD_BYTES
+        })
+        .collect()
+}
+
 impl Driver {
     /// Gives the code an answer that is recorded.
     pub(super) async fn deliver(&mut self, ordinal: Ordinal) -> Result<(), Error> {
         let answer = self.answer(ordinal).await?;
-        let Some(open) = self.open.remove(&ordinal) else { return Ok(()) };
+        let Some(open) = self.open.remove(ordinal) else { return Ok(()) };
         if let Want::Signal { name } = open.want {
             *self.received.entry(name.clone()).or_default() += 1;
             // The next one that waits for this name has its turn.
-            let next = |(at, open): (&Ordinal, &Open)| {
-                matches!(&open.want, Want::Signal { name: other } if *other == name).then_some(*at)
-            };
-            if let Some(next) = self.open.iter().find_map(next) {
+            if let Some(next) = self.open.first_signal(&name) {
                 self.look_for(next);
             }
         }
@@ -41,11 +67,14 @@ impl Driver {
     }
 
     async fn answer(&mut self, ordinal: Ordinal) -> Result<Told, Error> {
-        let Some(open) = self.open.get(&ordinal) else {
+        let Some(open) = self.open.get(ordinal) else {
             return Err(Error::Internal("an answer was given twice".into()));
         };
         let words = match &open.want {
-            Want::Step { .. } | Want::Child { .. } => return self.performed(ordinal).await,
+            Want::Step { .. } | Want::Child { .. } => {
+                self.read_ahead(ordinal).await?;
+                return self.performed(ordinal).await;
+            }
             Want::Value(_) => {
                 let value = self.state(|state| state.program().value(ordinal).map(|(_, value)| value.clone()));
                 return Ok(Ok(Box::new(value.ok_or_else(|| Error::Internal("a recorded value is gone".into()))?)));
@@ -88,10 +117,27 @@ impl Driver {
         bytes.ok_or_else(|| Error::Said { run: self.run.name().clone(), problem: "it was erased".into() })
     }
 
+    /// Reads what the next steps have recorded together with what this one has.
+    async fn read_ahead(&mut self, ordinal: Ordinal) -> Result<(), Error> {
+        let is_next = |open: &Open| matches!(open.standing, Standing::Waiting);
+        let Some(Want::Step { key, .. }) = self.open.get(ordinal).filter(|open| is_next(open)).map(|open| &open.want)
+        else {
+            return Ok(());
+        };
+        let wanted = self.state(|state| match result_of(state, key) {
+            Some(result) if !self.drive.ahead.has(&result.digest) => results_from(state, ordinal),
+            _ => Vec::new(),
+        });
+        if wanted.len() > 1 {
+            self.drive.ahead.hold(self.run.journal.read_ahead(&wanted).await?);
+        }
+        Ok(())
+    }
+
     /// Performs a step whose answer is recorded, which is to read it.
     async fn performed(&mut self, ordinal: Ordinal) -> Result<Told, Error> {
         loop {
-            let Some(open) = self.open.get_mut(&ordinal) else {
+            let Some(open) = self.open.get_mut(ordinal) else {
                 return Err(Error::Internal("a performed step is gone".into()));
             };
             match std::mem::replace(&mut open.standing, Standing::Performing) {

@@ -22,9 +22,10 @@ use artana_core::{
 use artana_ports::Cancellation;
 
 use super::{
-    End, Failure, Suspended, WorkflowContext,
+    End, Failure, WorkflowContext,
     end::{ended, finish, give_up},
-    machine::{Alarm, Ask, Held, Machine, Performed, Performing, Slot, Want},
+    machine::{Alarm, Ask, Held, Machine, Performed, Performing, Want},
+    open::{Asks, Open, Standing},
     values, waits,
 };
 use crate::{
@@ -72,33 +73,11 @@ where
     end
 }
 
-/// An ask that has no answer yet.
-pub(super) struct Open {
-    pub(super) want: Want,
-    pub(super) since: Timestamp,
-    pub(super) standing: Standing,
-    pub(super) slot: Arc<Slot>,
-}
-
-/// Where an open ask stands.
-pub(super) enum Standing {
-    /// Nothing is being done about it.
-    Waiting,
-    /// It is being performed.
-    Performing,
-    /// It was performed, and its answer waits for its turn.
-    Performed(Performed),
-    /// Its effect is in doubt.
-    Doubt(Error),
-    /// It is a child run, which waits for something.
-    Child(Suspended),
-}
-
 pub(super) struct Driver {
     pub(super) run: Run,
     pub(super) drive: Arc<Drive>,
     pub(super) machine: Arc<Machine>,
-    pub(super) open: BTreeMap<Ordinal, Open>,
+    pub(super) open: Asks,
     /// Waits that are recorded, and that a race gave up.
     pub(super) given_up: Vec<Ordinal>,
     /// Pauses that a race gave up.
@@ -133,7 +112,7 @@ impl Driver {
             run: run.clone(),
             drive,
             machine: Machine::new(run.driven(driven)),
-            open: BTreeMap::new(),
+            open: Asks::default(),
             given_up: Vec::new(),
             lifted: Vec::new(),
             alarm: Arc::default(),
@@ -215,7 +194,7 @@ impl Driver {
     }
 
     fn dropped(&mut self, ordinal: Ordinal, raced: bool) -> Result<(), Error> {
-        let Some(open) = self.open.remove(&ordinal) else { return Ok(()) };
+        let Some(open) = self.open.remove(ordinal) else { return Ok(()) };
         if !raced {
             let asked = self.machine.asked().get(usize::try_from(ordinal.get()).unwrap_or(usize::MAX)).cloned();
             let asked = asked.map_or_else(String::new, |asked| asked.to_string());
@@ -236,11 +215,23 @@ impl Driver {
 
     /// Lists the open asks of which something may be recorded. Nothing is recorded of what was asked after a value that
     /// is not drawn yet, as in a run that is paused: the place of a change is told by what comes after it.
-    pub(super) fn recordable(&self) -> impl Iterator<Item = (&Ordinal, &Open)> {
-        let draws = self.state(values::draws);
-        let undrawn = self.open.iter().find(|(_, open)| !draws && matches!(open.want, Want::Value(_)));
-        let undrawn = undrawn.map(|(ordinal, _)| *ordinal);
-        self.open.iter().filter(move |(ordinal, _)| undrawn.is_none_or(|undrawn| **ordinal < undrawn))
+    pub(super) fn recordable(&self) -> impl Iterator<Item = (Ordinal, &Open)> {
+        let undrawn = self.undrawn();
+        self.open.iter().take_while(move |(ordinal, _)| undrawn.is_none_or(|undrawn| *ordinal < undrawn))
+    }
+
+    /// Lists those of them that are no steps.
+    pub(super) fn recordable_waits(&self) -> impl Iterator<Item = (Ordinal, &Open)> {
+        let undrawn = self.undrawn();
+        self.open.waits().take_while(move |(ordinal, _)| undrawn.is_none_or(|undrawn| *ordinal < undrawn))
+    }
+
+    /// Returns the place of the first value that is not drawn yet, as in a run that is paused.
+    fn undrawn(&self) -> Option<Ordinal> {
+        if self.state(values::draws) {
+            return None;
+        }
+        self.open.waits().find_map(|(ordinal, open)| matches!(open.want, Want::Value(_)).then_some(ordinal))
     }
 
     /// Says where the answer to an open ask is recorded, if it is.
@@ -249,10 +240,7 @@ impl Driver {
             Want::Value(_) => state.program().value(ordinal).map(|(place, _)| *place),
             Want::Signal { name } => {
                 let received = self.received.get(name).copied().unwrap_or(0);
-                let first = |(at, open): (&Ordinal, &Open)| {
-                    matches!(&open.want, Want::Signal { name: other } if other == name).then_some(*at)
-                };
-                let turn = self.open.iter().find_map(first) == Some(ordinal);
+                let turn = self.open.first_signal(name) == Some(ordinal);
                 state.program().signals(name).get(received).filter(|_| turn).map(|signal| signal.place)
             }
             want => state.answered(want.key()?),
@@ -260,7 +248,7 @@ impl Driver {
     }
 
     pub(super) fn look_for(&mut self, ordinal: Ordinal) {
-        let Some(open) = self.open.get(&ordinal) else { return };
+        let Some(open) = self.open.get(ordinal) else { return };
         if let Some(place) = self.place_of(ordinal, open) {
             self.ready.push(Reverse((place, ordinal)));
         }
@@ -268,23 +256,36 @@ impl Driver {
 
     /// Returns the open ask whose answer is the earliest there is.
     fn next_ready(&mut self) -> Option<Ordinal> {
-        let head = self.state(|state| state.head().seq);
+        let (head, touched) = self.run.journal.touched_since(self.looked);
         if self.looked != Some(head) {
-            let open: Vec<Ordinal> = self.open.keys().copied().collect();
-            self.ready.clear();
-            open.into_iter().for_each(|ordinal| self.look_for(ordinal));
+            self.look(touched);
         }
         self.looked = Some(head);
         while let Some(Reverse((_, ordinal))) = self.ready.pop() {
-            if self.open.contains_key(&ordinal) {
+            if self.open.contains(ordinal) {
                 return Some(ordinal);
             }
         }
         None
     }
 
+    /// Looks for answers to what is no step, and to these steps; to everything where they are not known.
+    fn look(&mut self, touched: Option<Vec<StepKey>>) {
+        let open: Vec<Ordinal> = match &touched {
+            Some(steps) => {
+                let steps = steps.iter().filter_map(|step| self.open.step(step));
+                self.open.waits().map(|(ordinal, _)| ordinal).chain(steps).collect()
+            }
+            None => {
+                self.ready.clear();
+                self.open.iter().map(|(ordinal, _)| ordinal).collect()
+            }
+        };
+        open.into_iter().for_each(|ordinal| self.look_for(ordinal));
+    }
+
     pub(super) fn perform(&mut self, ordinal: Ordinal) {
-        let Some(open) = self.open.get_mut(&ordinal) else { return };
+        let Some(open) = self.open.get_mut(ordinal) else { return };
         let (Want::Step { perform, .. } | Want::Child { perform, .. }) = &mut open.want else { return };
         open.standing = Standing::Performing;
         let told = self.told.clone();
@@ -299,7 +300,7 @@ impl Driver {
     }
 
     async fn keep(&mut self, ordinal: Ordinal, performed: Performed) -> Result<(), Error> {
-        let Some(open) = self.open.get_mut(&ordinal) else { return given_up(performed) };
+        let Some(open) = self.open.get_mut(ordinal) else { return given_up(performed) };
         open.standing = match performed {
             Err(Held::Error(error)) if error.needs_reconciliation() => Standing::Doubt(error),
             // Nothing new starts while the run is paused or closing; it is asked again when it goes on.
@@ -329,6 +330,7 @@ impl Driver {
     async fn go_on(&mut self) -> Result<Next, Error> {
         if !self.caught_up {
             self.caught_up = true;
+            self.drive.ahead.hold([]);
             if let Some(diverged) = self.diverged() {
                 return Err(diverged);
             }
@@ -366,10 +368,10 @@ impl Driver {
         let room = MAX_STEPS_AT_ONCE.saturating_sub(self.performing.len());
         let waiting = self.open.iter().filter(|(_, open)| matches!(open.standing, Standing::Waiting));
         let due = waiting.filter_map(|(ordinal, open)| match &open.want {
-            Want::Step { key, .. } => self.state(|state| may_begin(state, key)).then_some(*ordinal),
+            Want::Step { key, .. } => self.state(|state| may_begin(state, key)).then_some(ordinal),
             Want::Child { key, .. } => self
                 .state(|state| if state.is_closing() { state.step(key).is_some() } else { state.admits(key) })
-                .then_some(*ordinal),
+                .then_some(ordinal),
             _ => None,
         });
         let due: Vec<Ordinal> = due.take(room).collect();
@@ -432,7 +434,7 @@ impl Driver {
         self.drive = driven.drive;
         self.run = fork;
         self.performing.clear();
-        for open in self.open.values_mut() {
+        for (_, open) in self.open.iter_mut() {
             if matches!(open.standing, Standing::Performing | Standing::Doubt(_)) {
                 open.standing = Standing::Waiting;
             }

@@ -8,7 +8,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use super::machine::Machine;
+use super::{machine::Machine, woken::Woken};
 
 /// One of two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,13 +34,13 @@ where
 /// Waits for all of several things.
 #[must_use = "nothing is asked until it is awaited"]
 pub struct Join<'a, T> {
-    waiting: Vec<Option<Boxed<'a, T>>>,
+    waiting: Woken<'a, T>,
     answers: Vec<Option<T>>,
 }
 
 impl<T> std::fmt::Debug for Join<'_, T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Join").field("of", &self.waiting.len()).finish_non_exhaustive()
+        f.debug_struct("Join").field("of", &self.answers.len()).finish_non_exhaustive()
     }
 }
 
@@ -51,9 +51,9 @@ impl<'a, T> Join<'a, T> {
         I::Item: IntoFuture<Output = T>,
         <I::Item as IntoFuture>::IntoFuture: Send + 'a,
     {
-        let waiting: Vec<_> = boxed(all).into_iter().map(Some).collect();
-        let answers = waiting.iter().map(|_| None).collect();
-        Self { waiting, answers }
+        let all = boxed(all);
+        let answers = all.iter().map(|_| None).collect();
+        Self { waiting: Woken::new(all), answers }
     }
 }
 
@@ -64,18 +64,13 @@ impl<T> Future for Join<'_, T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Vec<T>> {
         let this = &mut *self;
-        let mut all = true;
-        for (one, answer) in this.waiting.iter_mut().zip(&mut this.answers) {
-            let Some(waiting) = one else { continue };
-            match waiting.as_mut().poll(cx) {
-                Poll::Ready(told) => {
-                    *answer = Some(told);
-                    *one = None;
-                }
-                Poll::Pending => all = false,
-            }
+        for (at, answer) in this.waiting.poll(cx) {
+            this.answers[at] = Some(answer);
         }
-        if all { Poll::Ready(this.answers.drain(..).flatten().collect()) } else { Poll::Pending }
+        if this.waiting.left() > 0 {
+            return Poll::Pending;
+        }
+        Poll::Ready(this.answers.drain(..).flatten().collect())
     }
 }
 
@@ -83,12 +78,12 @@ impl<T> Future for Join<'_, T> {
 #[must_use = "nothing is asked until it is awaited"]
 pub struct Race<'a, T> {
     machine: Arc<Machine>,
-    waiting: Vec<Boxed<'a, T>>,
+    waiting: Woken<'a, T>,
 }
 
 impl<T> std::fmt::Debug for Race<'_, T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Race").field("of", &self.waiting.len()).finish_non_exhaustive()
+        f.debug_struct("Race").field("of", &self.waiting.left()).finish_non_exhaustive()
     }
 }
 
@@ -99,8 +94,8 @@ impl<'a, T> Race<'a, T> {
         I::Item: IntoFuture<Output = T>,
         <I::Item as IntoFuture>::IntoFuture: Send + 'a,
     {
-        let waiting = boxed(all);
-        assert!(!waiting.is_empty(), "a race needs somebody to win it");
+        let waiting = Woken::new(boxed(all));
+        assert!(waiting.left() > 0, "a race needs somebody to win it");
         Self { machine, waiting }
     }
 }
@@ -110,13 +105,8 @@ impl<T> Future for Race<'_, T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<(usize, T)> {
         // All of them are asked before the first answer counts.
-        let polled: Vec<Poll<T>> = self.waiting.iter_mut().map(|one| one.as_mut().poll(cx)).collect();
-        let won = polled.into_iter().enumerate().find_map(|(at, polled)| match polled {
-            Poll::Ready(answer) => Some((at, answer)),
-            Poll::Pending => None,
-        });
-        let Some(won) = won else { return Poll::Pending };
-        let losers = std::mem::take(&mut self.waiting);
+        let Some(won) = self.waiting.poll(cx).into_iter().next() else { return Poll::Pending };
+        let losers = std::mem::replace(&mut self.waiting, Woken::new(Vec::new()));
         self.machine.racing(|| drop(losers));
         Poll::Ready(won)
     }

@@ -7,9 +7,11 @@ pub(crate) mod driver;
 mod end;
 mod join;
 pub(crate) mod machine;
+mod open;
 mod rollback;
 mod values;
 mod waits;
+mod woken;
 
 use std::{future::Future, sync::Arc};
 

@@ -58,14 +58,17 @@ pub(super) fn draws(state: &RunState) -> bool {
 fn due(driver: &Driver) -> Result<Vec<Due>, Error> {
     let draws = driver.state(draws);
     let mut due = Vec::new();
-    for (ordinal, open) in driver.recordable().take(MAX_AT_ONCE) {
+    for (ordinal, open) in driver.recordable_waits() {
+        if due.len() == MAX_AT_ONCE {
+            break;
+        }
         match &open.want {
-            Want::Value(drawn) if draws => due.push(Due::Value(*ordinal, drawn.clone())),
+            Want::Value(drawn) if draws => due.push(Due::Value(ordinal, drawn.clone())),
             Want::OnRollback { key } => {
                 if driver.state(|state| state.step(key).is_some()) {
                     return Err(driver.another(key, artana_core::AskKind::OnRollback));
                 }
-                due.push(Due::OnRollback(*ordinal, key.clone()));
+                due.push(Due::OnRollback(ordinal, key.clone()));
             }
             _ => {}
         }

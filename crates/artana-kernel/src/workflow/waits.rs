@@ -10,8 +10,9 @@ use artana_core::{
 
 use super::{
     Awaited, MAX_AT_ONCE, Suspended, Ticket,
-    driver::{Driver, Open, Standing},
+    driver::Driver,
     machine::Want,
+    open::{Open, Standing},
 };
 use crate::{
     Error, Run,
@@ -55,8 +56,10 @@ fn open_pause(state: &RunState, key: &StepKey) -> Option<artana_core::EventId> {
 /// Records that instants which are waited for have come.
 pub(super) async fn fire(driver: &mut Driver) -> Result<bool, Error> {
     let now = driver.now();
-    let sleeps =
-        driver.open.values().filter_map(|open| if let Want::Sleep { key, .. } = &open.want { Some(key) } else { None });
+    let sleeps = driver
+        .open
+        .waits()
+        .filter_map(|(_, open)| if let Want::Sleep { key, .. } = &open.want { Some(key) } else { None });
     let due = sleeps.filter(|key| driver.state(|state| has_come(state, key, now).is_some()));
     let due: Vec<StepKey> = due.take(MAX_AT_ONCE).cloned().collect();
     if due.is_empty() || driver.state(RunState::is_closing) {
@@ -86,9 +89,9 @@ pub(super) async fn begin(driver: &mut Driver) -> Result<(), Error> {
         return Ok(());
     }
     let mut entries = Vec::new();
-    for (ordinal, open) in driver.recordable() {
+    for (ordinal, open) in driver.recordable_waits() {
         if matches!(open.want, Want::Sleep { .. } | Want::Pause { .. }) {
-            entries.extend(unrecorded(driver, *ordinal, open)?);
+            entries.extend(unrecorded(driver, ordinal, open)?);
         }
     }
     for some in entries.chunks(MAX_AT_ONCE) {
@@ -99,7 +102,7 @@ pub(super) async fn begin(driver: &mut Driver) -> Result<(), Error> {
 
 /// Returns the earliest instant that is waited for.
 pub(super) fn earliest(driver: &Driver) -> Option<Timestamp> {
-    driver.open.values().filter_map(|open| due(driver, open)).min()
+    driver.open.waits().filter_map(|(_, open)| due(driver, open)).min()
 }
 
 fn due(driver: &Driver, open: &Open) -> Option<Timestamp> {
@@ -114,7 +117,7 @@ fn due(driver: &Driver, open: &Open) -> Option<Timestamp> {
 
 /// Waits until somebody outside may have told the run something that is waited for, and reads it.
 pub(super) fn from_outside(driver: &Driver) -> impl Future<Output = Result<(), Error>> + use<> {
-    let waits = driver.open.values().any(|open| matches!(open.want, Want::Signal { .. } | Want::Pause { .. }));
+    let waits = driver.open.waits().any(|(_, open)| matches!(open.want, Want::Signal { .. } | Want::Pause { .. }));
     let (journal, head) = (std::sync::Arc::clone(&driver.run.journal), driver.state(RunState::head));
     async move {
         if !waits {
@@ -130,7 +133,7 @@ pub(super) fn from_outside(driver: &Driver) -> impl Future<Output = Result<(), E
 pub(super) async fn suspend(driver: &mut Driver) -> Result<Option<Suspended>, Error> {
     let mut entries = Vec::new();
     for (ordinal, open) in driver.recordable() {
-        entries.extend(unrecorded(driver, *ordinal, open)?);
+        entries.extend(unrecorded(driver, ordinal, open)?);
     }
     let now = driver.now();
     // What was given up is told with a wait, and a pause is none.
@@ -144,7 +147,7 @@ pub(super) async fn suspend(driver: &mut Driver) -> Result<Option<Suspended>, Er
         return Ok(None);
     }
     if entries.is_empty() && !driver.state(RunState::is_suspended) {
-        entries.extend(driver.recordable().find_map(|(ordinal, open)| again(driver, *ordinal, open)));
+        entries.extend(driver.recordable().find_map(|(ordinal, open)| again(driver, ordinal, open)));
     }
     if !entries.is_empty() {
         // Somebody may have said something before the waits were recorded, and then that is looked at first.
@@ -163,7 +166,7 @@ pub(super) async fn suspend(driver: &mut Driver) -> Result<Option<Suspended>, Er
 /// Says for what the run was left. A doubt is somebody's to clear.
 fn outcome(driver: &Driver) -> Result<Suspended, Error> {
     let (mut paused, mut sleeping, mut waiting) = (None, None::<Timestamp>, None);
-    for open in driver.open.values() {
+    for (_, open) in driver.open.iter() {
         match (&open.standing, &open.want) {
             (Standing::Doubt(error), _) => return Err(error.clone()),
             (Standing::Child(Suspended::Paused(ticket)), _) => paused = paused.or(Some(ticket.clone())),
@@ -315,7 +318,7 @@ async fn record(driver: &mut Driver, entries: Vec<Entry>, suspends: bool) -> Res
 
 /// Returns the waits for signals that were taken, which only the code knows.
 fn taken(driver: &Driver, given_up: &[Ordinal]) -> Vec<Ordinal> {
-    let is_over = |at: &Ordinal| !driver.open.contains_key(at) && !given_up.contains(at);
+    let is_over = |at: &Ordinal| !driver.open.get(*at).is_some() && !given_up.contains(at);
     driver.state(|state| {
         let signals = state.waits().filter(|(_, _, wait)| matches!(wait, Wait::Signal(_)));
         signals.map(|(at, _, _)| at).filter(is_over).collect()
@@ -337,7 +340,7 @@ pub(super) async fn release(driver: &mut Driver) -> Result<(), Error> {
 /// Leaves a run whose rest is done in a fork.
 pub(super) async fn left_for(driver: &mut Driver, fork: &Run) -> Result<(), Error> {
     let Some(ordinal) = fork.ordinal() else { return Ok(()) };
-    let key = driver.open.get(&ordinal).and_then(|open| open.want.key().cloned());
+    let key = driver.open.get(ordinal).and_then(|open| open.want.key().cloned());
     let wait = Wait::Child(fork.name().run.clone());
     let left = driver
         .state(|state| state.is_suspended() && state.waits().any(|(at, _, known)| at == ordinal && *known == wait));
