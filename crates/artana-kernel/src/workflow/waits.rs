@@ -318,7 +318,7 @@ async fn record(driver: &mut Driver, entries: Vec<Entry>, suspends: bool) -> Res
 
 /// Returns the waits for signals that were taken, which only the code knows.
 fn taken(driver: &Driver, given_up: &[Ordinal]) -> Vec<Ordinal> {
-    let is_over = |at: &Ordinal| !driver.open.get(*at).is_some() && !given_up.contains(at);
+    let is_over = |at: &Ordinal| driver.open.get(*at).is_none() && !given_up.contains(at);
     driver.state(|state| {
         let signals = state.waits().filter(|(_, _, wait)| matches!(wait, Wait::Signal(_)));
         signals.map(|(at, _, _)| at).filter(is_over).collect()
