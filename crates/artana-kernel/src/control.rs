@@ -96,6 +96,15 @@ impl Run {
     }
 
     async fn close_as(&self, closing: Closing, by: Option<Actor>, reason: &str) -> Result<Status, Error> {
+        self.ask_to_close(closing, by, reason).await?;
+        for landing in self.journal.flights.all() {
+            landing.wait().await;
+        }
+        self.status().await
+    }
+
+    /// Asks the run to end, and does not wait for what is under way.
+    pub(crate) async fn ask_to_close(&self, closing: Closing, by: Option<Actor>, reason: &str) -> Result<(), Error> {
         self.latest(drivable).await??;
         let journal = &self.journal;
         let lost = lost_calls(journal).await?;
@@ -113,10 +122,7 @@ impl Run {
             }
         }
         journal.cancel.cancel();
-        for landing in journal.flights.all() {
-            landing.wait().await;
-        }
-        self.status().await
+        Ok(())
     }
 
     /// Resolves a call in doubt by a person's word.

@@ -266,8 +266,9 @@ impl Summary {
         self.finished.is_none() && settled && fits
     }
 
+    /// Nothing of a workflow's own is left to undo, and nothing of what its children did.
     fn has_undone(&self) -> bool {
-        self.drive.rollbacks.is_empty()
+        self.drive.rollbacks.is_empty() && (!self.workflow || self.drive.children.is_empty())
     }
 
     /// Returns whether a closing run ends as soon as nothing is under way. A workflow that is being driven, or whose

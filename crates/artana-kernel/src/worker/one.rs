@@ -16,7 +16,7 @@ use crate::{
     journal::{Capacity, Facts, Plan},
     send::passes,
     workflow::{
-        End,
+        End, child,
         driver::{Lead, drive},
     },
 };
@@ -39,6 +39,19 @@ struct Taken {
     drive: Arc<Drive>,
     /// Under which name its code is registered.
     name: Option<Name>,
+}
+
+/// Whose code drives a child.
+struct Above {
+    run: Run,
+    name: Name,
+    /// The run between, or that one, which somebody paused.
+    paused: Option<RunRef>,
+}
+
+/// Returns whether somebody outside paused the run.
+fn is_stopped(state: &RunState) -> bool {
+    !state.is_closing() && state.pauses().values().any(|pause| pause.step.is_none())
 }
 
 impl Drives {
@@ -134,9 +147,14 @@ impl Drives {
 
     /// A child's code is its parent's, so the parent is driven. The child's lease keeps others from doing the same.
     async fn drive_parent(&self, taken: &Taken, told: &Told) -> Result<Ended, Error> {
-        let Some((run, name)) = self.parent_of(&taken.run).await? else {
+        let Some(Above { run, name, paused }) = self.above(&taken.run).await? else {
             return self.park(taken, Some(&Error::Orphaned(taken.run.name().clone()))).await;
         };
+        if let Some(paused) = paused {
+            child::block(&taken.run, &paused).await?;
+            self.release(taken).await?;
+            return Ok(Ended::Left);
+        }
         let parent = Taken { run, drive: Arc::default(), name: None };
         let driven = self.drive_on(&parent, &name, told).await;
         if driven.is_err() {
@@ -155,22 +173,23 @@ impl Drives {
     }
 
     /// Finds the run whose registered code drives a child, if it has not ended.
-    async fn parent_of(&self, child: &Run) -> Result<Option<(Run, Name)>, Error> {
-        let mut run = child.clone();
+    async fn above(&self, child: &Run) -> Result<Option<Above>, Error> {
+        let (mut run, mut paused) = (child.clone(), None);
         loop {
             let lineage = run.journal.with_state(|state| state.started().lineage.clone());
             let Some(lineage) = lineage else { return Ok(None) };
             let parent = RunRef::new(run.name().tenant.clone(), lineage.run);
             let journal = self.kernel.journal(&parent).await?;
             journal.refresh().await?;
-            let (tenant, name, ended) = journal.with_state(|state| {
+            let (tenant, name, ended, stopped) = journal.with_state(|state| {
                 let name = state.started().workflow.as_ref().and_then(|workflow| workflow.name.clone());
-                (as_bound(state), name, state.finished().is_some())
+                (as_bound(state), name, state.finished().is_some(), is_stopped(state))
             });
+            paused = paused.or_else(|| stopped.then_some(parent));
             run = Run::new(journal, tenant);
             match name {
                 _ if ended => return Ok(None),
-                Some(name) => return Ok(Some((run, name))),
+                Some(name) => return Ok(Some(Above { run, name, paused })),
                 None => {}
             }
         }

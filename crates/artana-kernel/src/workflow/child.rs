@@ -10,7 +10,7 @@ use std::{
 use artana_core::{
     Content, ContentRef, ContentType, RunRef, RunState, Status, Step, StepKey, Timestamp,
     decide::child_id,
-    event::{ChildFinished, ChildOutcome, ChildStarted, Lineage, Wait, WaitStarted, WorkflowStarted},
+    event::{ChildFinished, ChildOutcome, ChildStarted, Closing, Lineage, Wait, WaitStarted, WorkflowStarted},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -67,13 +67,10 @@ pub(crate) fn drive_child(parent: Run, step: StepKey, child: Child) -> Performin
         }
         let code = Some(WorkflowStarted { input: None, name: None });
         let run = begun(&parent, &step, code).await?;
-        // The parent is being ended, and so is what it began.
-        if parent.journal.with_state(RunState::is_closing) && !run.journal.with_state(RunState::is_closing) {
-            run.cancel(kernel_actor().as_str(), "the run that started it is ending").await?;
-        }
         let lead = parent.driver().map(|driven| driven.told.clone()).unwrap_or_default();
         let lead = driver::Lead { told: lead, ..driver::Lead::default() };
         wake(&parent, &step, &run, lead.told.came).await?;
+        unblock(&run).await?;
         let end = match driver::drive(&run, child.take()?, lead).await {
             Ok(End::Suspended(waits)) => return Err(Held::Suspended(waits)),
             Ok(End::Left) => return Err(Error::LeaseLost(run.name().clone()).into()),
@@ -85,6 +82,19 @@ pub(crate) fn drive_child(parent: Run, step: StepKey, child: Child) -> Performin
         let ended = recorded(&parent, &step).ok_or_else(|| Error::Internal("a child's end was not recorded".into()))?;
         Ok(Box::new(told(&parent, &step, ended).await?) as Answer)
     })
+}
+
+/// Asks a child to end, because its parent is ending or gave it up: what it did is undone by its own code.
+pub(super) async fn close(parent: &Run, step: &StepKey, why: &str) -> Result<(), Error> {
+    let run = begun(parent, step, Some(WorkflowStarted { input: None, name: None })).await?;
+    if run.journal.with_state(RunState::is_closing) {
+        return Ok(());
+    }
+    match run.ask_to_close(Closing::Cancelled, Some(kernel_actor()), why).await {
+        // It has ended by itself meanwhile.
+        Err(Error::Ended { .. }) => Ok(()),
+        closed => closed,
+    }
 }
 
 /// How a child ended, with the words of it.
@@ -146,6 +156,28 @@ async fn wake(parent: &Run, step: &StepKey, child: &Run, came: Option<Timestamp>
         Plan::default().event(facts.id(), Some(&key), begun.clone())
     };
     parent.journal.append_detached(parent.capacity(), Some(step.clone()), decide).await.map(drop)
+}
+
+/// By what a child is blocked while a run above it is paused: it would be due all the time, and could do nothing.
+const PAUSED_ABOVE: &str = "paused-above";
+
+/// Blocks a child whose time has come, until its parent goes on.
+pub(crate) async fn block(child: &Run, paused: &RunRef) -> Result<(), Error> {
+    child.block(PAUSED_ABOVE, kernel_actor().as_str(), &paused.run.as_str()).await.map(drop)
+}
+
+/// Lets a child go on with its parent.
+async fn unblock(child: &Run) -> Result<(), Error> {
+    let is_blocked = |state: &RunState| {
+        state.pauses().values().any(|pause| pause.block.as_ref().is_some_and(|key| key.as_str() == PAUSED_ABOVE))
+    };
+    if !child.journal.with_state(is_blocked) {
+        return Ok(());
+    }
+    match child.unblock(PAUSED_ABOVE, kernel_actor().as_str()).await {
+        Err(Error::Ended { .. } | Error::NoPause { .. }) => Ok(()),
+        unblocked => unblocked,
+    }
 }
 
 /// Returns whether there is something to do in a child, or may be in a child of its own.

@@ -22,7 +22,7 @@ use artana_core::{
 use artana_ports::Cancellation;
 
 use super::{
-    End, Failure, WorkflowContext,
+    End, Failure, WorkflowContext, child,
     end::{ended, finish, give_up},
     machine::{Alarm, Ask, Held, Machine, Performed, Performing, Want},
     open::{Asks, Open, Standing},
@@ -175,7 +175,7 @@ impl Driver {
             if !same {
                 return Err(self.diverged().unwrap_or_else(|| Error::Internal("a difference was lost".into())));
             }
-            self.open.insert(ordinal, Open { want, since, standing: Standing::Waiting, slot });
+            self.open.insert(ordinal, Open::new(want, since, slot));
             self.look_for(ordinal);
         }
         if let Some(refused) = news.refused {
@@ -194,7 +194,7 @@ impl Driver {
     }
 
     fn dropped(&mut self, ordinal: Ordinal, raced: bool) -> Result<(), Error> {
-        let Some(open) = self.open.remove(ordinal) else { return Ok(()) };
+        let Some(mut open) = self.open.remove(ordinal) else { return Ok(()) };
         if !raced {
             let asked = self.machine.asked().get(usize::try_from(ordinal.get()).unwrap_or(usize::MAX)).cloned();
             let asked = asked.map_or_else(String::new, |asked| asked.to_string());
@@ -207,10 +207,20 @@ impl Driver {
                 // The next one that waits for this name has its turn.
                 self.looked = None;
             }
+            Want::Child { ref key, .. } if self.is_to_end(key, &open.standing) => {
+                open.abandoned = true;
+                self.open.insert(ordinal, open);
+            }
             Want::Sleep { .. } | Want::Child { .. } => self.given_up.push(ordinal),
             Want::Step { .. } | Want::Value(_) | Want::OnRollback { .. } => {}
         }
         Ok(())
+    }
+
+    /// Returns whether a child has begun, or is about to, and has not ended.
+    fn is_to_end(&self, key: &StepKey, standing: &Standing) -> bool {
+        let begun = self.state(|state| state.step(key).map(|step| step.answered().is_some()));
+        begun.map_or(matches!(standing, Standing::Performing), |ended| !ended)
     }
 
     /// Lists the open asks of which something may be recorded. Nothing is recorded of what was asked after a value that
@@ -236,6 +246,9 @@ impl Driver {
 
     /// Says where the answer to an open ask is recorded, if it is.
     fn place_of(&self, ordinal: Ordinal, open: &Open) -> Option<Place> {
+        if open.abandoned {
+            return None;
+        }
         self.state(|state| match &open.want {
             Want::Value(_) => state.program().value(ordinal).map(|(place, _)| *place),
             Want::Signal { name } => {
@@ -321,6 +334,10 @@ impl Driver {
             }
             Err(Held::Error(error)) if !error.is_answer() => return Err(error),
             Err(Held::Suspended(waits)) => Standing::Child(waits),
+            _ if open.abandoned => {
+                self.open.remove(ordinal);
+                return self.moved().await;
+            }
             performed => Standing::Performed(performed),
         };
         self.moved().await
@@ -345,6 +362,7 @@ impl Driver {
         if values::record(self).await? || waits::lift(self).await? || waits::fire(self).await? {
             return Ok(Next::Look);
         }
+        self.close_children().await?;
         let leaves = self.told.leave.as_ref().is_some_and(Cancellation::is_cancelled);
         if !leaves {
             self.begin();
@@ -357,10 +375,36 @@ impl Driver {
             waits::release(self).await?;
             return Ok(Next::End(End::Left));
         }
-        if self.state(RunState::is_closing) {
+        // What a child did is undone before what its parent did.
+        if self.state(RunState::is_closing) && self.open.waits().all(|(_, open)| open.left_child().is_none()) {
             return Ok(Next::Undo);
         }
         Ok(waits::suspend(self).await?.map_or(Next::Look, |waits| Next::End(End::Suspended(waits))))
+    }
+
+    /// Asks the children to end that nobody waits for any more, or whose parent is ending.
+    async fn close_children(&mut self) -> Result<(), Error> {
+        let closing = self.state(RunState::is_closing);
+        let why = if closing { "the run that started it is ending" } else { "it lost a race" };
+        while let Some((ordinal, key)) = self.child_to_close(closing) {
+            let driven = Driven { ordinal: Some(ordinal), ..Driven::by(&self.drive) };
+            child::close(&self.run.driven(driven), &key, why).await?;
+            if let Some(open) = self.open.get_mut(ordinal) {
+                open.closed = true;
+            }
+        }
+        Ok(())
+    }
+
+    fn child_to_close(&self, closing: bool) -> Option<(Ordinal, StepKey)> {
+        let begun = |key: &StepKey| self.state(|state| state.step(key).is_some_and(|step| step.answered().is_none()));
+        self.open.waits().find_map(|(ordinal, open)| match &open.want {
+            Want::Child { key, .. } if !open.closed => {
+                let ends = if closing { begun(key) } else { open.abandoned };
+                ends.then(|| (ordinal, key.clone()))
+            }
+            _ => None,
+        })
     }
 
     /// Begins the steps that may begin, in the order in which they were asked.
@@ -407,17 +451,22 @@ impl Driver {
     /// Ends with what the code returned, once what it gave up has ended too.
     async fn end(&mut self, returned: Result<Vec<u8>, Failure>) -> Result<End, Error> {
         self.open.clear();
-        while !self.performing.is_empty() {
-            self.one_ended().await?;
-        }
+        self.settle().await?;
         if let Some(diverged) = self.diverged() {
             return Err(diverged);
         }
         waits::lift(self).await?;
+        while !self.open.is_over() {
+            match self.go_on().await? {
+                Next::Look => {}
+                Next::End(end) => return Ok(end),
+                Next::Undo => return give_up(self).await,
+            }
+        }
         finish(self, returned).await
     }
 
-    /// Ends what is being performed, for a run that is closing.
+    /// Ends what is being performed.
     pub(super) async fn settle(&mut self) -> Result<(), Error> {
         while !self.performing.is_empty() {
             self.one_ended().await?;

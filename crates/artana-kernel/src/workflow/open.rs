@@ -19,6 +19,24 @@ pub(super) struct Open {
     pub(super) since: Timestamp,
     pub(super) standing: Standing,
     pub(super) slot: Arc<Slot>,
+    /// Whether it is a child that a race gave up. Nobody waits for its answer, but it has begun, and it is to end.
+    pub(super) abandoned: bool,
+    /// Whether it is a child that was asked to end in this life.
+    pub(super) closed: bool,
+}
+
+impl Open {
+    pub(super) fn new(want: Want, since: Timestamp, slot: Arc<Slot>) -> Self {
+        Self { want, since, standing: Standing::Waiting, slot, abandoned: false, closed: false }
+    }
+
+    /// Returns the key of a child run that was left, because it waits for something or is in doubt.
+    pub(super) fn left_child(&self) -> Option<&StepKey> {
+        match (&self.want, &self.standing) {
+            (Want::Child { key, .. }, Standing::Child(_) | Standing::Doubt(_)) => Some(key),
+            _ => None,
+        }
+    }
 }
 
 /// Where an open ask stands.
@@ -64,12 +82,21 @@ impl Asks {
         Some(open)
     }
 
+    /// Forgets all of them but the children that are to end first.
     pub(super) fn clear(&mut self) {
-        *self = Self::default();
+        self.all.retain(|_, open| open.abandoned);
+        self.waits.retain(|ordinal| self.all.contains_key(ordinal));
+        self.steps.clear();
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    /// Returns whether there is none, not even a child that is to end first.
+    pub(super) fn is_over(&self) -> bool {
         self.all.is_empty()
+    }
+
+    /// Returns whether the code waits for none of them.
+    pub(super) fn is_empty(&self) -> bool {
+        self.waits().all(|(_, open)| open.abandoned) && self.steps.is_empty()
     }
 
     pub(super) fn contains(&self, ordinal: Ordinal) -> bool {

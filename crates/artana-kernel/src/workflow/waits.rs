@@ -132,7 +132,7 @@ pub(super) fn from_outside(driver: &Driver) -> impl Future<Output = Result<(), E
 /// append. `None` means that something has happened already.
 pub(super) async fn suspend(driver: &mut Driver) -> Result<Option<Suspended>, Error> {
     let mut entries = Vec::new();
-    for (ordinal, open) in driver.recordable() {
+    for (ordinal, open) in waited_for(driver) {
         entries.extend(unrecorded(driver, ordinal, open)?);
     }
     let now = driver.now();
@@ -147,7 +147,7 @@ pub(super) async fn suspend(driver: &mut Driver) -> Result<Option<Suspended>, Er
         return Ok(None);
     }
     if entries.is_empty() && !driver.state(RunState::is_suspended) {
-        entries.extend(driver.recordable().find_map(|(ordinal, open)| again(driver, ordinal, open)));
+        entries.extend(waited_for(driver).find_map(|(ordinal, open)| again(driver, ordinal, open)));
     }
     if !entries.is_empty() {
         // Somebody may have said something before the waits were recorded, and then that is looked at first.
@@ -163,12 +163,20 @@ pub(super) async fn suspend(driver: &mut Driver) -> Result<Option<Suspended>, Er
     outcome(driver).map(Some)
 }
 
+/// Lists what the run is left for. A run that is ending waits for its children only.
+fn waited_for(driver: &Driver) -> impl Iterator<Item = (Ordinal, &Open)> {
+    let closing = driver.state(RunState::is_closing);
+    driver.recordable().filter(move |(_, open)| !closing || open.left_child().is_some())
+}
+
 /// Says for what the run was left. A doubt is somebody's to clear.
 fn outcome(driver: &Driver) -> Result<Suspended, Error> {
     let (mut paused, mut sleeping, mut waiting) = (None, None::<Timestamp>, None);
-    for (_, open) in driver.open.iter() {
+    for (_, open) in waited_for(driver) {
         match (&open.standing, &open.want) {
             (Standing::Doubt(error), _) => return Err(error.clone()),
+            // It was left before it was asked to end; its code begins anew in the next life, and undoes what it did.
+            (Standing::Child(_), _) if open.closed => sleeping = sleeping.into_iter().chain([driver.now()]).min(),
             (Standing::Child(Suspended::Paused(ticket)), _) => paused = paused.or(Some(ticket.clone())),
             (Standing::Child(Suspended::Sleeping(until)), _) => sleeping = sleeping.into_iter().chain([*until]).min(),
             (Standing::Child(Suspended::Waiting(awaited)), _) => waiting = waiting.or(Some(awaited.clone())),
@@ -180,7 +188,7 @@ fn outcome(driver: &Driver) -> Result<Suspended, Error> {
         }
     }
     let own = driver.state(|state| {
-        let (id, pause) = state.pauses().iter().next()?;
+        let (id, pause) = state.pauses().iter().next().filter(|_| !state.is_closing())?;
         Some(Ticket { run: state.run().clone(), id: *id, step: pause.step.clone() })
     });
     match (own.or(paused), sleeping, waiting) {

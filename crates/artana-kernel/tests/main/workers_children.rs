@@ -1,12 +1,15 @@
 //! Workers and the children of runs: whose process goes on with them, and what wakes whom.
 
+use std::sync::Arc;
+
 use artana_core::Status;
-use artana_kernel::{Either, Kernel, Run, Worker, WorkflowContext};
+use artana_kernel::{Either, Failure, Kernel, Run, Worker, WorkflowContext, WorkflowOutcome};
+use tokio::sync::Notify;
 
 use crate::{
     workers::work_until,
-    workflow::{Ran, seconds},
-    world::{tenant, world},
+    workflow::{Ran, done, seconds},
+    world::{FIVE, tenant, world},
 };
 
 /// A parent whose child computes something, waits for an hour, and computes again.
@@ -100,4 +103,126 @@ async fn closing_the_kernel_ends_its_workers() {
     process.kernel.close().await.unwrap();
     let ended = works.await.unwrap();
     assert_eq!(crate::world::code(ended), "artana::closed");
+}
+
+/// A parent that waits a minute for its child, which pays, can undo that, and then waits for an hour.
+async fn impatient(cx: WorkflowContext) -> Result<String, Failure> {
+    let slow = cx.child::<(), _, _>("kid", |cx| async move {
+        cx.on_rollback("undo", |cx| async move {
+            cx.step("back").tool_json("pay", FIVE).await?;
+            Ok(())
+        })
+        .await?;
+        cx.step("forth").tool_json("pay", FIVE).await?;
+        Ok(cx.sleep("nap", seconds(3600)).await?)
+    });
+    match cx.race(slow, cx.sleep("limit", seconds(60))).await {
+        Either::Left(done) => done?,
+        Either::Right(late) => late?,
+    }
+    Ok("late".to_owned())
+}
+
+#[tokio::test]
+async fn a_child_that_lost_a_race_undoes_what_it_did_before_its_parent_ends() {
+    let world = world();
+    let process = world.process();
+    process.kernel.register("impatient", |cx, (): ()| impatient(cx)).unwrap();
+    let run = process.kernel.enqueue(&tenant(), "impatient", &()).id("r").await.unwrap();
+    work_until(&world, &Worker::new(&process.kernel), &run, Status::Completed).await;
+    let child = process.kernel.open_run(&tenant(), "r/kid").await.unwrap();
+    assert_eq!((child.status().await.unwrap(), world.effects()), (Status::Cancelled, 2));
+    world.verify(&run).await;
+    world.verify(&child).await;
+}
+
+#[tokio::test]
+async fn a_workflow_without_a_worker_is_called_once_more_for_a_child_that_lost_a_race() {
+    let world = world();
+    let process = world.process();
+    let drive = async || process.kernel.workflow(&tenant(), "r", impatient).await;
+    assert!(matches!(drive().await.unwrap(), WorkflowOutcome::Sleeping(_)));
+    world.clock.advance(seconds(60));
+    assert_eq!(done(drive().await), "late");
+    let child = process.kernel.open_run(&tenant(), "r/kid").await.unwrap();
+    assert_eq!((child.status().await.unwrap(), world.effects()), (Status::Cancelled, 2));
+}
+
+#[tokio::test]
+async fn a_parent_that_is_cancelled_beside_a_child_that_was_left_waits_for_it_to_undo() {
+    let world = world();
+    let process = world.process();
+    let gate = Arc::new(Notify::new());
+    let code = {
+        let gate = Arc::clone(&gate);
+        move |cx: WorkflowContext, (): ()| {
+            let gate = Arc::clone(&gate);
+            async move {
+                let child = cx.child("kid", |cx| async move {
+                    cx.on_rollback("undo", |cx| async move {
+                        cx.step("back").tool_json("pay", FIVE).await?;
+                        Ok(())
+                    })
+                    .await?;
+                    Ok(cx.sleep("nap", seconds(3600)).await?)
+                });
+                let beside = cx.step("beside").compute(move || {
+                    let gate = Arc::clone(&gate);
+                    async move {
+                        gate.notified().await;
+                        Ok(())
+                    }
+                });
+                let (child, beside) = cx.join(child, beside).await;
+                child?;
+                Ok(beside?)
+            }
+        }
+    };
+    process.kernel.register("both", code).unwrap();
+    let run = process.kernel.enqueue(&tenant(), "both", &()).id("r").await.unwrap();
+    let worker = Worker::new(&process.kernel);
+    let cancels = async {
+        let child = loop {
+            match process.kernel.open_run(&tenant(), "r/kid").await {
+                Ok(child) if child.status().await.unwrap() == Status::Sleeping => break child,
+                _ => tokio::task::yield_now().await,
+            }
+        };
+        let cancelling = async {
+            while run.status().await.unwrap() != Status::Cancelling {
+                tokio::task::yield_now().await;
+            }
+            gate.notify_one();
+        };
+        let (cancelled, ()) = tokio::join!(run.cancel("ann", "enough"), cancelling);
+        cancelled.unwrap();
+        while run.status().await.unwrap() != Status::Cancelled {
+            tokio::task::yield_now().await;
+        }
+        child
+    };
+    let mut child = None;
+    world.pass_time(worker.run_until(async { child = Some(cancels.await) })).await.unwrap();
+    assert_eq!((child.unwrap().status().await.unwrap(), world.effects()), (Status::Cancelled, 1));
+    assert_eq!(worker.stats().errors, 0);
+}
+
+#[tokio::test]
+async fn a_child_of_a_paused_parent_is_not_taken_again_and_again() {
+    let (world, ran) = (world(), Ran::default());
+    let process = world.process();
+    family(&process.kernel, &ran);
+    let run = begun(&process.kernel).await;
+    let worker = Worker::new(&process.kernel);
+    work_until(&world, &worker, &run, Status::Sleeping).await;
+    run.pause("ann", "a look at it").await.unwrap();
+    let (child, before) = (process.kernel.open_run(&tenant(), "r/kid").await.unwrap(), worker.stats().taken);
+    let two_hours = artana_ports::Clock::sleep(&world.clock, seconds(7200));
+    world.pass_time(worker.run_until(two_hours)).await.unwrap();
+    assert_eq!((worker.stats().taken - before, child.status().await.unwrap()), (1, Status::Paused));
+    run.resume("ann").await.unwrap();
+    work_until(&world, &worker, &run, Status::Completed).await;
+    assert_eq!((ran.times(), child.status().await.unwrap()), (2, Status::Completed));
+    world.verify(&child).await;
 }

@@ -1,13 +1,14 @@
-//! Events of kinds that only workflows and people write, sealed and appended by hand past the kernel.
+//! Events of kinds that only workflows, harnesses and people write, sealed and appended by hand past the kernel.
 
 use artana_core::{
     Actor, ContentRef, Draft, EventId, IncarnationId, Name, Ordinal, RunId, RunRef, RunState, Seq, Stamp, StepKey,
     Timestamp,
     decide::held_key,
     event::{
-        Body, ChildFinished, ChildOutcome, ChildStarted, CodeKind, CompensationRegistered, DriverChanged, Outcome,
-        Paused, Resumed, RunEnqueued, RunFinished, RunOutcome, RunParked, SignalReceived, StepCompleted, StepRequested,
-        Success, TimerFired, Value, ValueRecorded, Wait, WaitStarted,
+        Body, ChildFinished, ChildOutcome, ChildStarted, CodeKind, CompensationRegistered, DriverChanged,
+        HarnessFailed, HarnessSlept, HarnessWoke, Move, Outcome, Paused, Phase, Resumed, RunEnqueued, RunFinished,
+        RunOutcome, RunParked, SignalReceived, StageEntered, StepCompleted, StepRequested, Success, TaskDefined,
+        TaskMoved, TasksDefined, TimerFired, Trace, Traced, Value, ValueRecorded, Wait, WaitStarted,
     },
     seal,
 };
@@ -94,6 +95,32 @@ pub(super) async fn workflow(store: &dyn EventStore, run: &RunRef, said: Content
     let pause = hand.add(None, paused);
     hand.add(None, Resumed { by: actor(), input: Some(said), pause });
     hand.write().await;
+}
+
+/// A session in which a task is begun, put back, begun again and done, and which ends in a clean state; and one that
+/// fails at once.
+pub(super) async fn sessions(store: &dyn EventStore, run: &RunRef, said: ContentRef) {
+    let mut hand = Hand::of(store, run.clone()).await;
+    let task = name("backup");
+    let moved = |to| TaskMoved { session: 1, task: task.clone(), to };
+    hand.add(None, woken(1, 0, None));
+    hand.add(None, StageEntered { round: 1, session: 1, stage: name("day") });
+    let tasks = vec![TaskDefined { id: task.clone(), title: said }];
+    hand.add(None, TasksDefined { session: 1, tasks });
+    hand.add(None, moved(Move::InProgress(OWNER)));
+    hand.add(None, moved(Move::Pending(said)));
+    hand.add(None, moved(Move::InProgress(OWNER)));
+    hand.add(None, moved(Move::Done(said)));
+    hand.add(None, Trace { session: 1, what: Traced::Said { topic: name("rows"), value: said } });
+    hand.add(None, HarnessSlept { session: 1 });
+    hand.add(None, woken(2, 1, Some(task)));
+    hand.add(None, HarnessFailed { error: said, phase: Phase::Work, session: 2 });
+    hand.write().await;
+}
+
+fn woken(session: u64, done: u64, last_done: Option<Name>) -> HarnessWoke {
+    let (in_progress, note, pending) = (None, None, 0);
+    HarnessWoke { done, harness: name("nightly"), in_progress, incarnation: OWNER, last_done, note, pending, session }
 }
 
 /// The run has killed too many processes.

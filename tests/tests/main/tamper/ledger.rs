@@ -1,4 +1,4 @@
-//! A run of 64 events with every kind this build writes, beside a run of the same tenant and a run of the
+//! A run of 81 events with every kind this build writes, beside a run of the same tenant and a run of the
 //! same name of another tenant, in one SQLite file.
 
 use std::{
@@ -37,7 +37,7 @@ pub(super) const FORK_CLAIMED: &str = "held/aside";
 /// A tenant that has a run of the same name.
 pub(super) const STRANGER: &str = "beta";
 /// How many events the run has.
-pub(super) const EVENTS: u64 = 64;
+pub(super) const EVENTS: u64 = 81;
 
 /// Longer than any life, and than a call and its settling time together.
 const LONG: Duration = Duration::from_secs(600);
@@ -180,6 +180,7 @@ pub(super) async fn image() -> Vec<u8> {
     late(&run, &store, &clock, &gate).await;
     words(&run).await;
     let said = driven::said(&*store, &by_hand).await;
+    driven::sessions(&*store, &by_hand, said).await;
     driven::workflow(&*store, &by_hand, said).await;
     fill(&run, EVENTS - 4).await;
     driven::park(&*store, &by_hand).await;

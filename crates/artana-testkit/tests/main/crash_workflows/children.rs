@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use artana_kernel::{Error, Failure};
+use artana_kernel::{Either, Error, Failure};
 use serde_json::{Value, json};
 
 use super::{Code, Program, call, compute, holds, once};
@@ -108,4 +108,26 @@ fn a_child_that_its_ending_parent_cancels() {
         })
     };
     holds(&Program { cancels: true, ..Program::new(code) }, 44);
+}
+
+#[test]
+fn a_child_that_lost_a_race() {
+    let code: Code = |cx, out| {
+        Box::pin(async move {
+            let slow = cx.child::<(), _, _>("part", |cx| async move {
+                cx.on_rollback("undo", |cx| async move {
+                    cx.step("back").reconcile_json("refund", super::ARGS).await?;
+                    Ok(())
+                })
+                .await?;
+                call(&cx, "pay", "send").await?;
+                Ok(cx.sleep("nap", Duration::from_secs(3000)).await?)
+            });
+            match cx.race(slow, cx.sleep("limit", Duration::from_secs(30))).await {
+                Either::Left(_) => Ok(json!("too fast")),
+                Either::Right(late) => Ok(json!([late?, compute(&cx, &out, "after", 1).await?])),
+            }
+        })
+    };
+    holds(&Program::new(code), 44);
 }
