@@ -20,7 +20,7 @@ const OTHERS: (&str, &str) = (TENANT, OTHER);
 const STRANGERS: (&str, &str) = (STRANGER, RUN);
 
 const CUT: [Case; 10] = [
-    ("DELETE FROM events WHERE tenant = 'acme' AND run = 'main' AND seq = 64", MAIN, HeadMismatch, EVENTS),
+    ("DELETE FROM events WHERE tenant = 'acme' AND run = 'main' AND seq = 81", MAIN, HeadMismatch, EVENTS),
     ("DELETE FROM events WHERE tenant = 'acme' AND run = 'main' AND seq > 59", MAIN, HeadMismatch, 60),
     ("DELETE FROM events WHERE tenant = 'acme' AND run = 'main' AND seq = 30", MAIN, Gap, 30),
     ("DELETE FROM events WHERE tenant = 'acme' AND run = 'main' AND seq = 1", MAIN, Gap, 1),
@@ -28,7 +28,7 @@ const CUT: [Case; 10] = [
     ("DELETE FROM runs WHERE tenant = 'acme' AND run = 'main'", MAIN, HeadMismatch, EVENTS),
     (
         "UPDATE runs SET (head_seq, head_hash) = (SELECT seq, hash FROM events AS e WHERE e.tenant = 'acme' AND \
-      e.run = 'main' AND e.seq = 63) WHERE tenant = 'acme' AND run = 'main'",
+      e.run = 'main' AND e.seq = 80) WHERE tenant = 'acme' AND run = 'main'",
         MAIN,
         HeadMismatch,
         EVENTS,
@@ -55,11 +55,11 @@ const MOVED: [Case; 9] = [
         20,
     ),
     (
-        "INSERT INTO events SELECT tenant, run, 65, event_id, kind, step, at, payload, prev_hash, hash FROM events \
-      WHERE tenant = 'acme' AND run = 'main' AND seq = 64",
+        "INSERT INTO events SELECT tenant, run, 82, event_id, kind, step, at, payload, prev_hash, hash FROM events \
+      WHERE tenant = 'acme' AND run = 'main' AND seq = 81",
         MAIN,
         PrevMismatch,
-        65,
+        82,
     ),
     (
         "DELETE FROM events WHERE tenant = 'acme' AND run = 'main' AND seq = 5; \
@@ -152,7 +152,7 @@ const FORGED: [Case; 12] = [
         10,
     ),
     (
-        "UPDATE vault SET bytes = NULL, erased_run = 'main', erased_seq = 63 WHERE tenant = 'acme' AND root = 'main' \
+        "UPDATE vault SET bytes = NULL, erased_run = 'main', erased_seq = 80 WHERE tenant = 'acme' AND root = 'main' \
       AND bytes = CAST('12' AS BLOB)",
         MAIN,
         ContentMissing,
