@@ -123,7 +123,7 @@ fn a_child_that_lost_a_race() {
                 call(&cx, "pay", "send").await?;
                 Ok(cx.sleep("nap", Duration::from_secs(3000)).await?)
             });
-            match cx.race(slow, cx.sleep("limit", Duration::from_secs(30))).await {
+            match cx.race(slow, cx.sleep("limit", Duration::from_secs(1000))).await {
                 Either::Left(_) => Ok(json!("too fast")),
                 Either::Right(late) => Ok(json!([late?, compute(&cx, &out, "after", 1).await?])),
             }
