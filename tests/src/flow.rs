@@ -156,7 +156,8 @@ impl Flows {
     async fn once(&self, cx: &WorkflowContext, place: &str) -> Result<(), Failure> {
         for turn in 0_u32.. {
             let (diary, run, key) = (self.diary.clone(), cx.run().id().to_owned(), format!("{place}/{turn}"));
-            let step = cx.step(&key).retry(Retry::attempts(3).backoff(Duration::from_millis(1), Duration::from_millis(1)));
+            let step =
+                cx.step(&key).retry(Retry::attempts(3).backoff(Duration::from_millis(1), Duration::from_millis(1)));
             let body = move || {
                 let (diary, run, key) = (diary.clone(), run.clone(), key.clone());
                 async move { Ok(diary.note("once", &run, &key)?) }

@@ -9,8 +9,8 @@ use std::{
 };
 
 use artana_core::{
-    Content, ContentRef, ContentType, Digest, Digester, Event, EventId, Genesis, Head, IncarnationId, RequestId, RunId, RunKey,
-    RunRef, RunState, Seq, StepKey,
+    Content, ContentRef, ContentType, Digest, Digester, Event, EventId, Genesis, Head, IncarnationId, RequestId, RunId,
+    RunKey, RunRef, RunState, Seq, StepKey,
     decide::OwnerLife,
     limits::{MAX_CONTENT_BATCH, MAX_PAGE_EVENTS, MAX_RUN_EVENTS},
     verify::{BreakKind, Chain, ChainBreak},

@@ -214,7 +214,9 @@ async fn long(cx: WorkflowContext) -> Result<(), Failure> {
         cx.step(format!("step-{n}")).compute(move || async move { Ok(n) }).await?;
     }
     // The process that is to die does so where another one goes on.
-    let last = || async { if std::env::args().any(|arg| arg == "child-workflow") { std::process::exit(DIED) } else { Ok(()) } };
+    let last = || async {
+        if std::env::args().any(|arg| arg == "child-workflow") { std::process::exit(DIED) } else { Ok(()) }
+    };
     cx.step("last").compute(last).await?;
     Ok(())
 }

@@ -71,6 +71,7 @@ impl Drives {
         loop {
             let before = taken.run.journal.with_state(RunState::head);
             let lead = Lead {
+                parent: None,
                 drive: Arc::clone(&taken.drive),
                 came: Some(leased.due_at),
                 leave: Some(leave.clone()),

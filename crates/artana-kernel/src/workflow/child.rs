@@ -10,7 +10,7 @@ use std::{
 use artana_core::{
     Content, ContentRef, ContentType, RunRef, RunState, Status, Step, StepKey,
     decide::child_id,
-    event::{ChildFinished, ChildOutcome, ChildStarted, Lineage, WorkflowStarted},
+    event::{ChildFinished, ChildOutcome, ChildStarted, Lineage, Wait, WorkflowStarted},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -18,6 +18,7 @@ use super::{
     End, Failure, WorkflowContext, driver,
     end::ended,
     machine::{Answer, Held, Performing},
+    waits,
 };
 use crate::{
     Error, Kernel, Run,
@@ -71,7 +72,8 @@ pub(crate) fn drive_child(parent: Run, step: StepKey, child: Child) -> Performin
         if parent.journal.with_state(RunState::is_closing) && !run.journal.with_state(RunState::is_closing) {
             run.cancel(kernel_actor().as_str(), "the run that started it is ending").await?;
         }
-        let end = match driver::drive(&run, child.take()?, driver::Lead::default()).await {
+        let lead = driver::Lead { parent: Some((parent.clone(), step.clone())), ..driver::Lead::default() };
+        let end = match driver::drive(&run, child.take()?, lead).await {
             Ok(End::Suspended(waits)) => return Err(Held::Suspended(waits)),
             Ok(End::Left) => return Err(Error::LeaseLost(run.name().clone()).into()),
             Ok(End::Completed(bytes)) => Ok(bytes),
@@ -82,6 +84,23 @@ pub(crate) fn drive_child(parent: Run, step: StepKey, child: Child) -> Performin
         let ended = recorded(&parent, &step).ok_or_else(|| Error::Internal("a child's end was not recorded".into()))?;
         Ok(Box::new(told(&parent, &step, ended).await?) as Answer)
     })
+}
+
+/// Sees to it that a run is driven on when its child has ended, although whoever ends the child may die before that is
+/// recorded: a run that was left for its child is taken up again before.
+pub(super) async fn wake(parent: &Run, step: &StepKey) -> Result<(), Error> {
+    let Some(ordinal) = parent.ordinal().filter(|_| parent.journal.with_state(RunState::is_suspended)) else {
+        return Ok(());
+    };
+    let (key, child) = (step.clone(), child_id(parent.name(), step));
+    let decide = move |state: &RunState, facts: &Facts<'_>| {
+        if !state.is_suspended() {
+            return Ok(Plan::default());
+        }
+        let wait = Wait::Child(child.clone());
+        Plan::default().event(facts.id(), Some(&key), waits::wait_started(ordinal, wait))
+    };
+    parent.journal.append_detached(parent.capacity(), Some(step.clone()), decide).await.map(drop)
 }
 
 /// How a child ended, with the words of it.

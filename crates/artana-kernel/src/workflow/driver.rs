@@ -14,10 +14,7 @@ use std::{
 };
 
 use artana_core::{
-    Name, Ordinal, Place, RunState, Seq, Step, StepKey, Timestamp,
-    divergence::Divergence,
-    event::{Wait, WaitStarted},
-    limits::MAX_STEPS_AT_ONCE,
+    Name, Ordinal, Place, RunState, Seq, Step, StepKey, Timestamp, divergence::Divergence, limits::MAX_STEPS_AT_ONCE,
 };
 use artana_ports::Cancellation;
 
@@ -40,6 +37,8 @@ pub(crate) type Code<'a> = Pin<Box<dyn Future<Output = Result<Vec<u8>, Failure>>
 /// With what a drive begins.
 #[derive(Debug, Default)]
 pub(crate) struct Lead {
+    /// The run of which this one is a child, and under which step.
+    pub(crate) parent: Option<(Run, StepKey)>,
     /// The right to drive the run, where it was granted before.
     pub(crate) drive: Arc<Drive>,
     /// An instant that has come on the store's clock, whatever this process's clock says.
@@ -84,6 +83,8 @@ pub(super) struct Driver {
     /// Pauses that a race gave up.
     pub(super) lifted: Vec<StepKey>,
     pub(super) alarm: Arc<Alarm>,
+    /// The run that waits for this one.
+    pub(super) parent: Option<(Run, StepKey)>,
     came: Option<Timestamp>,
     leave: Option<Cancellation>,
     ready: BinaryHeap<Reverse<(Place, Ordinal)>>,
@@ -108,7 +109,7 @@ enum Next {
 
 impl Driver {
     fn new(run: &Run, lead: Lead) -> Self {
-        let Lead { drive, came, leave, .. } = lead;
+        let Lead { parent, drive, came, leave, .. } = lead;
         let driven = Driven { drive: Arc::clone(&drive), ordinal: None, undoes: false };
         Self {
             run: run.clone(),
@@ -118,6 +119,7 @@ impl Driver {
             given_up: Vec::new(),
             lifted: Vec::new(),
             alarm: Arc::default(),
+            parent,
             came,
             leave,
             ready: BinaryHeap::new(),
@@ -491,9 +493,4 @@ async fn next_ended(performing: &mut Vec<(Ordinal, Performing)>) -> (Ordinal, Pe
         Poll::Pending
     })
     .await
-}
-
-/// What a workflow waits for, told to whoever reads the ledger.
-pub(super) fn wait_started(ordinal: Ordinal, wait: Wait) -> WaitStarted {
-    WaitStarted { given_up: Vec::new(), ordinal, suspends: false, wait }
 }

@@ -18,7 +18,7 @@ use artana_core::{
 };
 
 use super::{
-    End, Failure, MAX_AT_ONCE, Suspended, Ticket,
+    End, Failure, MAX_AT_ONCE, Suspended, Ticket, child,
     driver::Driver,
     rollback::{Rollback, Undo},
     waits,
@@ -66,6 +66,7 @@ pub(super) async fn finish(driver: &mut Driver, returned: Result<Vec<u8>, Failur
         Ok(bytes) => bytes,
         Err(failure) => return failed(driver, failure).await,
     };
+    tell_parent(driver.parent.clone()).await?;
     loop {
         complete(driver, &bytes).await?;
         if driver.state(|state| state.closing().is_some()) {
@@ -89,6 +90,13 @@ pub(super) async fn finish(driver: &mut Driver, returned: Result<Vec<u8>, Failur
         if let Some((ordinal, doubt)) = driver.state(doubt) {
             return Err(left_in_doubt(driver, ordinal, doubt).await);
         }
+    }
+}
+
+async fn tell_parent(parent: Option<(Run, StepKey)>) -> Result<(), Error> {
+    match parent {
+        Some((parent, step)) => child::wake(&parent, &step).await,
+        None => Ok(()),
     }
 }
 
@@ -162,6 +170,7 @@ pub(super) async fn give_up(driver: &mut Driver) -> Result<End, Error> {
             undone(driver, (key, ordinal), undo).await?;
         }
     }
+    tell_parent(driver.parent.clone()).await?;
     let decide = move |state: &RunState, facts: &Facts<'_>| {
         let Some(closing) = state.closing() else { return Ok(Plan::default()) };
         let finished = RunFinished { outcome: closing.into(), output: None };

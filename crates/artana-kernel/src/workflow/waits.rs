@@ -56,8 +56,10 @@ fn open_pause(state: &RunState, key: &StepKey) -> Option<artana_core::EventId> {
 /// Records that instants which are waited for have come.
 pub(super) async fn fire(driver: &mut Driver) -> Result<bool, Error> {
     let now = driver.now();
-    let sleeps =
-        driver.open.waits().filter_map(|(_, open)| if let Want::Sleep { key, .. } = &open.want { Some(key) } else { None });
+    let sleeps = driver
+        .open
+        .waits()
+        .filter_map(|(_, open)| if let Want::Sleep { key, .. } = &open.want { Some(key) } else { None });
     let due = sleeps.filter(|key| driver.state(|state| has_come(state, key, now).is_some()));
     let due: Vec<StepKey> = due.take(MAX_AT_ONCE).cloned().collect();
     if due.is_empty() || driver.state(RunState::is_closing) {
@@ -188,7 +190,7 @@ fn unrecorded(driver: &Driver, ordinal: Ordinal, open: &Open) -> Result<Option<E
         |wait: &Wait| driver.state(|state| state.waits().any(|(at, _, known)| at == ordinal && known == wait));
     let entry = |step: Option<&StepKey>, wait: Wait| Entry {
         step: step.cloned(),
-        body: super::driver::wait_started(ordinal, wait).into(),
+        body: wait_started(ordinal, wait).into(),
         content: None,
     };
     match (&open.want, &open.standing) {
@@ -231,7 +233,7 @@ fn again(driver: &Driver, ordinal: Ordinal, open: &Open) -> Option<Entry> {
         (Want::Child { key, .. }, Standing::Child(_) | Standing::Doubt(_)) => (Some(key), child(driver, key)?),
         _ => return None,
     };
-    Some(Entry { step: step.cloned(), body: super::driver::wait_started(ordinal, wait).into(), content: None })
+    Some(Entry { step: step.cloned(), body: wait_started(ordinal, wait).into(), content: None })
 }
 
 fn child(driver: &Driver, key: &StepKey) -> Option<Wait> {
@@ -331,4 +333,9 @@ pub(super) async fn left_for(driver: &mut Driver, fork: &Run) -> Result<(), Erro
         Ok(Plan::default().event(facts.id(), key.as_ref(), begun.clone())?.release())
     };
     driver.append(decide).await.map(drop)
+}
+
+/// What a workflow waits for, told to whoever reads the ledger.
+pub(super) fn wait_started(ordinal: Ordinal, wait: Wait) -> WaitStarted {
+    WaitStarted { given_up: Vec::new(), ordinal, suspends: false, wait }
 }
