@@ -91,6 +91,8 @@ pub(super) struct Driver {
     performing: Vec<(Ordinal, Performing)>,
     /// Up to where the run was looked through for answers.
     pub(super) looked: Option<Seq>,
+    /// Up to which place recorded results were read ahead.
+    pub(super) ahead_to: Ordinal,
     /// How many signals of each name the code has received.
     pub(super) received: BTreeMap<Name, usize>,
     /// Whether the code has come as far as the ledger says it was.
@@ -125,6 +127,7 @@ impl Driver {
             ready: BinaryHeap::new(),
             performing: Vec::new(),
             looked: None,
+            ahead_to: Ordinal::default(),
             received: BTreeMap::new(),
             caught_up: false,
         }
