@@ -38,7 +38,7 @@ impl Diary {
     /// # Errors
     ///
     /// What the system answers, but for a file that nobody has begun.
-    pub fn len(&self) -> io::Result<u64> {
+    pub fn bytes(&self) -> io::Result<u64> {
         match fs::metadata(&self.0) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
             found => found.map(|file| file.len()),
@@ -52,7 +52,7 @@ impl Diary {
     /// What the system answers, and `InvalidData` when a line is not one of ours.
     pub fn read(&self) -> io::Result<BTreeMap<Line, usize>> {
         let mut times = BTreeMap::new();
-        if self.len()? == 0 {
+        if self.bytes()? == 0 {
             return Ok(times);
         }
         for line in fs::read_to_string(&self.0)?.lines() {

@@ -28,10 +28,6 @@ impl Ahead {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn has(&self, digest: &Digest) -> bool {
-        self.held().contains_key(digest)
-    }
-
     pub(crate) fn get(&self, digest: &Digest) -> Option<Vec<u8>> {
         self.held().get(digest).cloned()
     }

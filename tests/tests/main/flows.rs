@@ -33,7 +33,7 @@ const LONG: u64 = 20_000;
 /// Longest wait for a process to get anywhere before it is killed all the same.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Longest time that anything takes here that takes as long as it takes.
-const HOPELESS: Duration = Duration::from_secs(30);
+const HOPELESS: Duration = Duration::from_secs(120);
 
 /// Waits for what surely comes.
 async fn until(what: &str, mut come: impl AsyncFnMut() -> bool) {
@@ -91,7 +91,7 @@ impl<'s> Hall<'s> {
     }
 
     fn length(&self) -> u64 {
-        self.scene.diary().len().expect("a diary")
+        self.scene.diary().bytes().expect("a diary")
     }
 
     fn kill_one(&mut self) {
@@ -127,18 +127,6 @@ async fn ends(scene: &Scene, generation: usize, orders: u64, computed: &Computed
     let mut resolved = 0;
     until("every run ends", async || {
         resolved += office.resolve().await;
-        let open: Vec<_> = office.runs().await.into_iter().filter(|(_, s)| !is_over(*s)).collect();
-        eprintln!("{open:?}");
-        if open.len() < 6 {
-            std::process::Command::new("sh")
-                .arg("-c")
-                .arg(format!(
-                    "rm -rf /tmp/tgt/kills/ledger; mkdir -p /tmp/tgt/kills/ledger; cp {}* /tmp/tgt/kills/ledger/",
-                    scene.ledger.display()
-                ))
-                .status()
-                .unwrap();
-        }
         office.runs().await.values().all(|status| is_over(*status))
     })
     .await;

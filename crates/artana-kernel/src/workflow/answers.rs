@@ -119,15 +119,12 @@ impl Driver {
 
     /// Reads what the next steps have recorded together with what this one has.
     async fn read_ahead(&mut self, ordinal: Ordinal) -> Result<(), Error> {
-        let is_next = |open: &Open| matches!(open.standing, Standing::Waiting);
-        let Some(Want::Step { key, .. }) = self.open.get(ordinal).filter(|open| is_next(open)).map(|open| &open.want)
-        else {
+        let recorded = |open: &Open| matches!(open.standing, Standing::Waiting);
+        if ordinal < self.ahead_to || !self.open.get(ordinal).is_some_and(recorded) {
             return Ok(());
-        };
-        let wanted = self.state(|state| match result_of(state, key) {
-            Some(result) if !self.drive.ahead.has(&result.digest) => results_from(state, ordinal),
-            _ => Vec::new(),
-        });
+        }
+        self.ahead_to = Ordinal::new(ordinal.get() + MAX_CONTENT_BATCH as u64);
+        let wanted = self.state(|state| results_from(state, ordinal));
         if wanted.len() > 1 {
             self.drive.ahead.hold(self.run.journal.read_ahead(&wanted).await?);
         }

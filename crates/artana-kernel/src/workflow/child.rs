@@ -10,7 +10,7 @@ use std::{
 use artana_core::{
     Content, ContentRef, ContentType, RunRef, RunState, Status, Step, StepKey, Timestamp,
     decide::child_id,
-    event::{ChildFinished, ChildOutcome, ChildStarted, Closing, Lineage, Wait, WaitStarted, WorkflowStarted},
+    event::{ChildFinished, ChildOutcome, ChildStarted, Closing, Lineage, Wait, WorkflowStarted},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -18,6 +18,7 @@ use super::{
     End, Failure, WorkflowContext, driver,
     end::ended,
     machine::{Answer, Held, Performing},
+    waits,
 };
 use crate::{
     Error, Kernel, Run,
@@ -148,7 +149,7 @@ async fn wake(parent: &Run, step: &StepKey, child: &Run, came: Option<Timestamp>
         return Ok(());
     }
     let (key, wait) = (step.clone(), Wait::Child(child.name().run.clone()));
-    let begun = WaitStarted { given_up: Vec::new(), ordinal, suspends: false, wait };
+    let begun = waits::wait_started(ordinal, wait);
     let decide = move |state: &RunState, facts: &Facts<'_>| {
         if !state.is_suspended() {
             return Ok(Plan::default());

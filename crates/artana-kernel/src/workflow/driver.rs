@@ -14,10 +14,7 @@ use std::{
 };
 
 use artana_core::{
-    Name, Ordinal, Place, RunState, Seq, Step, StepKey, Timestamp,
-    divergence::Divergence,
-    event::{Wait, WaitStarted},
-    limits::MAX_STEPS_AT_ONCE,
+    Name, Ordinal, Place, RunState, Seq, Step, StepKey, Timestamp, divergence::Divergence, limits::MAX_STEPS_AT_ONCE,
 };
 use artana_ports::Cancellation;
 
@@ -88,6 +85,8 @@ pub(super) struct Driver {
     performing: Vec<(Ordinal, Performing)>,
     /// Up to where the run was looked through for answers.
     pub(super) looked: Option<Seq>,
+    /// Up to which place recorded results were read ahead.
+    pub(super) ahead_to: Ordinal,
     /// How many signals of each name the code has received.
     pub(super) received: BTreeMap<Name, usize>,
     /// Whether the code has come as far as the ledger says it was.
@@ -120,6 +119,7 @@ impl Driver {
             ready: BinaryHeap::new(),
             performing: Vec::new(),
             looked: None,
+            ahead_to: Ordinal::default(),
             received: BTreeMap::new(),
             caught_up: false,
         }
@@ -540,9 +540,4 @@ async fn next_ended(performing: &mut Vec<(Ordinal, Performing)>) -> (Ordinal, Pe
         Poll::Pending
     })
     .await
-}
-
-/// What a workflow waits for, told to whoever reads the ledger.
-pub(super) fn wait_started(ordinal: Ordinal, wait: Wait) -> WaitStarted {
-    WaitStarted { given_up: Vec::new(), ordinal, suspends: false, wait }
 }

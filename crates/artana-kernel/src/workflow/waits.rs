@@ -205,7 +205,7 @@ fn unrecorded(driver: &Driver, ordinal: Ordinal, open: &Open) -> Result<Option<E
         |wait: &Wait| driver.state(|state| state.waits().any(|(at, _, known)| at == ordinal && known == wait));
     let entry = |step: Option<&StepKey>, wait: Wait| Entry {
         step: step.cloned(),
-        body: super::driver::wait_started(ordinal, wait).into(),
+        body: wait_started(ordinal, wait).into(),
         content: None,
     };
     match (&open.want, &open.standing) {
@@ -248,7 +248,7 @@ fn again(driver: &Driver, ordinal: Ordinal, open: &Open) -> Option<Entry> {
         (Want::Child { key, .. }, Standing::Child(_) | Standing::Doubt(_)) => (Some(key), child(driver, key)?),
         _ => return None,
     };
-    Some(Entry { step: step.cloned(), body: super::driver::wait_started(ordinal, wait).into(), content: None })
+    Some(Entry { step: step.cloned(), body: wait_started(ordinal, wait).into(), content: None })
 }
 
 fn child(driver: &Driver, key: &StepKey) -> Option<Wait> {
@@ -360,4 +360,9 @@ pub(super) async fn left_for(driver: &mut Driver, fork: &Run) -> Result<(), Erro
         Ok(Plan::default().event(facts.id(), key.as_ref(), begun.clone())?.release())
     };
     driver.append(decide).await.map(drop)
+}
+
+/// What a workflow waits for, told to whoever reads the ledger.
+pub(super) fn wait_started(ordinal: Ordinal, wait: Wait) -> WaitStarted {
+    WaitStarted { given_up: Vec::new(), ordinal, suspends: false, wait }
 }
