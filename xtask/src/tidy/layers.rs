@@ -186,7 +186,8 @@ mod tests {
 
     #[test]
     fn a_crates_own_tests_may_ask_for_its_features() {
-        let line = "[dev-dependencies]\nartana = { path = \".\", features = [\"harness\"] }\n";
+        let line =
+            "[features]\nharness = []\n\n[dev-dependencies]\nartana = { path = \".\", features = [\"harness\"] }\n";
         assert_eq!(check(&Planted::new().member("artana", line).load()), []);
     }
 

@@ -13,16 +13,15 @@ use std::{
     task::Poll,
 };
 
-use artana_core::{
-    Name, Ordinal, Place, RunState, Seq, Step, StepKey, Timestamp, divergence::Divergence, limits::MAX_STEPS_AT_ONCE,
-};
+use artana_core::{Name, Ordinal, Place, RunState, Seq, StepKey, Timestamp, divergence::Divergence};
 use artana_ports::Cancellation;
 
 use super::{
-    End, Failure, WorkflowContext, child,
+    End, Failure, WorkflowContext,
     end::{ended, finish, give_up},
-    machine::{Alarm, Ask, Held, Machine, Performed, Performing, Want},
+    machine::{Alarm, Ask, Machine, Performing, Want},
     open::{Asks, Open, Standing},
+    performing::next_ended,
     values, waits,
 };
 use crate::{
@@ -80,9 +79,9 @@ pub(super) struct Driver {
     /// Pauses that a race gave up.
     pub(super) lifted: Vec<StepKey>,
     pub(super) alarm: Arc<Alarm>,
-    told: Told,
+    pub(super) told: Told,
     ready: BinaryHeap<Reverse<(Place, Ordinal)>>,
-    performing: Vec<(Ordinal, Performing)>,
+    pub(super) performing: Vec<(Ordinal, Performing)>,
     /// Up to where the run was looked through for answers.
     pub(super) looked: Option<Seq>,
     /// Up to which place recorded results were read ahead.
@@ -297,52 +296,6 @@ impl Driver {
         open.into_iter().for_each(|ordinal| self.look_for(ordinal));
     }
 
-    pub(super) fn perform(&mut self, ordinal: Ordinal) {
-        let Some(open) = self.open.get_mut(ordinal) else { return };
-        let (Want::Step { perform, .. } | Want::Child { perform, .. }) = &mut open.want else { return };
-        open.standing = Standing::Performing;
-        let told = self.told.clone();
-        let driven = Driven { ordinal: Some(ordinal), told, ..Driven::by(&self.drive) };
-        self.performing.push((ordinal, perform(self.run.driven(driven))));
-    }
-
-    /// Waits until one of the steps being performed has ended, and keeps what came of it.
-    pub(super) async fn one_ended(&mut self) -> Result<(), Error> {
-        let (ordinal, performed) = next_ended(&mut self.performing).await;
-        self.keep(ordinal, performed).await
-    }
-
-    async fn keep(&mut self, ordinal: Ordinal, performed: Performed) -> Result<(), Error> {
-        let Some(open) = self.open.get_mut(ordinal) else { return given_up(performed) };
-        open.standing = match performed {
-            Err(Held::Error(error)) if error.needs_reconciliation() => Standing::Doubt(error),
-            // Nothing new starts while the run is paused or closing; it is asked again when it goes on.
-            Err(Held::Error(Error::NotRunning { .. })) => Standing::Waiting,
-            // Another process is at it, and its answer is waited for, or its death.
-            Err(Held::Error(Error::InFlight { .. })) => {
-                let shared = Arc::clone(&self.run.journal.shared);
-                let again = async move {
-                    shared.clock.sleep(shared.lifeline.ttl() / 3).await;
-                    Err(Held::Again)
-                };
-                self.performing.push((ordinal, Box::pin(again)));
-                return Ok(());
-            }
-            Err(Held::Again) => {
-                self.perform(ordinal);
-                return Ok(());
-            }
-            Err(Held::Error(error)) if !error.is_answer() => return Err(error),
-            Err(Held::Suspended(waits)) => Standing::Child(waits),
-            _ if open.abandoned => {
-                self.open.remove(ordinal);
-                return self.moved().await;
-            }
-            performed => Standing::Performed(performed),
-        };
-        self.moved().await
-    }
-
     /// Does what there is to do when the code can do nothing without a further answer.
     async fn go_on(&mut self) -> Result<Next, Error> {
         if !self.caught_up {
@@ -380,46 +333,6 @@ impl Driver {
             return Ok(Next::Undo);
         }
         Ok(waits::suspend(self).await?.map_or(Next::Look, |waits| Next::End(End::Suspended(waits))))
-    }
-
-    /// Asks the children to end that nobody waits for any more, or whose parent is ending.
-    async fn close_children(&mut self) -> Result<(), Error> {
-        let closing = self.state(RunState::is_closing);
-        let why = if closing { "the run that started it is ending" } else { "it lost a race" };
-        while let Some((ordinal, key)) = self.child_to_close(closing) {
-            let driven = Driven { ordinal: Some(ordinal), ..Driven::by(&self.drive) };
-            child::close(&self.run.driven(driven), &key, why).await?;
-            if let Some(open) = self.open.get_mut(ordinal) {
-                open.closed = true;
-            }
-        }
-        Ok(())
-    }
-
-    fn child_to_close(&self, closing: bool) -> Option<(Ordinal, StepKey)> {
-        let begun = |key: &StepKey| self.state(|state| state.step(key).is_some_and(|step| step.answered().is_none()));
-        self.open.waits().find_map(|(ordinal, open)| match &open.want {
-            Want::Child { key, .. } if !open.closed => {
-                let ends = if closing { begun(key) } else { open.abandoned };
-                ends.then(|| (ordinal, key.clone()))
-            }
-            _ => None,
-        })
-    }
-
-    /// Begins the steps that may begin, in the order in which they were asked.
-    fn begin(&mut self) {
-        let room = MAX_STEPS_AT_ONCE.saturating_sub(self.performing.len());
-        let waiting = self.open.iter().filter(|(_, open)| matches!(open.standing, Standing::Waiting));
-        let due = waiting.filter_map(|(ordinal, open)| match &open.want {
-            Want::Step { key, .. } => self.state(|state| may_begin(state, key)).then_some(ordinal),
-            Want::Child { key, .. } => self
-                .state(|state| if state.is_closing() { state.step(key).is_some() } else { state.admits(key) })
-                .then_some(ordinal),
-            _ => None,
-        });
-        let due: Vec<Ordinal> = due.take(room).collect();
-        due.into_iter().for_each(|ordinal| self.perform(ordinal));
     }
 
     /// Waits until a step has ended, an instant has come, or the code was woken by something that is no step.
@@ -466,16 +379,8 @@ impl Driver {
         finish(self, returned).await
     }
 
-    /// Ends what is being performed.
-    pub(super) async fn settle(&mut self) -> Result<(), Error> {
-        while !self.performing.is_empty() {
-            self.one_ended().await?;
-        }
-        Ok(())
-    }
-
     /// Goes on in the fork that a step moved the run to, if one did.
-    async fn moved(&mut self) -> Result<(), Error> {
+    pub(super) async fn moved(&mut self) -> Result<(), Error> {
         let Some(fork) = self.drive.take_moved() else { return Ok(()) };
         waits::left_for(self, &fork).await?;
         let Some(driven) = fork.driver().cloned() else { return Ok(()) };
@@ -502,13 +407,6 @@ impl Driver {
     }
 }
 
-/// A step of a run that starts nothing new is gone on with where that only records what became of it.
-///
-/// A closing run admits what undoes something, which is never begun here.
-fn may_begin(state: &RunState, key: &StepKey) -> bool {
-    (state.admits(key) && !state.is_closing()) || state.step(key).is_some_and(Step::is_pending)
-}
-
 fn status_of(end: artana_core::event::RunOutcome) -> artana_core::Status {
     use artana_core::{Status, event::RunOutcome};
     match end {
@@ -516,28 +414,4 @@ fn status_of(end: artana_core::event::RunOutcome) -> artana_core::Status {
         RunOutcome::Failed => Status::Failed,
         RunOutcome::Cancelled => Status::Cancelled,
     }
-}
-
-/// What came of a step that nobody waits for any more: it is recorded, or in doubt, and that is all.
-fn given_up(performed: Performed) -> Result<(), Error> {
-    match performed {
-        Err(Held::Error(error)) if !error.is_answer() && !error.needs_reconciliation() => match error {
-            Error::NotRunning { .. } | Error::InFlight { .. } => Ok(()),
-            error => Err(error),
-        },
-        _ => Ok(()),
-    }
-}
-
-async fn next_ended(performing: &mut Vec<(Ordinal, Performing)>) -> (Ordinal, Performed) {
-    std::future::poll_fn(|cx| {
-        for at in 0..performing.len() {
-            if let Poll::Ready(performed) = performing[at].1.as_mut().poll(cx) {
-                let (ordinal, _) = performing.swap_remove(at);
-                return Poll::Ready((ordinal, performed));
-            }
-        }
-        Poll::Pending
-    })
-    .await
 }

@@ -8,6 +8,7 @@ mod end;
 mod join;
 pub(crate) mod machine;
 mod open;
+mod performing;
 mod rollback;
 mod values;
 mod waits;

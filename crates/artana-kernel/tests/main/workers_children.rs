@@ -203,7 +203,8 @@ async fn a_parent_that_is_cancelled_beside_a_child_that_was_left_waits_for_it_to
         child
     };
     let mut child = None;
-    world.pass_time(worker.run_until(async { child = Some(cancels.await) })).await.unwrap();
+    let cancels = Box::pin(async { child = Some(cancels.await) });
+    world.pass_time(worker.run_until(cancels)).await.unwrap();
     assert_eq!((child.unwrap().status().await.unwrap(), world.effects()), (Status::Cancelled, 1));
     assert_eq!(worker.stats().errors, 0);
 }

@@ -69,7 +69,7 @@ pub(super) fn pasts(samples: &[Sample]) -> Result<Vec<Past>> {
     let begun = begun(&bodies)?;
     let opening: Vec<&Body> = bodies.iter().filter(|body| opens(&begun, body)).collect();
     let mut pasts = fresh(&begun, &bodies)?;
-    let settled = awake(waiting(settled(begun, &opening, &bodies)?, &bodies)?, &bodies)?;
+    let settled = awake(waiting(settled(begun, &opening, &bodies)?)?, &bodies)?;
     for open in every_open() {
         let mut state = settled.clone();
         if open.doubt {
@@ -79,7 +79,7 @@ pub(super) fn pasts(samples: &[Sample]) -> Result<Vec<Past>> {
             tell(&mut state, Some(&format!("under way/{}", body.kind())), (*body).clone())?;
         }
         if open.undo {
-            tell(&mut state, Some("undo"), CompensationRegistered { ordinal: Ordinal::new(101) })?;
+            registered(&mut state, &bodies)?;
         }
         stop(&mut state, open.stop)?;
         for end in ENDS {
@@ -128,12 +128,17 @@ fn fresh(begun: &RunState, bodies: &[Body]) -> Result<Vec<Past>> {
     Ok([begun.clone(), queued].map(|state| Past { facts, state }).into())
 }
 
-/// Adds a timer that has not gone off, and a child that has not ended.
-fn waiting(mut state: RunState, bodies: &[Body]) -> Result<RunState> {
+/// Adds a timer that has not gone off.
+fn waiting(mut state: RunState) -> Result<RunState> {
     tell(&mut state, Some("timer"), timer(Suspends::No))?;
-    let child = bodies.iter().find(|body| matches!(body, Body::ChildStarted(_)));
-    tell(&mut state, Some("child"), child.context("every kind has a sample")?.clone())?;
     Ok(state)
+}
+
+/// Adds a compensation that has not run, and a child that has not ended and may have one.
+fn registered(state: &mut RunState, bodies: &[Body]) -> Result<()> {
+    tell(state, Some("undo"), CompensationRegistered { ordinal: Ordinal::new(101) })?;
+    let child = bodies.iter().find(|body| matches!(body, Body::ChildStarted(_)));
+    tell(state, Some("child"), child.context("every kind has a sample")?.clone())
 }
 
 /// Begins a session, in which a task waits that the samples begin with.
