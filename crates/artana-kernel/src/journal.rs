@@ -346,8 +346,7 @@ impl Journal {
         let mut assembly = Assembly::new(&state);
         let (mut kept, mut rest) = (Vec::new(), Vec::new());
         for mut entry in batch.drain(..) {
-            let planned =
-                (entry.decide)(&state, &facts).and_then(|plan| room_in_run(&state, &entry.capacity).map(|()| plan));
+            let planned = (entry.decide)(&state, &facts).and_then(|plan| may_ask(&state, &entry).map(|()| plan));
             match planned {
                 Err(error) => drop(entry.reply.send(Err(error))),
                 Ok(plan) if plan.is_empty() => drop(entry.reply.send(Ok(Vec::new()))),
@@ -474,11 +473,16 @@ impl Capacity {
     }
 }
 
-/// A run near its bound takes no new request, so that there is room for the outcomes of those it has.
-fn room_in_run(state: &RunState, capacity: &Capacity) -> Result<(), Error> {
-    let asks = matches!(capacity, Capacity::Request | Capacity::Drive(_));
+/// A run near its bound takes no new request, so that there is room for the outcomes of those it has. A workflow that is
+/// ending is undone by its own code, and by nobody else who happens to know the keys.
+fn may_ask(state: &RunState, entry: &Entry) -> Result<(), Error> {
+    let asks = matches!(entry.capacity, Capacity::Request | Capacity::Drive(_));
     if asks && state.head().seq.get() + RESERVED_EVENTS > MAX_RUN_EVENTS {
         return Err(Error::TooLarge(format!("a run has at most {MAX_RUN_EVENTS} events; go on in another one")));
+    }
+    let is_new = entry.step.as_ref().is_some_and(|step| state.step(step).is_none());
+    if matches!(entry.capacity, Capacity::Request) && is_new && state.is_closing() {
+        return Err(Error::NotRunning { run: state.run().clone(), status: state.status() });
     }
     Ok(())
 }

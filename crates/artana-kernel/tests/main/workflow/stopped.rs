@@ -245,6 +245,20 @@ async fn cancelling_a_run_that_waits_for_a_child_cancels_the_child() {
 }
 
 #[tokio::test]
+async fn a_workflow_that_is_ending_is_undone_by_its_own_code_alone() {
+    let (world, ran) = (world(), Ran::default());
+    let process = world.process();
+    process.asks(&[OnRollback("undo"), Signal("go")], &ran).await.unwrap();
+    let run = process.run("r").await;
+    assert_eq!(run.cancel("ann", "enough").await.unwrap(), Status::Cancelling);
+    for step in ["undo/refund", "other"] {
+        assert_eq!(code(run.step(step).tool_json("send", FIVE).await), "artana::not_running");
+        assert_eq!(code(run.step(step).tool_json("pay", FIVE).await), "artana::not_running");
+    }
+    assert_eq!(world.effects(), 0);
+}
+
+#[tokio::test]
 async fn a_finished_workflow_answers_without_an_append_or_a_call() {
     let (world, ran, model) = (world(), Ran::default(), echo());
     let asks = [Compute("a"), Once("b"), Tool("c"), Model("d"), Child("e"), OnRollback("f"), Ask::Now, Ask::Random];
