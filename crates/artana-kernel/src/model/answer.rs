@@ -251,8 +251,10 @@ async fn in_fork(
     listener: &Listener,
 ) -> Result<Told, Error> {
     let (journal, name) = (prepared.journal(), prepared.run.name());
-    // What drives a run that is ending goes nowhere else with it: there is something to undo here.
-    if prepared.run.driver().is_some() && journal.with_state(RunState::is_closing) {
+    // What drives a run that is ending goes nowhere else with it: there is something to undo here. And whoever paused
+    // it did not mean that its work go on under another name.
+    let stopped = |state: &RunState| state.is_closing() || !state.pauses().is_empty();
+    if prepared.run.driver().is_some() && journal.with_state(stopped) {
         return Err(Error::NotRunning { run: name.clone(), status: journal.with_state(RunState::status) });
     }
     let drift = drift::name(prepared, &fields).await?;

@@ -51,10 +51,14 @@ fn results_from(state: &RunState, from: Ordinal) -> Vec<ContentRef> {
 }
 
 impl Driver {
-    /// Gives the code an answer that is recorded.
-    pub(super) async fn deliver(&mut self, ordinal: Ordinal) -> Result<(), Error> {
-        let answer = self.answer(ordinal).await?;
-        let Some(open) = self.open.remove(ordinal) else { return Ok(()) };
+    /// Gives the code an answer that is recorded. Returns whether it did: an answer that is in another run is not to
+    /// be had while this one is stopped, and nothing that came later is told before it.
+    pub(super) async fn deliver(&mut self, ordinal: Ordinal) -> Result<bool, Error> {
+        let Some(answer) = self.answer(ordinal).await? else {
+            self.look_for(ordinal);
+            return Ok(false);
+        };
+        let Some(open) = self.open.remove(ordinal) else { return Ok(true) };
         if let Want::Signal { name } = open.want {
             *self.received.entry(name.clone()).or_default() += 1;
             // The next one that waits for this name has its turn.
@@ -63,10 +67,10 @@ impl Driver {
             }
         }
         self.alarm.deliver(&open.slot, answer);
-        Ok(())
+        Ok(true)
     }
 
-    async fn answer(&mut self, ordinal: Ordinal) -> Result<Told, Error> {
+    async fn answer(&mut self, ordinal: Ordinal) -> Result<Option<Told>, Error> {
         let Some(open) = self.open.get(ordinal) else {
             return Err(Error::Internal("an answer was given twice".into()));
         };
@@ -77,10 +81,11 @@ impl Driver {
             }
             Want::Value(_) => {
                 let value = self.state(|state| state.program().value(ordinal).map(|(_, value)| value.clone()));
-                return Ok(Ok(Box::new(value.ok_or_else(|| Error::Internal("a recorded value is gone".into()))?)));
+                let value = value.ok_or_else(|| Error::Internal("a recorded value is gone".into()))?;
+                return Ok(Some(Ok(Box::new(value))));
             }
-            Want::Sleep { key, .. } => return self.plain(key, AskKind::Sleep, Box::new(())),
-            Want::OnRollback { key } => return self.plain(key, AskKind::OnRollback, Box::new(ordinal)),
+            Want::Sleep { key, .. } => return self.plain(key, AskKind::Sleep, Box::new(())).map(Some),
+            Want::OnRollback { key } => return self.plain(key, AskKind::OnRollback, Box::new(ordinal)).map(Some),
             Want::Signal { name } => {
                 let received = self.received.get(name).copied().unwrap_or(0);
                 let signal = self.state(|state| state.program().signals(name).get(received).copied());
@@ -92,11 +97,12 @@ impl Driver {
                 None => return Err(self.another(key, AskKind::Pause)),
             },
         };
-        match words {
-            Words::Signal(value, seq) => Ok(Ok(Box::new(self.content(&value, seq).await?))),
-            Words::Said(None) => Ok(Ok(Box::new(None::<Vec<u8>>))),
-            Words::Said(Some((input, seq))) => Ok(Ok(Box::new(Some(self.content(&input, seq).await?)))),
-        }
+        let answer: Answer = match words {
+            Words::Signal(value, seq) => Box::new(self.content(&value, seq).await?),
+            Words::Said(None) => Box::new(None::<Vec<u8>>),
+            Words::Said(Some((input, seq))) => Box::new(Some(self.content(&input, seq).await?)),
+        };
+        Ok(Some(Ok(answer)))
     }
 
     /// An answer that says nothing but that it has come.
@@ -131,18 +137,24 @@ impl Driver {
         Ok(())
     }
 
-    /// Performs a step whose answer is recorded, which is to read it.
-    async fn performed(&mut self, ordinal: Ordinal) -> Result<Told, Error> {
+    /// Performs a step whose answer is recorded, which is to read it. `None` where that is not to be had now.
+    async fn performed(&mut self, ordinal: Ordinal) -> Result<Option<Told>, Error> {
+        let mut tried = false;
         loop {
             let Some(open) = self.open.get_mut(ordinal) else {
                 return Err(Error::Internal("a performed step is gone".into()));
             };
             match std::mem::replace(&mut open.standing, Standing::Performing) {
-                Standing::Performed(Ok(answer)) => return Ok(Ok(answer)),
-                Standing::Performed(Err(Held::Error(error))) if error.is_answer() => return Ok(Err(error)),
+                Standing::Performed(Ok(answer)) => return Ok(Some(Ok(answer))),
+                Standing::Performed(Err(Held::Error(error))) if error.is_answer() => return Ok(Some(Err(error))),
                 Standing::Performed(Err(Held::Error(error))) | Standing::Doubt(error) => return Err(error),
                 Standing::Performing => self.one_ended().await?,
+                Standing::Waiting if tried => {
+                    open.standing = Standing::Waiting;
+                    return Ok(None);
+                }
                 Standing::Waiting | Standing::Child(_) | Standing::Performed(Err(Held::Suspended(_) | Held::Again)) => {
+                    tried = true;
                     self.perform(ordinal);
                 }
             }

@@ -148,10 +148,13 @@ impl Driver {
                 return Err(Error::ForeignWait(self.run.name().clone()));
             }
             loop {
-                if let Some(ordinal) = self.next_ready() {
-                    self.deliver(ordinal).await?;
+                let ready = self.next_ready();
+                if let Some(ordinal) = ready
+                    && self.deliver(ordinal).await?
+                {
                     break;
                 }
+                self.caught_up |= ready.is_none() && self.catch_up()?;
                 match self.go_on().await? {
                     Next::Look => {}
                     Next::End(end) => return Ok(end),
@@ -296,15 +299,20 @@ impl Driver {
         open.into_iter().for_each(|ordinal| self.look_for(ordinal));
     }
 
+    /// Compares all that was asked with all that is recorded, once the code has come to where it was.
+    fn catch_up(&mut self) -> Result<bool, Error> {
+        if self.caught_up {
+            return Ok(true);
+        }
+        self.drive.ahead.hold([]);
+        match self.diverged() {
+            Some(diverged) => Err(diverged),
+            None => Ok(true),
+        }
+    }
+
     /// Does what there is to do when the code can do nothing without a further answer.
     async fn go_on(&mut self) -> Result<Next, Error> {
-        if !self.caught_up {
-            self.caught_up = true;
-            self.drive.ahead.hold([]);
-            if let Some(diverged) = self.diverged() {
-                return Err(diverged);
-            }
-        }
         if self.drive.is_lost() {
             return Err(Error::LeaseLost(self.run.name().clone()));
         }

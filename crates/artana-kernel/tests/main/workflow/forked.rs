@@ -67,6 +67,27 @@ async fn a_changed_question_moves_the_rest_to_a_fork_in_every_life() {
 }
 
 #[tokio::test]
+async fn a_paused_run_does_not_go_on_in_its_fork_either() {
+    let (world, ran, model) = (world(), Ran::default(), echo());
+    asks(&world.asking(&model), "how much", &ran).await.unwrap();
+    let run = world.process().run("r").await;
+    run.pause("ann", "a look at it").await.unwrap();
+    let left = asks(&world.asking(&model), "how many", &ran).await;
+    assert!(matches!(left, Ok(WorkflowOutcome::Paused(_))), "{left:?}");
+    assert_eq!((world.effects(), ran.times(), model.calls(), run.forks().await.unwrap().len()), (1, 1, 1, 0));
+    run.resume("ann").await.unwrap();
+    let left = asks(&world.asking(&model), "how many", &ran).await;
+    assert!(matches!(left, Ok(WorkflowOutcome::Waiting(_))), "{left:?}");
+    run.pause("ann", "once more").await.unwrap();
+    let [(fork, _)] = run.forks().await.unwrap().try_into().unwrap();
+    let fork = world.process().run(fork.as_str()).await;
+    fork.signal("end", "ann", &()).await.unwrap();
+    let left = asks(&world.asking(&model), "how many", &ran).await;
+    assert!(matches!(left, Ok(WorkflowOutcome::Paused(_))), "{left:?}");
+    assert_eq!(fork.status().await.unwrap(), Status::Running);
+}
+
+#[tokio::test]
 async fn a_changed_question_is_refused_unless_a_fork_is_allowed() {
     let (world, ran, model) = (world(), Ran::default(), echo());
     asks(&world.asking(&model), "how much", &ran).await.unwrap();
