@@ -47,9 +47,17 @@ pub(crate) struct Plan {
     pub(crate) claims: Vec<Claim>,
     /// Whether whoever drives the run gives back its lease.
     pub(crate) releases: bool,
+    /// Whether it is appended to take the run's lease, whatever else is in it.
+    takes_lease: bool,
 }
 
 impl Plan {
+    /// Takes the run's lease, even where nothing is to be recorded.
+    pub(crate) fn takes_lease(mut self) -> Self {
+        self.takes_lease = true;
+        self
+    }
+
     /// Gives back the run's lease.
     pub(crate) fn release(mut self) -> Self {
         self.releases = true;
@@ -75,7 +83,7 @@ impl Plan {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.drafts.is_empty() && !self.releases
+        self.drafts.is_empty() && !self.releases && !self.takes_lease
     }
 
     fn bytes(&self) -> usize {

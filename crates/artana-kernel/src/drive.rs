@@ -1,8 +1,14 @@
 //! The right to drive a run as a whole, as this process holds it. It decides nothing about what the run does.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use artana_core::{IncarnationId, Ordinal, RunState, StepKey, Timestamp};
+use artana_core::{
+    IncarnationId, Ordinal, RunId, RunState, StepKey, Timestamp,
+    event::{Wait, WaitStarted},
+};
 use artana_ports::{Authority, Cancel, Cancellation, Epoch};
 
 use crate::{
@@ -15,6 +21,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub(crate) struct Drive {
     lease: Mutex<Lease>,
+    /// Of a child: where it belongs.
+    above: Option<Above>,
     /// The fork to which a step moved the rest of the work.
     moved: Mutex<Option<Run>>,
     /// What steps of a compensation came to that is no answer.
@@ -31,7 +39,21 @@ struct Lease {
     lost: bool,
 }
 
+/// Where a child belongs. It is driven within its parent's drive: by the same process, in the same life.
+#[derive(Debug)]
+struct Above {
+    parent: Run,
+    step: StepKey,
+    child: RunId,
+}
+
 impl Drive {
+    /// The drive of a child, which is a step of its parent.
+    pub(crate) fn within(parent: &Run, step: &StepKey, child: &RunId) -> Self {
+        let above = Above { parent: parent.clone(), step: step.clone(), child: child.clone() };
+        Self { above: Some(above), ..Self::default() }
+    }
+
     /// A drive whose lease was granted before.
     pub(crate) fn granted(incarnation: IncarnationId, epoch: Epoch) -> Self {
         let lease = Lease { held: Some((incarnation, epoch)), lost: false };
@@ -71,7 +93,18 @@ impl Drive {
         match lease.held {
             _ if lease.lost => None,
             Some((_, epoch)) => Some(Authority::Driver(epoch)),
+            None if self.above.as_ref().is_some_and(|above| !above.is_held_by(incarnation)) => None,
             None => Some(Authority::TakeLease(incarnation)),
+        }
+    }
+
+    /// Before a child takes its lease, has its parent go on. If this process dies meanwhile, the parent is due, and
+    /// with it the child.
+    pub(crate) async fn goes_on_above(&self) -> Result<(), Error> {
+        let takes = !self.is_lost() && self.lease().held.is_none();
+        match &self.above {
+            Some(above) if takes => above.goes_on().await,
+            _ => Ok(()),
         }
     }
 
@@ -100,6 +133,31 @@ impl Drive {
     pub(crate) fn lose(&self) {
         self.lease().lost = true;
         self.lost.cancel();
+    }
+}
+
+impl Above {
+    fn is_held_by(&self, incarnation: IncarnationId) -> bool {
+        let drive = self.parent.driver().map(|driven| &driven.drive);
+        drive.is_some_and(|drive| drive.is_held() && drive.lease().held.is_some_and(|(by, _)| by == incarnation))
+    }
+
+    /// Boxed, as the parent may be a child too.
+    fn goes_on(&self) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send>> {
+        let Some(driven) = self.parent.driver().cloned() else { return Box::pin(async { Ok(()) }) };
+        let (parent, step) = (self.parent.clone(), self.step.clone());
+        let wait = Wait::Child(self.child.clone());
+        let going_on = |ordinal| WaitStarted { given_up: Vec::new(), ordinal, suspends: false, wait };
+        let waits = driven.ordinal.map(going_on);
+        Box::pin(async move {
+            let (key, held) = (step.clone(), driven.drive.is_held());
+            let decide = move |state: &RunState, facts: &Facts<'_>| match waits.clone() {
+                Some(waits) if state.is_suspended() => Plan::default().event(facts.id(), Some(&key), waits),
+                _ if held => Ok(Plan::default()),
+                _ => Ok(Plan::default().takes_lease()),
+            };
+            parent.journal.append_detached(parent.capacity(), Some(step), decide).await.map(drop)
+        })
     }
 }
 

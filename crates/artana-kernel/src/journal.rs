@@ -286,11 +286,16 @@ impl Journal {
     }
 
     async fn try_commit(&self, batch: &mut Vec<Entry>) -> Round {
+        let drive = drive_of(batch);
+        if let Some(drive) = &drive
+            && let Err(error) = drive.goes_on_above().await
+        {
+            return if batch.len() > 1 { Round::Singly } else { Round::Failed(error) };
+        }
         let incarnation = match self.incarnation(batch).await {
             Ok(incarnation) => incarnation,
             Err(error) => return Round::Failed(error),
         };
-        let drive = drive_of(batch);
         let authority = match authority(batch, incarnation) {
             Some(authority) => authority,
             None if batch.len() > 1 => return Round::Singly,

@@ -8,9 +8,9 @@ use std::{
 };
 
 use artana_core::{
-    Content, ContentRef, ContentType, RunRef, RunState, Status, Step, StepKey, Timestamp,
+    Content, ContentRef, ContentType, RunRef, RunState, Status, Step, StepKey,
     decide::child_id,
-    event::{ChildFinished, ChildOutcome, ChildStarted, Closing, Lineage, Wait, WorkflowStarted},
+    event::{ChildFinished, ChildOutcome, ChildStarted, Closing, Lineage, WorkflowStarted},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -18,11 +18,11 @@ use super::{
     End, Failure, WorkflowContext, driver,
     end::ended,
     machine::{Answer, Held, Performing},
-    waits,
 };
 use crate::{
     Error, Kernel, Run,
     code::{text_of, to_json},
+    drive::Drive,
     error::kernel_actor,
     journal::{Facts, Plan},
     start::Beginning,
@@ -68,9 +68,9 @@ pub(crate) fn drive_child(parent: Run, step: StepKey, child: Child) -> Performin
         }
         let code = Some(WorkflowStarted { input: None, name: None });
         let run = begun(&parent, &step, code).await?;
-        let lead = parent.driver().map(|driven| driven.told.clone()).unwrap_or_default();
-        let lead = driver::Lead { told: lead, ..driver::Lead::default() };
-        wake(&parent, &step, &run, lead.told.came).await?;
+        let drive = Arc::new(Drive::within(&parent, &step, &run.name().run));
+        let told_above = parent.driver().map(|driven| driven.told.clone()).unwrap_or_default();
+        let lead = driver::Lead { drive, told: told_above, keeps: false };
         unblock(&run).await?;
         let end = match driver::drive(&run, child.take()?, lead).await {
             Ok(End::Suspended(waits)) => return Err(Held::Suspended(waits)),
@@ -139,26 +139,6 @@ pub(crate) async fn record(parent: &Run, step: &StepKey, child: &Run, ended: End
     parent.journal.append_detached(parent.capacity(), Some(step.clone()), decide).await.map(drop)
 }
 
-/// Records that a parent that was left goes on, before its child does: if this process dies meanwhile, the parent is
-/// due, and with it the child.
-async fn wake(parent: &Run, step: &StepKey, child: &Run, came: Option<Timestamp>) -> Result<(), Error> {
-    let Some(ordinal) = parent.ordinal() else { return Ok(()) };
-    let clock = parent.journal.shared.clock.now();
-    let now = came.map_or(clock, |came| came.max(clock));
-    if !parent.journal.with_state(RunState::is_suspended) || !child.journal.with_state(|state| goes_on(state, now)) {
-        return Ok(());
-    }
-    let (key, wait) = (step.clone(), Wait::Child(child.name().run.clone()));
-    let begun = waits::wait_started(ordinal, wait);
-    let decide = move |state: &RunState, facts: &Facts<'_>| {
-        if !state.is_suspended() {
-            return Ok(Plan::default());
-        }
-        Plan::default().event(facts.id(), Some(&key), begun.clone())
-    };
-    parent.journal.append_detached(parent.capacity(), Some(step.clone()), decide).await.map(drop)
-}
-
 /// By what a child is blocked while a run above it is paused: it would be due all the time, and could do nothing.
 const PAUSED_ABOVE: &str = "paused-above";
 
@@ -179,17 +159,6 @@ async fn unblock(child: &Run) -> Result<(), Error> {
         Err(Error::Ended { .. } | Error::NoPause { .. }) => Ok(()),
         unblocked => unblocked,
     }
-}
-
-/// Returns whether there is something to do in a child, or may be in a child of its own.
-fn goes_on(child: &RunState, now: Timestamp) -> bool {
-    let has_come = |wait: &Wait| match wait {
-        Wait::Timer(due) => *due <= now,
-        Wait::Doubt { until, .. } => until.is_some_and(|until| until <= now),
-        Wait::Child(_) => true,
-        _ => false,
-    };
-    !child.is_suspended() || child.is_closing() || child.waits().any(|(_, _, wait)| has_come(wait))
 }
 
 pub(crate) fn recorded(parent: &Run, step: &StepKey) -> Option<ChildOutcome> {

@@ -363,6 +363,6 @@ pub(super) async fn left_for(driver: &mut Driver, fork: &Run) -> Result<(), Erro
 }
 
 /// What a workflow waits for, told to whoever reads the ledger.
-pub(super) fn wait_started(ordinal: Ordinal, wait: Wait) -> WaitStarted {
+fn wait_started(ordinal: Ordinal, wait: Wait) -> WaitStarted {
     WaitStarted { given_up: Vec::new(), ordinal, suspends: false, wait }
 }

@@ -1,15 +1,20 @@
 //! Workers and the children of runs: whose process goes on with them, and what wakes whom.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
 
 use artana_core::Status;
-use artana_kernel::{Either, Failure, Kernel, Run, Worker, WorkflowContext, WorkflowOutcome};
+use artana_kernel::{Either, Failure, Kernel, Run, Worker, WorkflowContext, WorkflowOutcome, tool};
+use artana_ports::{ToolError, ToolPort};
+use artana_testkit::{SimClock, fault::Faults};
 use tokio::sync::Notify;
 
 use crate::{
     workers::work_until,
     workflow::{Ran, done, seconds},
-    world::{FIVE, tenant, world},
+    world::{Amount, FIVE, Receipt, tenant, world},
 };
 
 /// A parent whose child computes something, waits for an hour, and computes again.
@@ -226,4 +231,62 @@ async fn a_child_of_a_paused_parent_is_not_taken_again_and_again() {
     work_until(&world, &worker, &run, Status::Completed).await;
     assert_eq!((ran.times(), child.status().await.unwrap()), (2, Status::Completed));
     world.verify(&child).await;
+}
+
+/// A tool that never knows what it did, and whose probe never finds anything. It counts how often it is asked.
+fn forgetful(asked: &Arc<AtomicU64>) -> impl ToolPort + 'static {
+    let asked = Arc::clone(asked);
+    let never = tool("send").side_effect().handler(|_: Amount, _| async { Err::<Receipt, _>(ToolError::unknown("?")) });
+    never.probe(move |_, _| {
+        asked.fetch_add(1, Ordering::SeqCst);
+        async { Ok(None) }
+    })
+}
+
+/// A process that takes too long between two tries of a parent counts as dead: another one has gone on with the parent
+/// and has left it, and its child. The child is then not the first one's to drive, though nobody holds its lease.
+#[tokio::test]
+async fn whoever_lost_a_parent_does_not_drive_its_child() {
+    let (world, late, broken) = (world(), SimClock::new(), Arc::new(AtomicBool::new(true)));
+    let asked = [Arc::default(), Arc::default()];
+    let builder = world.bare(&Faults::record()).clock(Arc::new(late.clone()));
+    let one = builder.tool(forgetful(&asked[0])).build().unwrap();
+    let two = world.bare(&Faults::record()).tool(forgetful(&asked[1])).build().unwrap();
+    for kernel in [&one, &two] {
+        let broken = Arc::clone(&broken);
+        let code = move |cx: WorkflowContext, (): ()| {
+            let broken = Arc::clone(&broken);
+            async move {
+                let child = move |cx: WorkflowContext| async move {
+                    cx.step("first").compute(|| async { Ok(1) }).await?;
+                    let tool = if broken.swap(false, Ordering::SeqCst) { "missing" } else { "send" };
+                    cx.step(tool).reconcile_json(tool, FIVE).await?;
+                    Ok(())
+                };
+                Ok(cx.child("kid", child).await?)
+            }
+        };
+        kernel.register("family", code).unwrap();
+    }
+    let run = begun(&one).await;
+    let (first, second) = (Worker::new(&one), Worker::new(&two));
+    let mut works = Box::pin(first.run_until(std::future::pending()));
+    while first.stats().errors == 0 {
+        tokio::select! {
+            biased;
+            _ = &mut works => unreachable!("nobody stops it"),
+            () = tokio::task::yield_now() => {}
+        }
+    }
+    world.mourn();
+    work_until(&world, &second, &run, Status::Sleeping).await;
+    let child = two.open_run(&tenant(), "r/kid").await.unwrap();
+    let before = world.kinds(&child).await;
+    late.advance(seconds(3));
+    tokio::select! {
+        biased;
+        _ = &mut works => unreachable!("nobody stops it"),
+        () = world.settle() => {}
+    }
+    assert_eq!((world.kinds(&child).await, asked[0].load(Ordering::SeqCst)), (before, 0));
 }

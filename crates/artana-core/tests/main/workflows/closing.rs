@@ -134,14 +134,17 @@ fn a_workflow_completes_with_what_its_code_returned() {
     assert!(!fits(&history, None, signal("go")) && !fits(&history, None, paused()));
 }
 
-/// The other run's end is no new effect of this one.
+/// A child is part of what its parent has to undo; its end is no new effect of the parent.
 #[test]
-fn an_open_child_is_ended_by_whoever_drives_its_parent_and_may_end_after_it() {
+fn a_workflow_does_not_end_as_cancelled_or_failed_before_its_children() {
     let mut history = cancelled(|h| {
         h.push(Some("kid"), child_started(0, "kid"));
         h.push(Some("kid"), leaves(0, Wait::Child(child("kid"))));
     });
     assert!(!closes(&history));
-    history.push(None, finished(RunOutcome::Cancelled));
-    assert!(fits(&history, Some("kid"), child_finished("kid", ChildOutcome::Cancelled)));
+    assert!(
+        !fits(&history, None, finished(RunOutcome::Cancelled)) && !fits(&history, None, finished(RunOutcome::Failed))
+    );
+    history.push(Some("kid"), child_finished("kid", ChildOutcome::Cancelled));
+    assert!(fits(&history, None, finished(RunOutcome::Cancelled)));
 }
