@@ -136,7 +136,7 @@ fn callable(state: &RunState, step: &StepKey, attempt: &Attempt, now: Timestamp)
 /// Why a doubt stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Doubts {
-    /// The outside world has not seen the key, but might yet.
+    /// The outside world has not seen the key, but might yet; or it was not asked.
     TooEarly,
     /// Nobody knows.
     Stay,
@@ -147,7 +147,8 @@ async fn carry_out(invocation: &Invocation, doubtful: Doubtful) -> Result<Option
     let Doubtful { action, attempt, .. } = doubtful;
     let Some((id, incarnation)) = announce(invocation, doubtful).await? else { return Ok(None) };
     let found = match action {
-        _ if !perform::surely_alive(invocation.journal(), incarnation) => stays(None),
+        // Whoever may count as dead does nothing, so nothing was learnt, and the next one asks.
+        _ if !perform::surely_alive(invocation.journal(), incarnation) => Found { unseen: true, ..stays(None) },
         ReconcileAction::Probe => probe(invocation, attempt).await,
         _ => call_again(invocation, attempt).await,
     };
@@ -196,7 +197,7 @@ async fn announce(
 struct Found {
     outcome: Resolution,
     content: Vec<artana_core::Content>,
-    /// Whether a probe has seen nothing.
+    /// Whether a probe has seen nothing, or nobody has looked.
     unseen: bool,
 }
 

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use artana_core::{IncarnationId, Status, event::Body};
-use artana_kernel::{Resolve, Run};
+use artana_kernel::{Error, Resolve, Run};
 use artana_ports::EventStore;
 use artana_testkit::fault::Action;
 use serde_json::json;
@@ -135,6 +135,27 @@ async fn a_call_does_not_leave_after_the_heartbeat_ran_out() {
         assert_eq!(world.provider.calls(), 1);
         world.verify(&run).await;
     }
+}
+
+/// It has found nothing out, so the doubt need not wait for a person.
+#[tokio::test]
+async fn a_probe_that_did_not_leave_is_made_by_whoever_comes_next() {
+    let world = world();
+    world.dies_at("tool.call.after", "r", "a", "send").await;
+    let process = world.process();
+    let run = process.run("r").await;
+    assert_eq!(code(call(&run, "a", "send").await), "artana::reconciliation_required");
+    process.faults.plan("append.after", Action::Delay(Arc::new(world.clock.clone()), TTL * 2));
+    let task = tokio::spawn({
+        let run = run.clone();
+        async move { reconcile(&run, "a", "send").await }
+    });
+    world.settle().await;
+    world.clock.advance(TTL * 2);
+    let asked = world.pass_time(task).await.unwrap();
+    assert!(matches!(asked, Err(Error::ReconciliationRequired { believable_at: Some(_), .. })), "{asked:?}");
+    reconcile(&run, "a", "send").await.unwrap();
+    assert_eq!((world.effects(), run.status().await.unwrap()), (1, Status::Running));
 }
 
 #[tokio::test]
