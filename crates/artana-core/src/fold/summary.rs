@@ -72,7 +72,7 @@ pub(super) struct Drive {
     pub(super) begun: bool,
     /// Whether whoever drove it has left it until something happens.
     pub(super) suspended: bool,
-    /// Whether something has happened since, and nobody has gone on with it.
+    /// Whether somebody outside has said something that it need not wait for any more, and nobody has gone on with it.
     pub(super) woken: bool,
     pub(super) waits: BTreeMap<Ordinal, (Option<StepKey>, Wait)>,
     /// Compensations that are registered and have not ended.
@@ -350,7 +350,6 @@ impl Pause {
 
 impl Drive {
     fn advance(&mut self, event: &Event) {
-        let left = self.suspended;
         self.follow(event);
         let outside = matches!(
             event.body(),
@@ -360,7 +359,7 @@ impl Drive {
                 | Body::LateOutcome(_)
                 | Body::CancelRequested(_)
         );
-        self.woken |= outside && left && !self.suspended;
+        self.woken |= outside && !self.suspended;
     }
 
     fn follow(&mut self, event: &Event) {

@@ -73,8 +73,8 @@ impl Drives {
         let life = self.kernel.0.lifeline.alive().await?;
         let taken = self.open(&leased, life.id, &leave).await?;
         let ended = self.goes(&taken, &leased, life.id, leave).await;
-        // Whoever drove it to its end, or left it, has given the lease back already.
-        if ended.is_err() && taken.drive.is_held() {
+        // Whoever drove it to its end, or left it, has mostly given the lease back already.
+        if taken.drive.is_held() {
             self.release(&taken).await?;
         }
         ended

@@ -147,13 +147,18 @@ impl Driver {
             match std::mem::replace(&mut open.standing, Standing::Performing) {
                 Standing::Performed(Ok(answer)) => return Ok(Some(Ok(answer))),
                 Standing::Performed(Err(Held::Error(error))) if error.is_answer() => return Ok(Some(Err(error))),
-                Standing::Performed(Err(Held::Error(error))) | Standing::Doubt(error) => return Err(error),
+                Standing::Performed(Err(Held::Error(error))) => return Err(error),
                 Standing::Performing => self.one_ended().await?,
                 Standing::Waiting if tried => {
                     open.standing = Standing::Waiting;
                     return Ok(None);
                 }
-                Standing::Waiting | Standing::Child(_) | Standing::Performed(Err(Held::Suspended(_) | Held::Again)) => {
+                Standing::Doubt(error) if tried => return Err(error),
+                // What was in doubt may have been cleared since, and what waited may have ended.
+                Standing::Waiting
+                | Standing::Doubt(_)
+                | Standing::Child(_)
+                | Standing::Performed(Err(Held::Suspended(_) | Held::Again)) => {
                     tried = true;
                     self.perform(ordinal);
                 }

@@ -86,8 +86,10 @@ pub(super) async fn finish(driver: &mut Driver, returned: Result<Vec<u8>, Failur
             return Ok(end);
         }
         // What a race gave up is in doubt since its process died, and somebody has to find out.
-        if let Some((ordinal, doubt)) = driver.state(doubt) {
-            return Err(left_in_doubt(driver, ordinal, doubt).await);
+        if let Some((ordinal, doubt)) = driver.state(doubt)
+            && leaves_in_doubt(driver, ordinal, &doubt).await?
+        {
+            return Err(doubt);
         }
     }
 }
@@ -185,7 +187,8 @@ async fn undone(driver: &mut Driver, (key, ordinal): (StepKey, Ordinal), undo: U
     let cx = Rollback { run: driver.run.driven(driven), scope: key.clone() };
     let undone = caught(undo, cx).await;
     if let Some(error) = driver.drive.take_held() {
-        return Err(left_in_doubt(driver, ordinal, error).await);
+        leaves_in_doubt(driver, ordinal, &error).await?;
+        return Err(error);
     }
     let (outcome, content) = match undone {
         Ok(()) => {
@@ -195,7 +198,10 @@ async fn undone(driver: &mut Driver, (key, ordinal): (StepKey, Ordinal), undo: U
         Err(failure) => {
             let message = match failure.into_cause() {
                 Ok(error) if error.is_answer() => error.to_string(),
-                Ok(error) => return Err(left_in_doubt(driver, ordinal, error).await),
+                Ok(error) => {
+                    leaves_in_doubt(driver, ordinal, &error).await?;
+                    return Err(error);
+                }
                 Err(failure) => failure.message().to_owned(),
             };
             let (error, content) = text_of(&journal, &message);
@@ -222,21 +228,23 @@ async fn caught(undo: Undo, cx: Rollback) -> Result<(), Failure> {
     .await
 }
 
-/// Leaves a run whose compensation is in doubt, until somebody clears the doubt.
-async fn left_in_doubt(driver: &mut Driver, ordinal: Ordinal, error: Error) -> Error {
-    let step = match &error {
-        Error::ReconciliationRequired { step, .. } | Error::NeedsOperator { step, .. } => step.clone(),
-        _ => return error,
+/// Leaves a run in which something is in doubt, until somebody clears the doubt. Returns whether it did: somebody may
+/// have cleared it meanwhile, and then there is nothing to wait for.
+async fn leaves_in_doubt(driver: &mut Driver, ordinal: Ordinal, error: &Error) -> Result<bool, Error> {
+    let (Error::ReconciliationRequired { step, .. } | Error::NeedsOperator { step, .. }) = error else {
+        return Ok(false);
     };
-    let Some(wait) = waits::doubted(&error) else { return error };
-    let begun = WaitStarted { given_up: Vec::new(), ordinal, suspends: true, wait };
+    let Some(wait) = waits::doubted(error) else { return Ok(false) };
+    let (step, begun) = (step.clone(), WaitStarted { given_up: Vec::new(), ordinal, suspends: true, wait });
     let decide = move |state: &RunState, facts: &Facts<'_>| {
-        // Somebody may have cleared it meanwhile, and then there is nothing to wait for.
-        let cleared = state.step(&step).is_some_and(|step| step.answered().is_some());
-        if cleared || state.is_suspended() {
+        if state.step(&step).is_some_and(|step| step.answered().is_some()) {
+            return Ok(Plan::default());
+        }
+        if state.is_suspended() {
             return Ok(Plan::default().release());
         }
         Ok(Plan::default().event(facts.id(), Some(&step), begun.clone())?.release())
     };
-    driver.append(decide).await.err().unwrap_or(error)
+    driver.append(decide).await?;
+    Ok(driver.state(RunState::is_suspended))
 }

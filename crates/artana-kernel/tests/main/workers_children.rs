@@ -290,3 +290,51 @@ async fn whoever_lost_a_parent_does_not_drive_its_child() {
     }
     assert_eq!((world.kinds(&child).await, asked[0].load(Ordering::SeqCst)), (before, 0));
 }
+
+/// Whoever drives it stops there, and whoever resumes it wakes its parent too.
+#[tokio::test]
+async fn a_child_that_is_paused_while_it_is_driven_goes_on_when_it_is_resumed() {
+    let (world, gate) = (world(), Arc::new(Notify::new()));
+    let process = world.process();
+    let opens = Arc::clone(&gate);
+    let code = move |cx: WorkflowContext, (): ()| {
+        let gate = Arc::clone(&gate);
+        async move {
+            let child = move |cx: WorkflowContext| async move {
+                let first = move || async move {
+                    gate.notified().await;
+                    Ok(1_u64)
+                };
+                let first = cx.step("first").compute(first).await?;
+                Ok(first + cx.step("second").compute(|| async { Ok(1_u64) }).await?)
+            };
+            Ok(cx.child("kid", child).await?)
+        }
+    };
+    process.kernel.register("family", code).unwrap();
+    let run = begun(&process.kernel).await;
+    let worker = Worker::new(&process.kernel);
+    let resumed = async {
+        let child = loop {
+            match process.kernel.open_run(&tenant(), "r/kid").await {
+                Ok(child) => break child,
+                Err(_) => tokio::task::yield_now().await,
+            }
+        };
+        world.settle().await;
+        child.pause("ann", "a look at it").await.unwrap();
+        opens.notify_one();
+        while worker.stats().driving > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(run.status().await.unwrap(), Status::Sleeping);
+        child.resume("ann").await.unwrap();
+        // What the closure came to was not recorded in a paused run, so it runs again.
+        opens.notify_one();
+        while run.status().await.unwrap() != Status::Completed {
+            tokio::task::yield_now().await;
+        }
+    };
+    world.pass_time(worker.run_until(resumed)).await.unwrap();
+    assert_eq!(worker.stats().errors, 0);
+}

@@ -3,6 +3,7 @@
 mod asks;
 mod closures;
 mod diverged;
+mod doubts;
 mod drivers;
 mod ends;
 mod forked;
