@@ -49,6 +49,8 @@ pub(crate) struct Plan {
     pub(crate) releases: bool,
     /// Whether it is appended to take the run's lease, whatever else is in it.
     takes_lease: bool,
+    /// Whether something begins with it that has an effect.
+    pub(crate) begins: bool,
 }
 
 impl Plan {
@@ -66,6 +68,8 @@ impl Plan {
 
     /// Adds an event of a step, or of the run itself.
     pub(crate) fn event(mut self, id: EventId, step: Option<&StepKey>, body: impl Into<Body>) -> Result<Self, Error> {
+        let body = body.into();
+        self.begins |= begins(&body);
         self.drafts.push((id, Draft::new(step.cloned(), body)?));
         Ok(self)
     }
@@ -89,6 +93,11 @@ impl Plan {
     fn bytes(&self) -> usize {
         self.content.iter().map(|content| content.bytes.len()).sum::<usize>() + self.drafts.len() * MAX_PAYLOAD_BYTES
     }
+}
+
+/// Returns whether something begins with an event that a run which is stopped does not begin.
+fn begins(body: &Body) -> bool {
+    matches!(body, Body::ToolRequested(_) | Body::ModelRequested(_) | Body::StepRequested(_) | Body::ChildStarted(_))
 }
 
 /// A batch ready to be sent, and the events each of its entries gets back.

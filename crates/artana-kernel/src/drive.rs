@@ -6,7 +6,7 @@ use std::{
 };
 
 use artana_core::{
-    IncarnationId, Ordinal, RunId, RunState, StepKey, Timestamp,
+    IncarnationId, Ordinal, RunId, RunRef, RunState, Status, StepKey, Timestamp,
     event::{Wait, WaitStarted},
 };
 use artana_ports::{Authority, Cancel, Cancellation, Epoch};
@@ -15,6 +15,7 @@ use crate::{
     Error, Run,
     ahead::Ahead,
     journal::{Capacity, Facts, Plan},
+    workflow::stay::Stay,
 };
 
 /// One drive of a run: its lease, once the first append has taken it.
@@ -96,6 +97,20 @@ impl Drive {
             None if self.above.as_ref().is_some_and(|above| !above.is_held_by(incarnation)) => None,
             None => Some(Authority::TakeLease(incarnation)),
         }
+    }
+
+    /// Returns whether it is the drive of a child.
+    pub(crate) fn is_within(&self) -> bool {
+        self.above.is_some()
+    }
+
+    /// Returns a run above a child that is paused or ending, as this process knows it: the child begins nothing then.
+    pub(crate) fn stopped_above(&self) -> Option<(RunRef, Status)> {
+        let Above { parent, .. } = self.above.as_ref()?;
+        let stopped = parent.journal.with_state(|state| {
+            (state.is_closing() || !state.pauses().is_empty()).then(|| (state.run().clone(), state.status()))
+        });
+        stopped.or_else(|| parent.driver()?.drive.stopped_above())
     }
 
     /// Before a child takes its lease, has its parent go on. If this process dies meanwhile, the parent is due, and
@@ -180,6 +195,8 @@ pub(crate) struct Told {
     pub(crate) came: Option<Timestamp>,
     /// Tells that the run is to be left to others, as soon as nothing is being performed.
     pub(crate) leave: Option<Cancellation>,
+    /// Of a child: whether it stays while it waits.
+    pub(crate) stay: Option<Arc<Stay>>,
 }
 
 impl Driven {

@@ -6,11 +6,12 @@
 use std::{
     collections::{BTreeSet, VecDeque},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use artana_core::{
-    Content, ContentRef, ContentType, Digest, Digester, Event, EventId, Genesis, Head, IncarnationId, RequestId, RunId,
-    RunKey, RunRef, RunState, Seq, StepKey,
+    Content, ContentRef, ContentType, Digest, Digester, Event, EventId, Genesis, Head, IncarnationId, RunId, RunKey,
+    RunRef, RunState, Seq, StepKey,
     decide::OwnerLife,
     limits::{MAX_CONTENT_BATCH, MAX_PAGE_EVENTS, MAX_RUN_EVENTS},
     verify::{BreakKind, Chain, ChainBreak},
@@ -19,6 +20,7 @@ use artana_ports::{AppendError, Authority, Cancel, Release};
 use tokio::sync::{Mutex as AsyncMutex, oneshot};
 
 pub(crate) use crate::assembly::{Facts, Plan};
+pub(crate) use crate::capacity::Capacity;
 use crate::{
     Error,
     assembly::{Assembly, Sealed},
@@ -35,6 +37,8 @@ use crate::{
 const MAX_ENTRIES: usize = 64;
 /// Events kept free at a run's end for outcomes, resolutions and the last event.
 const RESERVED_EVENTS: u64 = 10_000;
+/// The wait before a child is asked for again that somebody else has taken.
+const CONTENDED: Duration = Duration::from_millis(20);
 /// A run as this process knows it.
 #[derive(Debug)]
 pub(crate) struct Journal {
@@ -51,19 +55,6 @@ pub(crate) struct Journal {
     commit: AsyncMutex<()>,
     /// Held by whoever drives the run as a whole in this process.
     pub(crate) driving: Arc<AsyncMutex<()>>,
-}
-
-/// In what capacity an entry is appended.
-#[derive(Debug, Clone)]
-pub(crate) enum Capacity {
-    /// A request, or a request with its outcome: needs a living incarnation and an unleased run.
-    Request,
-    /// The same by whoever drives the run as a whole: needs or takes its lease.
-    Drive(Arc<Drive>),
-    /// The outcome of an effect that has begun: accepted whatever has become of this incarnation.
-    Outcome(RequestId),
-    /// A person or the outside world.
-    Outside(artana_core::Actor),
 }
 
 type Decide = Box<dyn FnMut(&RunState, &Facts<'_>) -> Result<Plan, Error> + Send + Sync>;
@@ -304,6 +295,7 @@ impl Journal {
         let Some(sealed) = self.plan(batch, incarnation, authority.clone()) else { return Round::Done };
         let first = sealed.append.events.first().map(|event| event.event_id);
         let releases = sealed.append.releases.contains(&Release::Lease);
+        let takes = matches!(authority, Authority::TakeLease(_));
         match send(&self.shared, sealed.append).await {
             Ok(appended) => {
                 if let Some(drive) = drive {
@@ -321,6 +313,11 @@ impl Journal {
             }
             Err(AppendError::Lapsed) => {
                 self.shared.lifeline.lapsed(incarnation);
+                Round::Again
+            }
+            // Whoever holds a child without its parent finds that out, and gives it back.
+            Err(AppendError::Fenced { .. }) if drive.as_ref().is_some_and(|drive| drive.is_within()) && takes => {
+                self.shared.clock.sleep(CONTENDED).await;
                 Round::Again
             }
             Err(error @ AppendError::Fenced { .. }) => {
@@ -351,7 +348,7 @@ impl Journal {
         let mut assembly = Assembly::new(&state);
         let (mut kept, mut rest) = (Vec::new(), Vec::new());
         for mut entry in batch.drain(..) {
-            let planned = (entry.decide)(&state, &facts).and_then(|plan| may_ask(&state, &entry).map(|()| plan));
+            let planned = (entry.decide)(&state, &facts).and_then(|plan| may_ask(&state, &entry, &plan).map(|()| plan));
             match planned {
                 Err(error) => drop(entry.reply.send(Err(error))),
                 Ok(plan) if plan.is_empty() => drop(entry.reply.send(Ok(Vec::new()))),
@@ -465,22 +462,10 @@ fn drive_of(batch: &[Entry]) -> Option<Arc<Drive>> {
     })
 }
 
-impl Capacity {
-    /// Returns whether an entry may leave together with others: an outcome with anything, everything else with its
-    /// like. What a person says goes alone.
-    fn joins<'a>(&self, mut others: impl Iterator<Item = &'a Self>) -> bool {
-        others.all(|other| match (self, other) {
-            (Self::Outside(_), _) | (_, Self::Outside(_)) => false,
-            (Self::Outcome(_), _) | (_, Self::Outcome(_)) | (Self::Request, Self::Request) => true,
-            (Self::Drive(one), Self::Drive(other)) => Arc::ptr_eq(one, other),
-            (Self::Request, Self::Drive(_)) | (Self::Drive(_), Self::Request) => false,
-        }) && !matches!(self, Self::Outside(_))
-    }
-}
-
 /// A run near its bound takes no new request, so that there is room for the outcomes of those it has. A workflow that is
-/// ending is undone by its own code, and by nobody else who happens to know the keys.
-fn may_ask(state: &RunState, entry: &Entry) -> Result<(), Error> {
+/// ending is undone by its own code, and by nobody else who happens to know the keys. A child begins nothing while a run
+/// above it is stopped.
+fn may_ask(state: &RunState, entry: &Entry, plan: &Plan) -> Result<(), Error> {
     let asks = matches!(entry.capacity, Capacity::Request | Capacity::Drive(_));
     if asks && state.head().seq.get() + RESERVED_EVENTS > MAX_RUN_EVENTS {
         return Err(Error::TooLarge(format!("a run has at most {MAX_RUN_EVENTS} events; go on in another one")));
@@ -488,6 +473,13 @@ fn may_ask(state: &RunState, entry: &Entry) -> Result<(), Error> {
     let is_new = entry.step.as_ref().is_some_and(|step| state.step(step).is_none());
     if matches!(entry.capacity, Capacity::Request) && is_new && state.is_closing() {
         return Err(Error::NotRunning { run: state.run().clone(), status: state.status() });
+    }
+    if let Capacity::Drive(drive) = &entry.capacity
+        && plan.begins
+        && !state.is_closing()
+        && let Some((run, status)) = drive.stopped_above()
+    {
+        return Err(Error::NotRunning { run, status });
     }
     Ok(())
 }

@@ -49,9 +49,9 @@ struct Above {
     paused: Option<RunRef>,
 }
 
-/// Returns whether somebody outside paused the run.
+/// Returns whether the run is paused, so that nothing begins in it or in its children.
 fn is_stopped(state: &RunState) -> bool {
-    !state.is_closing() && state.pauses().values().any(|pause| pause.step.is_none())
+    !state.is_closing() && !state.pauses().is_empty()
 }
 
 impl Drives {
@@ -94,7 +94,7 @@ impl Drives {
                 return self.park(taken, None).await;
             }
         }
-        let told = Told { came: Some(leased.due_at), leave: Some(leave) };
+        let told = Told { came: Some(leased.due_at), leave: Some(leave), stay: None };
         match taken.name.clone() {
             Some(name) => self.drive_on(taken, &name, &told).await,
             None => self.drive_parent(taken, &told).await,
@@ -145,30 +145,55 @@ impl Drives {
         drive(run, move |cx| begin(cx, input), lead).await
     }
 
-    /// A child's code is its parent's, so the parent is driven. The child's lease keeps others from doing the same.
+    /// A child's code is its parent's, so the parent is driven, which takes its lease first: whoever has that has the
+    /// child too, and the child is given back at once.
     async fn drive_parent(&self, taken: &Taken, told: &Told) -> Result<Ended, Error> {
-        let Some(Above { run, name, paused }) = self.above(&taken.run).await? else {
+        let Some(Above { run, name, .. }) = self.above(&taken.run).await? else {
             return self.park(taken, Some(&Error::Orphaned(taken.run.name().clone()))).await;
         };
-        if let Some(paused) = paused {
-            child::block(&taken.run, &paused).await?;
-            self.release(taken).await?;
+        let parent = Taken { run, drive: Arc::default(), name: None };
+        let is_driven_here = parent.run.journal.driving.try_lock().is_err();
+        if is_driven_here || !self.holds(&parent).await? {
+            self.give_back(taken).await?;
             return Ok(Ended::Left);
         }
-        let parent = Taken { run, drive: Arc::default(), name: None };
-        let driven = self.drive_on(&parent, &name, told).await;
-        if driven.is_err() {
-            // Somebody else is at it: there is time until it is worth another try.
-            self.rests(FIRST_REST, told.leave.as_ref()).await;
+        let driven = self.drive_held(taken, &parent, &name, told).await;
+        self.give_back(&parent).await?;
+        self.give_back(taken).await?;
+        driven
+    }
+
+    async fn drive_held(&self, taken: &Taken, parent: &Taken, name: &Name, told: &Told) -> Result<Ended, Error> {
+        // Nobody else drives the runs above now, so none of them goes on unseen while the child is blocked.
+        match self.above(&taken.run).await? {
+            Some(Above { paused: Some(paused), .. }) => {
+                child::block(&taken.run, &paused).await?;
+                Ok(Ended::Left)
+            }
+            Some(_) => self.drive_on(parent, name, told).await,
+            None => self.park(taken, Some(&Error::Orphaned(taken.run.name().clone()))).await,
         }
-        // Driving the parent may have taken the child's lease anew, and given it back.
+    }
+
+    /// Takes a run's lease. Returns whether nobody else has it.
+    async fn holds(&self, taken: &Taken) -> Result<bool, Error> {
+        let capacity = Capacity::Drive(Arc::clone(&taken.drive));
+        let takes = |_: &RunState, _: &Facts<'_>| Ok(Plan::default().takes_lease());
+        match taken.run.journal.append_detached(capacity, None, takes).await {
+            Ok(_) => Ok(true),
+            Err(Error::Fenced { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Gives back a lease that is still held. Driving a parent may have taken its child's anew, and given it back.
+    async fn give_back(&self, taken: &Taken) -> Result<(), Error> {
+        if !taken.drive.is_held() {
+            return Ok(());
+        }
         match self.release(taken).await {
-            Ok(()) | Err(Error::Fenced { .. } | Error::LeaseLost(_)) => {}
-            Err(error) => return Err(error),
-        }
-        match driven {
-            Err(Error::Fenced { .. }) => Ok(Ended::Left),
-            driven => driven,
+            Err(Error::Fenced { .. } | Error::LeaseLost(_)) => Ok(()),
+            given_back => given_back,
         }
     }
 

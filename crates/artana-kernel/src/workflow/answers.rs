@@ -158,7 +158,7 @@ impl Driver {
                 Standing::Waiting
                 | Standing::Doubt(_)
                 | Standing::Child(_)
-                | Standing::Performed(Err(Held::Suspended(_) | Held::Again)) => {
+                | Standing::Performed(Err(Held::Suspended(_) | Held::Again | Held::Left)) => {
                     tried = true;
                     self.perform(ordinal);
                 }

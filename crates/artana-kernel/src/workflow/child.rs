@@ -17,6 +17,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::{
     End, Failure, WorkflowContext, driver,
     end::ended,
+    left,
     machine::{Answer, Held, Performing},
 };
 use crate::{
@@ -49,9 +50,8 @@ impl Child {
         Self(Arc::new(Mutex::new(Some(begin))))
     }
 
-    fn take(&self) -> Result<Begin, Error> {
-        let begin = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        begin.ok_or_else(|| Error::Internal("a child was driven twice in one life".into()))
+    fn take(&self) -> Option<Begin> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -68,13 +68,17 @@ pub(crate) fn drive_child(parent: Run, step: StepKey, child: Child) -> Performin
         }
         let code = Some(WorkflowStarted { input: None, name: None });
         let run = begun(&parent, &step, code).await?;
-        let drive = Arc::new(Drive::within(&parent, &step, &run.name().run));
-        let told_above = parent.driver().map(|driven| driven.told.clone()).unwrap_or_default();
-        let lead = driver::Lead { drive, told: told_above, keeps: false };
         unblock(&run).await?;
-        let end = match driver::drive(&run, child.take()?, lead).await {
+        let told_above = parent.driver().map(|driven| driven.told.clone()).unwrap_or_default();
+        if let Some(left) = left::still_waits(&run, &told_above).await? {
+            return Err(left);
+        }
+        let drive = Arc::new(Drive::within(&parent, &step, &run.name().run));
+        let lead = driver::Lead { drive, told: told_above, keeps: false };
+        let Some(code) = child.take() else { return Err(Held::Left) };
+        let end = match driver::drive(&run, code, lead).await {
             Ok(End::Suspended(waits)) => return Err(Held::Suspended(waits)),
-            Ok(End::Left) => return Err(Error::LeaseLost(run.name().clone()).into()),
+            Ok(End::Left) => return Err(Held::Left),
             Ok(End::Completed(bytes)) => Ok(bytes),
             Err(error) => Err(error),
         };
@@ -191,9 +195,12 @@ pub(crate) async fn begun(parent: &Run, step: &StepKey, code: Option<WorkflowSta
         workflow: code,
         input: None,
     };
-    let child = match kernel.begin(&parent.tenant, run.clone(), beginning).await {
-        Err(Error::RunExists { .. }) => kernel.open_run(&parent.tenant, run.run.as_str()).await?,
-        other => other?,
+    let child = match kernel.open_run(&parent.tenant, run.run.as_str()).await {
+        Err(Error::RunNotFound { .. }) => match kernel.begin(&parent.tenant, run.clone(), beginning).await {
+            Err(Error::RunExists { .. }) => kernel.open_run(&parent.tenant, run.run.as_str()).await?,
+            begun => begun?,
+        },
+        opened => opened?,
     };
     let is_ours = child.journal.with_state(|state| state.started().lineage.as_ref() == Some(&lineage));
     if is_ours { Ok(child) } else { Err(Error::RunExists { run }) }

@@ -14,14 +14,13 @@ use std::{
 };
 
 use artana_core::{Name, Ordinal, Place, RunState, Seq, StepKey, Timestamp, divergence::Divergence};
-use artana_ports::Cancellation;
 
 use super::{
-    End, Failure, WorkflowContext,
+    End, Failure, Suspended, WorkflowContext,
     end::{ended, finish, give_up},
-    machine::{Alarm, Ask, Machine, Performing, Want},
+    machine::{Alarm, Ask, Machine, Want},
     open::{Asks, Open, Standing},
-    performing::next_ended,
+    performing::{Under, next_ended},
     values, waits,
 };
 use crate::{
@@ -81,7 +80,9 @@ pub(super) struct Driver {
     pub(super) alarm: Arc<Alarm>,
     pub(super) told: Told,
     ready: BinaryHeap<Reverse<(Place, Ordinal)>>,
-    pub(super) performing: Vec<(Ordinal, Performing)>,
+    pub(super) performing: Vec<Under>,
+    /// Whether a child was left in the middle, so that the run's code has to begin anew before it goes on.
+    pub(super) renews: bool,
     /// Up to where the run was looked through for answers.
     pub(super) looked: Option<Seq>,
     /// Up to which place recorded results were read ahead.
@@ -117,6 +118,7 @@ impl Driver {
             told,
             ready: BinaryHeap::new(),
             performing: Vec::new(),
+            renews: false,
             looked: None,
             ahead_to: Ordinal::default(),
             received: BTreeMap::new(),
@@ -324,7 +326,7 @@ impl Driver {
             return Ok(Next::Look);
         }
         self.close_children().await?;
-        let leaves = self.told.leave.as_ref().is_some_and(Cancellation::is_cancelled);
+        let leaves = self.leaves();
         if !leaves {
             self.begin();
         }
@@ -332,15 +334,32 @@ impl Driver {
             waits::begin(self).await?;
             return self.wait().await.map(|()| Next::Look);
         }
-        if leaves {
-            waits::release(self).await?;
-            return Ok(Next::End(End::Left));
+        // A pause is told to whoever asked.
+        let paused = self.state(|state| !state.pauses().is_empty() && !state.is_closing());
+        if self.is_told_to_leave() || (leaves && (self.drive.is_within() || !paused)) {
+            return self.leave().await.map(Next::End);
         }
         // What a child did is undone before what its parent did.
         if self.state(RunState::is_closing) && self.open.waits().all(|(_, open)| open.left_child().is_none()) {
             return Ok(Next::Undo);
         }
+        if let Some(stay) = self.told.stay.clone().filter(|_| !self.state(RunState::is_closing))
+            && stay.is_wanted().await
+        {
+            waits::begin(self).await?;
+            return self.wait().await.map(|()| Next::Look);
+        }
         Ok(waits::suspend(self).await?.map_or(Next::Look, |waits| Next::End(End::Suspended(waits))))
+    }
+
+    /// Leaves the run in the middle. It is due at once.
+    async fn leave(&mut self) -> Result<End, Error> {
+        if self.drive.is_held() {
+            waits::release(self).await?;
+        }
+        // Whoever called it calls again; a worker and a parent come back by themselves.
+        let calls_again = self.told.leave.is_none() && !self.drive.is_within();
+        Ok(if calls_again { End::Suspended(Suspended::Sleeping(self.now())) } else { End::Left })
     }
 
     /// Waits until a step has ended, an instant has come, or the code was woken by something that is no step.
@@ -356,17 +375,29 @@ impl Driver {
         let alarm = Arc::clone(&self.alarm);
         let machine = Arc::clone(&self.machine);
         let outside = waits::from_outside(self);
-        let (ordinal, performed) = tokio::select! {
-            biased;
-            () = alarm.ring() => return Err(Error::ForeignWait(self.run.name().clone())),
-            asked = machine.asked_more() => {
-                return Err(Error::AskedInside { run: self.run.name().clone(), asked: asked.to_string() });
+        let stay = self.told.stay.clone();
+        let dismissed = async {
+            match &stay {
+                Some(stay) if !stay.is_dismissed() => stay.dismissed().await,
+                _ => std::future::pending().await,
             }
-            ended = next_ended(&mut self.performing) => ended,
-            () = timer => return Ok(()),
-            seen = outside => return seen,
         };
-        self.keep(ordinal, performed).await
+        let ended = tokio::select! {
+            biased;
+            () = alarm.ring() => Err(Error::ForeignWait(self.run.name().clone())),
+            asked = machine.asked_more() => {
+                Err(Error::AskedInside { run: self.run.name().clone(), asked: asked.to_string() })
+            }
+            ended = next_ended(&mut self.performing, stay.as_deref()) => Ok(Some(ended)),
+            () = timer => Ok(None),
+            seen = outside => seen.map(|()| None),
+            () = dismissed => Ok(None),
+        };
+        stay.iter().for_each(|stay| stay.waits(false));
+        match ended? {
+            Some((ordinal, performed)) => self.keep(ordinal, performed).await,
+            None => Ok(()),
+        }
     }
 
     /// Ends with what the code returned, once what it gave up has ended too.

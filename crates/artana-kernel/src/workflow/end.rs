@@ -126,7 +126,7 @@ fn without_lost(state: &RunState, facts: &Facts<'_>, lost: &[(StepKey, RequestId
 }
 
 /// Finds a step whose effect is in doubt, and the place at which it was asked.
-fn doubt(state: &RunState) -> Option<(Ordinal, Error)> {
+pub(super) fn doubt(state: &RunState) -> Option<(Ordinal, Error)> {
     state.steps().find_map(|(key, step)| {
         let (request, cause) = match step.effect()? {
             ToolCycle::Unknown(attempt, doubt) => (attempt.request, doubt.cause),

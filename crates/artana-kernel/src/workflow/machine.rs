@@ -35,6 +35,8 @@ pub(crate) enum Held {
     Suspended(super::Suspended),
     /// Another process was at it, and it is time to ask again.
     Again,
+    /// A child was left in the middle, because whoever drives it is to leave or a run above is stopped.
+    Left,
 }
 
 impl From<Error> for Held {

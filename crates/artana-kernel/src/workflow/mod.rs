@@ -6,10 +6,12 @@ mod context;
 pub(crate) mod driver;
 mod end;
 mod join;
+mod left;
 pub(crate) mod machine;
 mod open;
 mod performing;
 mod rollback;
+pub(crate) mod stay;
 mod values;
 mod waits;
 mod woken;
@@ -137,10 +139,15 @@ impl Kernel {
             }
             other => other?,
         };
-        if run.journal.with_state(|state| state.started().workflow.is_some()) {
-            return Ok(run);
+        let other = run.journal.with_state(|state| match state.started() {
+            started if started.workflow.is_none() => Some("a workflow"),
+            started if started.lineage.is_some() => Some("a workflow of its own: its parent's code drives it"),
+            _ => None,
+        });
+        match other {
+            None => Ok(run),
+            Some(what) => Err(Error::NotThatWorkflow { run: run.name().clone(), what: what.into() }),
         }
-        Err(Error::NotThatWorkflow { run: run.name().clone(), what: "a workflow".into() })
     }
 }
 

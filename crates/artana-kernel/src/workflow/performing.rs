@@ -3,14 +3,33 @@
 use std::{sync::Arc, task::Poll};
 
 use artana_core::{Ordinal, RunState, Step, StepKey, limits::MAX_STEPS_AT_ONCE};
+use artana_ports::Cancellation;
 
 use super::{
     child,
     driver::Driver,
     machine::{Held, Performed, Performing, Want},
     open::Standing,
+    stay::Stay,
 };
-use crate::{Error, drive::Driven};
+use crate::{
+    Error,
+    drive::{Driven, Told},
+};
+
+/// A step that is being performed.
+pub(super) struct Under {
+    ordinal: Ordinal,
+    performing: Performing,
+    /// Of a child: whether it stays while it waits.
+    stay: Option<Arc<Stay>>,
+}
+
+impl Under {
+    fn waits(&self) -> bool {
+        self.stay.as_ref().is_some_and(|stay| stay.is_waiting())
+    }
+}
 
 impl Driver {
     /// Asks the children to end that nobody waits for any more, or whose parent is ending.
@@ -38,6 +57,16 @@ impl Driver {
         })
     }
 
+    /// Returns whether nothing new begins here: whoever drives the run is to leave it, or has to begin anew.
+    pub(super) fn leaves(&self) -> bool {
+        let stopped = || !self.state(RunState::is_closing) && self.drive.stopped_above().is_some();
+        self.renews || self.is_told_to_leave() || stopped()
+    }
+
+    pub(super) fn is_told_to_leave(&self) -> bool {
+        self.told.leave.as_ref().is_some_and(Cancellation::is_cancelled)
+    }
+
     /// Begins the steps that may begin, in the order in which they were asked.
     pub(super) fn begin(&mut self) {
         let room = MAX_STEPS_AT_ONCE.saturating_sub(self.performing.len());
@@ -55,16 +84,18 @@ impl Driver {
 
     pub(super) fn perform(&mut self, ordinal: Ordinal) {
         let Some(open) = self.open.get_mut(ordinal) else { return };
+        let is_child = matches!(open.want, Want::Child { .. });
         let (Want::Step { perform, .. } | Want::Child { perform, .. }) = &mut open.want else { return };
         open.standing = Standing::Performing;
-        let told = self.told.clone();
+        let stay = is_child.then(Arc::<Stay>::default);
+        let told = Told { stay: stay.clone(), ..self.told.clone() };
         let driven = Driven { ordinal: Some(ordinal), told, ..Driven::by(&self.drive) };
-        self.performing.push((ordinal, perform(self.run.driven(driven))));
+        self.performing.push(Under { ordinal, performing: perform(self.run.driven(driven)), stay });
     }
 
     /// Waits until one of the steps being performed has ended, and keeps what came of it.
     pub(super) async fn one_ended(&mut self) -> Result<(), Error> {
-        let (ordinal, performed) = next_ended(&mut self.performing).await;
+        let (ordinal, performed) = next_ended(&mut self.performing, None).await;
         self.keep(ordinal, performed).await
     }
 
@@ -81,12 +112,17 @@ impl Driver {
                     shared.clock.sleep(shared.lifeline.ttl() / 3).await;
                     Err(Held::Again)
                 };
-                self.performing.push((ordinal, Box::pin(again)));
+                self.performing.push(Under { ordinal, performing: Box::pin(again), stay: None });
                 return Ok(());
             }
             Err(Held::Again) => {
                 self.perform(ordinal);
                 return Ok(());
+            }
+            // Its code is begun once in a life.
+            Err(Held::Left) => {
+                self.renews = true;
+                Standing::Waiting
             }
             Err(Held::Error(error)) if !error.is_answer() => return Err(error),
             Err(Held::Suspended(waits)) => Standing::Child(waits),
@@ -126,15 +162,24 @@ fn given_up(performed: Performed) -> Result<(), Error> {
     }
 }
 
-pub(super) async fn next_ended(performing: &mut Vec<(Ordinal, Performing)>) -> (Ordinal, Performed) {
+/// Waits for a step to end. Children that wait are dismissed when there is nothing but them, unless this run is a child
+/// too, and stays with its own parent.
+pub(super) async fn next_ended(performing: &mut Vec<Under>, stay: Option<&Stay>) -> (Ordinal, Performed) {
     std::future::poll_fn(|cx| {
-        for at in 0..performing.len() {
-            if let Poll::Ready(performed) = performing[at].1.as_mut().poll(cx) {
-                let (ordinal, _) = performing.swap_remove(at);
-                return Poll::Ready((ordinal, performed));
+        loop {
+            for at in 0..performing.len() {
+                if let Poll::Ready(performed) = performing[at].performing.as_mut().poll(cx) {
+                    return Poll::Ready((performing.swap_remove(at).ordinal, performed));
+                }
+            }
+            let only_waits = performing.iter().all(Under::waits);
+            let stays = stay.filter(|stay| !stay.is_dismissed());
+            stays.iter().for_each(|stay| stay.waits(only_waits));
+            let children = performing.iter().filter_map(|under| under.stay.as_ref());
+            if !only_waits || stays.is_some() || children.filter(|child| child.dismiss()).count() == 0 {
+                return Poll::Pending;
             }
         }
-        Poll::Pending
     })
     .await
 }

@@ -100,9 +100,10 @@ pub(super) async fn begin(driver: &mut Driver) -> Result<(), Error> {
     Ok(())
 }
 
-/// Returns the earliest instant that is waited for.
+/// Returns the earliest instant that is waited for. A run that is ending waits for none.
 pub(super) fn earliest(driver: &Driver) -> Option<Timestamp> {
-    driver.open.waits().filter_map(|(_, open)| due(driver, open)).min()
+    let waits = driver.recordable_waits().filter_map(|(_, open)| due(driver, open));
+    waits.min().filter(|_| !driver.state(RunState::is_closing))
 }
 
 fn due(driver: &Driver, open: &Open) -> Option<Timestamp> {
@@ -115,9 +116,10 @@ fn due(driver: &Driver, open: &Open) -> Option<Timestamp> {
     }
 }
 
-/// Waits until somebody outside may have told the run something that is waited for, and reads it.
+/// Waits until somebody outside may have told the run something that matters to it or to its children, and reads it.
 pub(super) fn from_outside(driver: &Driver) -> impl Future<Output = Result<(), Error>> + use<> {
-    let waits = driver.open.waits().any(|(_, open)| matches!(open.want, Want::Signal { .. } | Want::Pause { .. }));
+    let asked = |open: &Open| matches!(open.want, Want::Signal { .. } | Want::Pause { .. } | Want::Child { .. });
+    let waits = driver.performing.is_empty() || driver.open.waits().any(|(_, open)| asked(open));
     let (journal, head) = (std::sync::Arc::clone(&driver.run.journal), driver.state(RunState::head));
     async move {
         if !waits {

@@ -43,6 +43,7 @@ mod tampered;
 mod tenants;
 mod told;
 mod workers;
+mod workers_beside;
 mod workers_children;
 mod workflow;
 mod world;

@@ -8,7 +8,10 @@ use std::sync::{
 use artana_core::Status;
 use artana_kernel::{Either, Failure, Kernel, Run, Worker, WorkflowContext, WorkflowOutcome, tool};
 use artana_ports::{ToolError, ToolPort};
-use artana_testkit::{SimClock, fault::Faults};
+use artana_testkit::{
+    SimClock,
+    fault::{Action, Faults},
+};
 use tokio::sync::Notify;
 
 use crate::{
@@ -154,7 +157,7 @@ async fn a_workflow_without_a_worker_is_called_once_more_for_a_child_that_lost_a
 }
 
 #[tokio::test]
-async fn a_parent_that_is_cancelled_beside_a_child_that_was_left_waits_for_it_to_undo() {
+async fn a_parent_that_is_cancelled_beside_a_child_that_waits_lets_it_undo_first() {
     let world = world();
     let process = world.process();
     let gate = Arc::new(Notify::new());
@@ -190,7 +193,7 @@ async fn a_parent_that_is_cancelled_beside_a_child_that_was_left_waits_for_it_to
     let cancels = async {
         let child = loop {
             match process.kernel.open_run(&tenant(), "r/kid").await {
-                Ok(child) if child.status().await.unwrap() == Status::Sleeping => break child,
+                Ok(child) if world.kinds(&child).await.iter().any(|kind| kind == "wait_started") => break child,
                 _ => tokio::task::yield_now().await,
             }
         };
@@ -337,4 +340,31 @@ async fn a_child_that_is_paused_while_it_is_driven_goes_on_when_it_is_resumed() 
     };
     world.pass_time(worker.run_until(resumed)).await.unwrap();
     assert_eq!(worker.stats().errors, 0);
+}
+
+/// The block of a child comes late: its parent was let go meanwhile, and another process wants to go on with it.
+#[tokio::test]
+async fn a_child_is_not_blocked_behind_the_back_of_whoever_goes_on_with_its_parent() {
+    let (world, ran, late) = (world(), Ran::default(), SimClock::new());
+    let (one, two) = (world.process(), world.process());
+    family(&one.kernel, &ran);
+    family(&two.kernel, &ran);
+    let run = begun(&one.kernel).await;
+    let (first, second) = (Worker::new(&one.kernel), Worker::new(&two.kernel));
+    work_until(&world, &first, &run, Status::Sleeping).await;
+    run.pause("ann", "a look at it").await.unwrap();
+    world.clock.advance(seconds(3601));
+    // The first append takes the parent's lease, the second one blocks the child.
+    one.faults.plan("append.before", Action::Delay(Arc::new(world.clock.clone()), seconds(0)));
+    one.faults.plan("append.before", Action::Delay(Arc::new(late.clone()), seconds(5)));
+    let blocks = tokio::spawn(async move { first.run_until(std::future::pending()).await });
+    world.settle().await;
+    let theirs = two.kernel.open_run(&tenant(), "r").await.unwrap();
+    theirs.resume("ann").await.unwrap();
+    let a_minute = artana_ports::Clock::sleep(&world.clock, seconds(60));
+    world.pass_time(second.run_until(a_minute)).await.unwrap();
+    late.advance(seconds(6));
+    work_until(&world, &second, &theirs, Status::Completed).await;
+    blocks.abort();
+    assert_eq!(ran.times(), 2);
 }
