@@ -1,5 +1,7 @@
 //! Runs the examples and checks what they prove.
 
+#![expect(clippy::duplicate_mod, reason = "each example brings the module with which it leaves its ledger")]
+
 #[expect(dead_code, reason = "an example's main is what `cargo run --example` starts")]
 #[path = "../../examples/chapter3_step1.rs"]
 pub(crate) mod chapter3_step1;
@@ -203,16 +205,16 @@ macro_rules! kept {
 async fn looked_at(ledger: &Path, tenant: &str, verbs: &[&str], said: &[String]) {
     let store = format!("sqlite://{}", ledger.display()).replace('\'', r"'\''");
     assert_eq!(said.len(), 1 + verbs.len(), "{said:?}");
-    let kernel = Kernel::builder(SqliteStore::open(ledger).await.unwrap()).build().unwrap();
+    let kernel = Kernel::builder(SqliteStore::open(ledger).await.expect("a store")).build().expect("a kernel");
     for (verb, line) in verbs.iter().zip(&said[1..]) {
         let spelled = format!("  cargo run -p artana-cli -- --store '{store}' --tenant {tenant} run {verb}");
         assert_eq!(*line, spelled);
         let runs = verb.split(' ').skip(1).take_while(|word| !word.starts_with("--"));
         for run in runs {
-            kernel.open_run(&Tenant::new(tenant), run).await.unwrap();
+            kernel.open_run(&Tenant::new(tenant), run).await.expect("the run");
         }
     }
-    kernel.close().await.unwrap();
+    kernel.close().await.expect("it closes");
 }
 
 #[tokio::test]
