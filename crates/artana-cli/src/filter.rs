@@ -1,10 +1,12 @@
-//! The filters of a listing as they are typed. What cannot be read is refused with what would be right,
+//! The filters of a listing as they are typed, and durations. What cannot be read is refused with what would be right,
 //! and without what was typed. Nothing here asks a store.
+
+use std::time::Duration;
 
 use artana_core::{LabelKey, RunId, Status, TenantId, Timestamp};
 use artana_kernel::Error;
 use artana_ports::{Drifted, RunQuery, TimeRange};
-use jiff::{civil::Date, tz::Offset};
+use jiff::{Span, SpanRelativeTo, civil::Date, tz::Offset};
 
 use crate::{args::ListArgs, failure::Failure};
 
@@ -43,6 +45,13 @@ fn drift(text: &str) -> Result<Drifted, Failure> {
         "no" => Ok(Drifted::No),
         _ => Err(Failure::usage("--drift takes yes or no")),
     }
+}
+
+/// Reads a duration of days, hours, minutes and seconds.
+pub(crate) fn duration(option: &str, text: &str) -> Result<Duration, Failure> {
+    let read = text.parse::<Span>().ok().and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()).ok());
+    let read = read.and_then(|duration| Duration::try_from(duration).ok());
+    read.ok_or_else(|| Failure::usage(format!("{option} takes a duration, such as 90s, 15m, 36h or 3d")))
 }
 
 /// Reads a time from one instant on and before another.

@@ -14,6 +14,9 @@ use crate::{
     text::json_line,
 };
 
+/// Stands for nothing in a line of values.
+const NOTHING: &str = "-";
+
 /// Where answers go.
 #[derive(Debug)]
 pub(crate) struct Out {
@@ -71,15 +74,19 @@ impl Out {
         }
     }
 
-    /// Writes one element of a list that may go on for long.
+    /// Writes one element of a list that may go on for long. In a pipe, nothing is a dash: programs that split a line
+    /// at white space then find each value in its place.
     pub(crate) fn row(&mut self, row: &Row) {
         let reader = self.look.reader;
-        let separator = match reader {
+        let line = match reader {
             Reader::Program => return self.json(row),
-            Reader::Pipe => "\t",
-            Reader::Person => "  ",
+            Reader::Pipe => {
+                let dashed = |cell: String| if cell.is_empty() { NOTHING.to_owned() } else { cell };
+                row.cells(reader).map(dashed).collect::<Vec<_>>().join("\t")
+            }
+            Reader::Person => row.cells(reader).collect::<Vec<_>>().join("  "),
         };
-        self.line(row.cells(reader).collect::<Vec<_>>().join(separator));
+        self.line(line);
     }
 
     /// Writes a single answer, a line for each of its values.

@@ -17,7 +17,8 @@ use crate::{
     tool::{self, IntoTool, Pending, States, ToolBundle},
 };
 
-const DEFAULT_TTL: Duration = Duration::from_secs(15);
+/// How long a process counts as alive after its last heartbeat, unless its kernel is told otherwise.
+pub const DEFAULT_TIME_TO_LIVE: Duration = Duration::from_secs(15);
 
 /// Why a kernel cannot be built; all reasons at once.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -56,7 +57,7 @@ impl KernelBuilder {
             store,
             clock: Arc::new(SystemClock),
             entropy: Arc::new(OsEntropy),
-            ttl: DEFAULT_TTL,
+            ttl: DEFAULT_TIME_TO_LIVE,
             tools: Vec::new(),
             states: States::default(),
             models: Models::default(),

@@ -42,7 +42,7 @@ mod worker;
 mod workflow;
 
 pub use audit::{Level, VerifyReport, Views};
-pub use builder::{BuildError, KernelBuilder};
+pub use builder::{BuildError, DEFAULT_TIME_TO_LIVE, KernelBuilder};
 pub use call::{ReconcileCall, ToolAnswer, ToolCall};
 pub use code::{CodeCall, Failure, FailureKind, Json, Retry, RetryStep, StepCodec};
 pub use control::Resolve;

@@ -4,6 +4,8 @@
 //! unknown until somebody finds out. Reconciling asks the provider by the idempotency key, and the
 //! provider's own book, not the ledger, shows that there was one charge. No key, no network.
 
+pub(crate) mod kept;
+
 use std::{error::Error, fmt, path::Path};
 
 use artana::prelude::*;
@@ -11,6 +13,8 @@ use artana_testkit::provider::{Manner, Provider, ProviderFault};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+
+use kept::{Ledger, Look};
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 struct ChargeArgs {
@@ -66,11 +70,15 @@ impl fmt::Display for Proof {
     }
 }
 
+/// What there is to look at afterwards.
+pub(crate) const LOOK: Look = Look { tenant: "shop", verbs: &["list", "explain order-7", "steps order-7 --content"] };
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let folder = tempfile::tempdir()?;
-    let proof = run(&folder.path().join("payments.db")).await?;
+    let ledger = Ledger::of("chapter3_step1", "payments.db")?;
+    let proof = run(ledger.path()).await?;
     println!("{proof}");
+    ledger.say(&LOOK);
     Ok(())
 }
 

@@ -5,11 +5,15 @@
 //! Allowing prompt drift gives the recorded answer and records that once. Forking asks the model in a fork, in
 //! which the first step is answered from the parent. No key, no network.
 
+pub(crate) mod kept;
+
 use std::{error::Error, fmt, path::Path};
 
 use artana::{ApiMode, Drift, Error as Refused, ModelAnswer, ModelCall, Verbosity, prelude::*};
 use artana_testkit::ScriptedModel;
 use serde_json::Value;
+
+use kept::{Ledger, Look};
 
 /// One thing that is asked otherwise, and what came of it under each policy.
 #[derive(Debug)]
@@ -57,11 +61,15 @@ impl fmt::Display for Proof {
     }
 }
 
+/// What there is to look at afterwards.
+pub(crate) const LOOK: Look = Look { tenant: "demo", verbs: &["list --drift yes", "explain week-12", "tree week-12"] };
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let folder = tempfile::tempdir()?;
-    let proof = run(&folder.path().join("reports.db")).await?;
+    let ledger = Ledger::of("chapter3_step2", "reports.db")?;
+    let proof = run(ledger.path()).await?;
     println!("{proof}");
+    ledger.say(&LOOK);
     Ok(())
 }
 

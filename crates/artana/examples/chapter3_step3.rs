@@ -5,6 +5,8 @@
 //! answered from the ledger, and the file that is copied to shows that there was one. The fourth does `verify`.
 //! No key, no network.
 
+pub(crate) mod kept;
+
 use std::{
     error::Error,
     fmt, fs,
@@ -19,6 +21,8 @@ use artana::{
     harness::{HarnessContext, IncrementalTaskHarness, IncrementalTasks, Result, TaskUnit},
     prelude::*,
 };
+
+use kept::{Ledger, Look};
 
 /// Names the ledger to the process that is going to be killed.
 pub(crate) const LEDGER: &str = "ARTANA_STEP3_LEDGER";
@@ -93,14 +97,19 @@ impl fmt::Display for Proof {
     }
 }
 
+/// What there is to look at afterwards.
+pub(crate) const LOOK: Look =
+    Look { tenant: "demo", verbs: &["list", "explain migration_run", "progress migration_run", "steps migration_run"] };
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     if let Some(ledger) = std::env::var_os(LEDGER) {
         return be_killed(Path::new(&ledger)).await;
     }
-    let folder = tempfile::tempdir()?;
-    let proof = run(&folder.path().join("migration.db"), Command::new(std::env::current_exe()?)).await?;
+    let ledger = Ledger::of("chapter3_step3", "migration.db")?;
+    let proof = run(ledger.path(), Command::new(std::env::current_exe()?)).await?;
     println!("{proof}");
+    ledger.say(&LOOK);
     Ok(())
 }
 

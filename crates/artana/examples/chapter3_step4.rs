@@ -5,6 +5,8 @@
 //! the same code from its beginning: what is recorded is answered from the ledger, so the question is not asked and
 //! the arithmetic not done again. The third one finds a finished workflow and runs nothing at all. No key, no network.
 
+pub(crate) mod kept;
+
 use std::{
     error::Error,
     fmt,
@@ -21,6 +23,8 @@ use artana_testkit::ScriptedModel;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+
+use kept::{Ledger, Look};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 struct Intent {
@@ -59,11 +63,16 @@ impl fmt::Display for Proof {
     }
 }
 
+/// What there is to look at afterwards.
+pub(crate) const LOOK: Look =
+    Look { tenant: "demo", verbs: &["list", "explain hybrid_run", "steps hybrid_run --content", "verify hybrid_run"] };
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
-    let folder = tempfile::tempdir()?;
-    let proof = run(&folder.path().join("hybrid.db")).await?;
+    let ledger = Ledger::of("chapter3_step4", "hybrid.db")?;
+    let proof = run(ledger.path()).await?;
     println!("{proof}");
+    ledger.say(&LOOK);
     Ok(())
 }
 

@@ -4,9 +4,13 @@
 //! with nothing but the pure core, as an auditor would. Then one word of a copy is changed, and the
 //! verifier names the event. No key, no network.
 
+pub(crate) mod kept;
+
 use std::{error::Error, fmt, path::Path};
 
 use artana::{ExportOptions, Level, core::export, prelude::*};
+
+use kept::{Ledger, Look};
 
 /// What the example proves.
 #[derive(Debug)]
@@ -29,11 +33,15 @@ impl fmt::Display for Proof {
     }
 }
 
+/// What there is to look at afterwards.
+pub(crate) const LOOK: Look = Look { tenant: "shop", verbs: &["events march", "verify march"] };
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let folder = tempfile::tempdir()?;
-    let proof = run(&folder.path().join("invoices.db")).await?;
+    let ledger = Ledger::of("chapter3_step7", "invoices.db")?;
+    let proof = run(ledger.path()).await?;
     println!("{proof}");
+    ledger.say(&LOOK);
     Ok(())
 }
 

@@ -4,6 +4,8 @@
 //! where somebody listens, counts tokens, names the answer, and says of each failure what may be done about it.
 //! Deadlines, retries, records and prices are the kernel's. No key, no network.
 
+pub(crate) mod kept;
+
 use std::{
     error::Error,
     fmt,
@@ -17,6 +19,8 @@ use artana::{
     Price, PriceTable, Streamed, prelude::*,
 };
 use async_trait::async_trait;
+
+use kept::{Ledger, Look};
 
 /// Knows an answer to each of a few words.
 #[derive(Debug, Default)]
@@ -96,11 +100,15 @@ impl fmt::Display for Proof {
     }
 }
 
+/// What there is to look at afterwards.
+pub(crate) const LOOK: Look = Look { tenant: "shop", verbs: &["list", "steps chat-1", "cost chat-1"] };
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let folder = tempfile::tempdir()?;
-    let proof = run(&folder.path().join("rules.db")).await?;
+    let ledger = Ledger::of("custom_model", "rules.db")?;
+    let proof = run(ledger.path()).await?;
     println!("{proof}");
+    ledger.say(&LOOK);
     Ok(())
 }
 

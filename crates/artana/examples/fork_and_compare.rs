@@ -5,11 +5,15 @@
 //! the parent, and the provider of refunds is not called again. A second fork leaves the run before the refund,
 //! and is refused it: the effect is the parent's. No key, no network.
 
+pub(crate) mod kept;
+
 use std::{error::Error, fmt, path::Path};
 
 use artana::{CostQuery, Drift, Error as Refused, Field, ModelAnswer, core::StepKey, prelude::*};
 use artana_testkit::{ScriptedModel, provider::Provider};
 use serde_json::json;
+
+use kept::{Ledger, Look};
 
 /// Refunds a customer. The provider sees the same key on every attempt, and refunds once for a key.
 #[tool(effect = "idempotent", retention = "24h")]
@@ -73,11 +77,16 @@ impl fmt::Display for Proof {
     }
 }
 
+/// What there is to look at afterwards.
+pub(crate) const LOOK: Look =
+    Look { tenant: "shop", verbs: &["tree ticket-7", "diff ticket-7 ticket-7-again", "cost ticket-7 --tree"] };
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let folder = tempfile::tempdir()?;
-    let proof = run(&folder.path().join("tickets.db")).await?;
+    let ledger = Ledger::of("fork_and_compare", "tickets.db")?;
+    let proof = run(ledger.path()).await?;
     println!("{proof}");
+    ledger.say(&LOOK);
     Ok(())
 }
 

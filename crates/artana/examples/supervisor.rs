@@ -4,6 +4,8 @@
 //! version, and what the review said goes into the second. Asked again, the supervisor answers from its ledger: no
 //! model is asked. No key, no network.
 
+pub(crate) mod kept;
+
 use std::{error::Error, fmt, path::Path};
 
 use artana::{
@@ -13,6 +15,8 @@ use artana::{
     prelude::*,
 };
 use artana_testkit::ScriptedModel;
+
+use kept::{Ledger, Look};
 
 struct ReleaseNote;
 
@@ -79,10 +83,15 @@ impl fmt::Display for Proof {
     }
 }
 
+/// What there is to look at afterwards.
+pub(crate) const LOOK: Look =
+    Look { tenant: "demo", verbs: &["list", "tree release-1", "steps release-1 --content", "explain release-1"] };
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let folder = tempfile::tempdir()?;
-    println!("{}", run(&folder.path().join("notes.db")).await?);
+    let ledger = Ledger::of("supervisor", "notes.db")?;
+    println!("{}", run(ledger.path()).await?);
+    ledger.say(&LOOK);
     Ok(())
 }
 

@@ -4,11 +4,15 @@
 //! another amount, and another process goes on where the first one stopped, with what the person said. A second
 //! refund is never approved: after three days it is refused by itself. No key, no network.
 
+pub(crate) mod kept;
+
 use std::{error::Error, fmt, path::Path, sync::Arc, time::Duration};
 
 use artana::{Status, Ticket, prelude::*};
 use artana_testkit::SimClock;
 use serde::{Deserialize, Serialize};
+
+use kept::{Ledger, Look};
 
 /// What a person decides.
 #[derive(Debug, Serialize, Deserialize)]
@@ -36,11 +40,16 @@ impl fmt::Display for Proof {
     }
 }
 
+/// What there is to look at afterwards.
+pub(crate) const LOOK: Look =
+    Look { tenant: "demo", verbs: &["list", "explain refund-1", "explain refund-2", "events refund-1"] };
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let folder = tempfile::tempdir()?;
-    let proof = run(&folder.path().join("refunds.db")).await?;
+    let ledger = Ledger::of("workflow_human_approval", "refunds.db")?;
+    let proof = run(ledger.path()).await?;
     println!("{proof}");
+    ledger.say(&LOOK);
     Ok(())
 }
 

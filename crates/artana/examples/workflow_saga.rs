@@ -4,11 +4,15 @@
 //! to undo is undone, the last first. The provider's own book shows each booking and each cancellation once, although
 //! the workflow is run three times. No key, no network.
 
+pub(crate) mod kept;
+
 use std::{error::Error, fmt, path::Path};
 
 use artana::{Rollback, Status, prelude::*};
 use artana_testkit::provider::Provider;
 use serde_json::json;
+
+use kept::{Ledger, Look};
 
 /// Books something, or cancels a booking.
 #[tool(effect = "idempotent", retention = "24h")]
@@ -46,11 +50,15 @@ impl fmt::Display for Proof {
     }
 }
 
+/// What there is to look at afterwards.
+pub(crate) const LOOK: Look = Look { tenant: "demo", verbs: &["list", "explain trip-7", "steps trip-7"] };
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let folder = tempfile::tempdir()?;
-    let proof = run(&folder.path().join("trips.db")).await?;
+    let ledger = Ledger::of("workflow_saga", "trips.db")?;
+    let proof = run(ledger.path()).await?;
     println!("{proof}");
+    ledger.say(&LOOK);
     Ok(())
 }
 

@@ -1,7 +1,31 @@
-//! What a person types to decide something about a run, or to tell it something. Each says in whose name it is
-//! recorded. Values are checked where they are used; nothing here does anything.
+//! What a person types to have a run, to decide something about one, or to tell it something. Each decision says in
+//! whose name it is recorded. Values are checked where they are used; nothing here does anything.
 
 use clap::Args;
+
+#[derive(Debug, Args)]
+pub(crate) struct EnqueueArgs {
+    /// The name under which a worker has registered the code.
+    pub(crate) name: String,
+    /// What the code is given; null, if nothing is given.
+    #[arg(long, value_name = "JSON")]
+    pub(crate) input: Option<String>,
+    /// The run's id; one is made, if none is given.
+    #[arg(long, value_name = "RUN")]
+    pub(crate) id: Option<String>,
+    /// The queue; the one named like the code, if none is given.
+    #[arg(long, value_name = "QUEUE")]
+    pub(crate) queue: Option<String>,
+    /// The higher, the earlier among those that are due.
+    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
+    pub(crate) priority: i64,
+    /// How long it waits before it is due, such as 90s, 15m, 36h or 3d.
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) delay: Option<String>,
+    /// Names what is asked for: asking twice makes one run, whose id is made of it, and shows it as it stands.
+    #[arg(long, value_name = "NAME", conflicts_with = "id")]
+    pub(crate) deduplicate: Option<String>,
+}
 
 #[derive(Debug, Args)]
 pub(crate) struct ForkArgs {

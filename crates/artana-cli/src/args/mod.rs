@@ -13,7 +13,7 @@ use crate::{
     speller::{DEFAULT_STORE, DEFAULT_TENANT},
 };
 
-pub(crate) use decide::{BlockArgs, CancelArgs, ForkArgs, PauseArgs, ResolveArgs, ResumeArgs, SignalArgs};
+pub(crate) use decide::{BlockArgs, CancelArgs, EnqueueArgs, ForkArgs, PauseArgs, ResolveArgs, ResumeArgs, SignalArgs};
 
 const CODES: &str = "Exit codes: 0 fine, 1 invalid or failed, 2 usage, 3 needs a human, 4 not found, \
                      5 store unavailable.";
@@ -167,7 +167,8 @@ impl Command {
                 | RunCommand::Resume(_)
                 | RunCommand::Block(_)
                 | RunCommand::Unblock(_)
-                | RunCommand::Signal(_),
+                | RunCommand::Signal(_)
+                | RunCommand::Enqueue(_),
             ) => Access::Append,
             Self::Run(_) | Self::Store(_) => Access::Read,
         }
@@ -177,6 +178,10 @@ impl Command {
 #[derive(Debug, Subcommand)]
 pub(crate) enum RunCommand {
     /// Lists the tenant's runs.
+    ///
+    /// In a pipe a run is a line of values between tabs, with a dash where there is none, in this order: run, status,
+    /// steps, unknown, drifts, events, started, updated, last_step, parent, problem. With --pretty they have headings,
+    /// with --json names.
     List(ListArgs),
     /// Shows where a run stands. Exits 3 when a step is in doubt, 1 when the run failed.
     Status {
@@ -184,6 +189,10 @@ pub(crate) enum RunCommand {
         run: String,
     },
     /// Shows how far a run's work has come. Exits as status does.
+    ///
+    /// Percent is of tasks. Steps are those that were begun, and steps_done those of them that have an answer. How long
+    /// the rest takes is told while the work goes on: not once something stops it, or its process is dead, or a task
+    /// has taken more than twice as long as any before.
     Progress(ProgressArgs),
     /// Tells what happened in a run, what it waits for, and what can be done. Exits as status does.
     Explain(ExplainArgs),
@@ -195,10 +204,7 @@ pub(crate) enum RunCommand {
     /// Shows the last events of a run.
     Tail(TailArgs),
     /// Shows the steps of a run by their scopes, and those of its children, with times, tokens and costs.
-    Steps {
-        /// The run's id.
-        run: String,
-    },
+    Steps(StepsArgs),
     /// Shows the artifacts of a run, the latest of each name.
     Artifacts(KeptArgs),
     /// Shows the summaries, checkpoints and notes of a run, the latest of each name.
@@ -216,6 +222,7 @@ pub(crate) enum RunCommand {
         run: String,
     },
     /// Verifies a ledger and names its first break. Exits 1 when there is one.
+    #[command(visible_alias = "verify")]
     VerifyLedger {
         /// The run's id.
         #[arg(required_unless_present = "all", conflicts_with = "all")]
@@ -224,6 +231,8 @@ pub(crate) enum RunCommand {
         #[arg(long)]
         all: bool,
     },
+    /// Enqueues a run of code by its name, for a worker that has the code.
+    Enqueue(EnqueueArgs),
     /// Records what a person found out about a step in doubt.
     Resolve(ResolveArgs),
     /// Asks the tool what became of a step in doubt. Needs the tool: see artana_cli::main.
@@ -279,6 +288,15 @@ pub(crate) struct ExplainArgs {
     /// The run's id.
     pub(crate) run: String,
     /// Tells also what people, tools and providers said about it.
+    #[arg(long)]
+    pub(crate) content: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StepsArgs {
+    /// The run's id.
+    pub(crate) run: String,
+    /// Shows also what models and tools were asked, and what they and the code answered.
     #[arg(long)]
     pub(crate) content: bool,
 }

@@ -32,8 +32,8 @@ pub(super) async fn perform(cx: &mut Context, args: &ListArgs) -> Result<Exit, F
         }
     }
     cx.out.rows(&rows);
-    if rows.is_empty() && cx.out.is_person() {
-        note(&format!("tenant {} has no run that fits; --tenant names another tenant", query.tenant));
+    if rows.is_empty() && !cx.out.is_json() {
+        note(&format!("no run fits; {}", cx.elsewhere()));
     }
     Ok(exit)
 }

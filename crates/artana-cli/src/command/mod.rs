@@ -5,6 +5,7 @@ mod cancel;
 mod cost;
 mod diff;
 mod doctor;
+mod enqueue;
 mod events;
 mod explain;
 mod export;
@@ -63,7 +64,7 @@ async fn run(cx: &mut Context, command: RunCommand) -> Result<Exit, Failure> {
         RunCommand::Explain(args) => explain::perform(cx, &args).await,
         RunCommand::Events { run } => events::perform(cx, &run).await,
         RunCommand::Tail(args) => tail::perform(cx, &args).await,
-        RunCommand::Steps { run } => steps::perform(cx, &run).await,
+        RunCommand::Steps(args) => steps::perform(cx, &args).await,
         RunCommand::Artifacts(args) => kept::perform(cx, kept::What::Artifacts, &args).await,
         RunCommand::Summaries(args) => kept::perform(cx, kept::What::Summaries, &args).await,
         RunCommand::Cost(args) => cost::perform(cx, &args).await,
@@ -71,6 +72,7 @@ async fn run(cx: &mut Context, command: RunCommand) -> Result<Exit, Failure> {
         RunCommand::Tree { run } => tree::perform(cx, &run).await,
         RunCommand::Fork(args) => fork::perform(cx, &args).await,
         RunCommand::VerifyLedger { run, .. } => verify::perform(cx, run.as_deref()).await,
+        RunCommand::Enqueue(args) => enqueue::perform(cx, &args).await,
         RunCommand::Resolve(args) => resolve::perform(cx, args).await,
         RunCommand::Reconcile { run, step } => reconcile::perform(cx, &run, &step).await,
         RunCommand::Pause(args) => pause::perform(cx, &args).await,
@@ -84,6 +86,12 @@ async fn run(cx: &mut Context, command: RunCommand) -> Result<Exit, Failure> {
 }
 
 impl Context {
+    /// Says which tenant was looked at, and how to look at another. Which others there are nobody is told.
+    pub(crate) fn elsewhere(&self) -> String {
+        let tenant = self.tenant.id().map_or_else(|_| String::new(), |tenant| format!(" {tenant}"));
+        format!("only tenant{tenant} was looked at; --tenant NAME or ARTANA_TENANT names another")
+    }
+
     /// Opens a run to look at it or to record a person's word.
     pub(crate) async fn open(&self, run: &str) -> Result<Run, Failure> {
         self.kernel.open_run(&self.tenant, run).await.map_err(|error| self.explain(run, error))
@@ -103,11 +111,9 @@ impl Context {
             }
             _ => None,
         };
+        let elsewhere = matches!(error, Error::RunNotFound { .. }).then(|| self.elsewhere());
         let failure = Failure::from(error);
-        match next {
-            Some(next) => failure.next(next),
-            None => failure,
-        }
+        next.into_iter().chain(elsewhere).fold(failure, Failure::next)
     }
 
     /// Explains an error of a step, with what is recorded of the step where that is in doubt.

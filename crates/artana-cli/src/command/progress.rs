@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
-use artana_core::{RunState, Seq, Status, Step, progress::Progress};
+use artana_core::{RunState, Seq, Status, Step, TaskState, Timestamp, Work, explain::Blocker, progress::Progress};
 use artana_kernel::{Error, Run};
+use artana_ports::{Clock, SystemClock};
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 use serde_json::json;
 
@@ -39,7 +40,10 @@ struct Seen {
 pub(super) async fn perform(cx: &mut Context, args: &ProgressArgs) -> Result<Exit, Failure> {
     let run = cx.open(&args.run).await?;
     let seen = if args.follow { follow(&mut cx.out, &run).await } else { look(&run).await };
-    let seen = seen.map_err(|error| cx.explain(&args.run, error))?;
+    let mut seen = seen.map_err(|error| cx.explain(&args.run, error))?;
+    if seen.progress.eta.is_some() && is_abandoned(cx, &args.run).await? {
+        seen.progress.eta = None;
+    }
     if cx.out.is_person() {
         cx.out.record(&row(&run, &seen));
     } else if !args.follow {
@@ -58,12 +62,39 @@ async fn look(run: &Run) -> Result<Seen, Error> {
         let done = steps().filter(|(_, step)| step.answered().is_some()).count() as u64;
         let in_doubt = state.steps().any(|(_, step)| step.is_unknown());
         let needs_human = in_doubt || state.status() == Status::Paused;
-        (state.head().seq, steps().count() as u64, done, waiting::all(state), needs_human)
+        let late = is_late(state.work(), SystemClock.now());
+        ((state.head().seq, late), steps().count() as u64, done, waiting::all(state), needs_human)
     };
-    let (head, steps, steps_done, waits, needs_human) = run.latest(at).await?;
+    let ((head, late), steps, steps_done, waits, needs_human) = run.latest(at).await?;
     // It may be newer than the rest, which is then looked at once more.
-    let progress = run.progress().await?;
+    let mut progress = run.progress().await?;
+    let stopped = waits.iter().any(|(word, _)| !matches!(*word, "timer" | "child" | "queued"));
+    let ended = progress.status.is_finished() && progress.done < progress.total;
+    if late || stopped || ended {
+        progress.eta = None;
+    }
     Ok(Seen { head, progress, steps, steps_done, waits, needs_human })
+}
+
+/// Returns whether a task takes more than twice as long as any before: what is left cannot be reckoned from those.
+fn is_late(work: &Work, now: Timestamp) -> bool {
+    let took = work.tasks().filter_map(|(_, task)| match &task.state {
+        TaskState::Done { at, since, .. } => Some(at.since(*since)),
+        _ => None,
+    });
+    let longest = took.max().unwrap_or_default();
+    work.tasks().any(|(_, task)| match &task.state {
+        TaskState::InProgress { since, .. } => now.since(*since) > longest.saturating_mul(2),
+        _ => false,
+    })
+}
+
+/// Returns whether the process at one of the run's steps is gone. What is left then takes as long as it takes until
+/// somebody goes on.
+async fn is_abandoned(cx: &Context, id: &str) -> Result<bool, Failure> {
+    let explained = cx.kernel.explain(&cx.tenant, id).await.map_err(|error| cx.explain(id, error))?;
+    let blockers = explained.explanation.map(|explanation| explanation.blockers).unwrap_or_default();
+    Ok(blockers.iter().any(|blocker| matches!(blocker, Blocker::Orphaned { .. } | Blocker::InDoubt { .. })))
 }
 
 /// Shows each change until the run ends or nobody reads any more, and returns what was seen last. Whoever watches a
@@ -117,7 +148,7 @@ fn row(run: &Run, seen: &Seen) -> Row {
         .or_shown("completed", json!(names), names.join(", "))
         .with("round", progress.round)
         .or_shown("eta_us", eta, progress.eta.map_or(String::new(), |eta| HumanDuration(eta).to_string()))
-        .or_shown("steps", seen.steps, format!("{} of {} done", seen.steps_done, seen.steps))
+        .or_shown("steps", seen.steps, steps(seen))
         .or_shown("steps_done", seen.steps_done, "")
         .or_shown("waits_for", json!(words(seen)), sentences(seen))
 }
@@ -136,13 +167,18 @@ fn drawn(progress: &Progress) -> String {
     let filled = u64::from(percent) * WIDTH / 100;
     let part = |sign: &str, times: u64| sign.repeat(usize::try_from(times).unwrap_or(0));
     let bar = part("█", filled) + &part("░", WIDTH - filled);
-    format!("{bar} {percent}%, {} of {} tasks", progress.done, progress.total)
+    format!("{bar} {percent}%, {} of {} tasks done", progress.done, progress.total)
+}
+
+/// How many steps there will be nobody knows.
+fn steps(seen: &Seen) -> String {
+    format!("{} begun, {} of them done", seen.steps, seen.steps_done)
 }
 
 /// Says in a line how far it has come.
 fn line(seen: &Seen) -> String {
     let progress = &seen.progress;
-    let steps = || format!("{} of {} steps done", seen.steps_done, seen.steps);
+    let steps = || format!("steps: {}", steps(seen));
     let drawn = Some(drawn(progress)).filter(|drawn| !drawn.is_empty()).unwrap_or_else(steps);
     let current = progress.current.as_ref().map(|name| format!("at {name}"));
     let eta = progress.eta.filter(|_| progress.done < progress.total).map(|eta| format!("{} left", HumanDuration(eta)));
@@ -163,7 +199,7 @@ fn draw(bar: &ProgressBar, seen: &Seen) {
     let template = if progress.total > 0 {
         bar.set_length(progress.total);
         bar.set_position(progress.done);
-        "{spinner} {bar:20} {percent}% {pos}/{len}  {msg}"
+        "{spinner} {bar:20} {percent}% {pos}/{len} tasks  {msg}"
     } else {
         "{spinner} {msg}"
     };

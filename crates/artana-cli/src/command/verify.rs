@@ -1,4 +1,4 @@
-//! `run verify-ledger`: whether ledgers hold, how far that goes, and where the first break is.
+//! `run verify-ledger`, or `run verify`: whether ledgers hold, how far that goes, and where the first break is.
 
 use artana_kernel::{VerifyReport, Views};
 use artana_ports::{Listed, RunQuery};
@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::Context;
 use crate::{
     failure::{Exit, Failure},
+    out::note,
     row::Row,
 };
 
@@ -36,6 +37,9 @@ async fn all(cx: &mut Context) -> Result<Exit, Failure> {
         }
     }
     cx.out.rows(&rows);
+    if rows.is_empty() && !cx.out.is_json() {
+        note(&format!("there is nothing to verify; {}", cx.elsewhere()));
+    }
     Ok(exit)
 }
 

@@ -79,6 +79,7 @@ fn not_found_is_four_and_nothing_is_told_of_others() {
         "tree",
         "diff paid",
         "verify-ledger",
+        "verify",
         "export",
         "fork --at charge --by ann",
     ] {
@@ -91,6 +92,32 @@ fn not_found_is_four_and_nothing_is_told_of_others() {
         }
     }
     codes(&world, &[("run resolve paid --step no --failed --by a --reason b", 4), ("run reconcile paid --step no", 4)]);
+}
+
+/// Which tenants there are is told nobody; which one was looked at is.
+#[test]
+fn whoever_finds_nothing_is_told_which_tenant_was_looked_at() {
+    let world = World::furnished();
+    let other = "only tenant nobody was looked at; --tenant NAME or ARTANA_TENANT names another";
+    for line in ["run list", "run verify --all"] {
+        let done = world.artana(&format!("{line} --tenant nobody"));
+        assert_eq!((done.code, done.out.as_str()), (0, ""), "{done:?}");
+        assert!(done.err.contains(other) && !done.err.contains("default"), "{done:?}");
+        let done = world.artana(&format!("{line} --tenant nobody --json"));
+        assert_eq!((done.out.as_str(), done.err.as_str()), ("", ""));
+    }
+    let done = world.artana("run explain paid --tenant nobody");
+    assert!(done.code == 4 && done.err.contains(other), "{done:?}");
+}
+
+#[test]
+fn verify_is_short_for_verify_ledger() {
+    let world = World::furnished();
+    for rest in ["paid", "--all", "paid --json", ""] {
+        let (long, short) = (format!("run verify-ledger {rest}"), format!("run verify {rest}"));
+        let (long, short) = (world.artana(&long), world.artana(&short));
+        assert_eq!((long.code, long.out), (short.code, short.out), "{rest}");
+    }
 }
 
 #[test]

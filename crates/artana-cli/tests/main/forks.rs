@@ -189,19 +189,22 @@ fn twice(other: &'static str) -> World {
 fn two_runs_that_did_the_same_are_the_same() {
     let world = twice(r#"{"count": 1, "item": "tea"}"#);
     let done = world.artana("run diff a b");
-    assert_eq!((done.out.as_str(), done.code), ("same\task\tmodel\t\t\t\t\t\nsame\tcharge\ttool\t\t\t\t\t\n", 0));
+    assert_eq!(
+        (done.out.as_str(), done.code),
+        ("same\task\tmodel\t-\t-\t-\t-\t-\nsame\tcharge\ttool\t-\t-\t-\t-\t-\n", 0)
+    );
 }
 
 #[test]
 fn another_answer_is_named_by_its_place() {
     let world = twice(r#"{"item": "tea", "count": 2}"#);
     let done = world.artana("run diff a b");
-    assert!(done.code == 1 && done.out.starts_with("differs\task\tmodel\t\tanswer\t/count\t\t\n"), "{done:?}");
+    assert!(done.code == 1 && done.out.starts_with("differs\task\tmodel\t-\tanswer\t/count\t-\t-\n"), "{done:?}");
     let done = world.artana("run diff a b --content");
-    assert!(done.out.starts_with("differs\task\tmodel\t\tanswer\t/count\t1\t2\n"), "{done:?}");
+    assert!(done.out.starts_with("differs\task\tmodel\t-\tanswer\t/count\t1\t2\n"), "{done:?}");
     let world = twice("two teapots");
     let done = world.artana("run diff a b");
-    assert!(done.code == 1 && done.out.starts_with("differs\task\tmodel\t\tanswer\t\t\t\n"), "{done:?}");
+    assert!(done.code == 1 && done.out.starts_with("differs\task\tmodel\t-\tanswer\t-\t-\t-\n"), "{done:?}");
 }
 
 #[test]

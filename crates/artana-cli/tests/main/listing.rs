@@ -168,3 +168,20 @@ fn every_refusal_says_what_would_be_right() {
     let done = world.run(["run", "list", "--label", "a\nb=c"]);
     assert_eq!(done.code, 2, "{done:?}");
 }
+
+/// What has no headings in a pipe has them in the help.
+#[test]
+fn the_help_names_the_columns_of_a_line_in_their_order() {
+    let world = World::furnished();
+    let help = world.artana("run list --help").out.split_whitespace().collect::<Vec<_>>().join(" ");
+    let first = world.artana("run list --json").out.lines().next().unwrap().to_owned();
+    let listed: serde_json::Value = serde_json::from_str(&first).unwrap();
+    // The order of an object's keys is that of the text.
+    let mut names: Vec<&str> = listed.as_object().unwrap().keys().map(String::as_str).collect();
+    names.retain(|name| *name != "labels");
+    names.sort_by_key(|name| first.find(&format!("\"{name}\":")));
+    assert!(help.contains(&format!("in this order: {}.", names.join(", "))), "{names:?} {help}");
+    let line = world.artana("run list").out.lines().next().unwrap().to_owned();
+    let cells: Vec<&str> = line.split_whitespace().collect();
+    assert_eq!(cells.len(), names.len(), "nothing is a dash: {line}");
+}

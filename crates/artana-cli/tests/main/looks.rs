@@ -48,6 +48,17 @@ fn every_verb_in_a_pipe_for_a_person_and_as_json() {
 }
 
 #[test]
+fn what_was_said_in_steps_is_shown_where_that_is_asked_for() {
+    let world = World::storied();
+    for (name, run) in [("finished", "finished"), ("in_doubt", "unknown"), ("forked", "forked")] {
+        let (name, line) = (format!("steps_content_{name}"), format!("run steps {run} --content"));
+        assert_snapshot!(name.clone(), world.told_in_time(&line));
+        assert_snapshot!(format!("{name}_pretty"), world.told_in_time(&format!("{line} --pretty")));
+        assert_snapshot!(format!("{name}_json"), world.told_in_time(&format!("{line} --json")));
+    }
+}
+
+#[test]
 fn nothing_that_was_said_is_shown_unasked() {
     let world = World::storied();
     for (_, line) in VERBS {

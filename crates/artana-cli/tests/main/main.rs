@@ -4,6 +4,7 @@
 
 mod codes;
 mod demo;
+mod enqueue;
 mod explain;
 mod follow;
 mod forks;
@@ -15,6 +16,7 @@ mod own_binary;
 mod people;
 mod pipes;
 mod programs;
+mod progress;
 mod stories;
 mod support;
 mod verbs;

@@ -52,7 +52,10 @@ fn progress_counts_tasks_where_there_are_some() {
     assert_eq!((&told["current"], &told["completed"]), (&"migrate".into(), &serde_json::json!(["backup"])));
     assert!(told["eta_us"].is_u64(), "{told}");
     let pretty = world.artana("run progress migration --pretty").out;
-    assert!(pretty.contains("\npercent     ██████░░░░░░░░░░░░░░ 33%, 1 of 3 tasks\ncurrent     migrate\n"), "{pretty}");
+    assert!(
+        pretty.contains("\npercent     ██████░░░░░░░░░░░░░░ 33%, 1 of 3 tasks done\ncurrent     migrate\n"),
+        "{pretty}"
+    );
     assert!(
         world
             .artana("run progress migration")

@@ -109,7 +109,7 @@ fn a_worker_does_what_is_enqueued_and_drains_when_it_is_asked_to_end() {
     assert_eq!(code, Some(0), "{out}{err}");
     assert!(err.contains("worker takes runs of greet, slow\n"), "{err}");
     assert!(out.contains("driving\t0\n") && out.contains("taken\t2\n") && out.contains("failed\t0\n"), "{out}");
-    assert!(world.artana("run steps slow").out.contains("wait\tonce\t\t\tsucceeded\t1\t"), "the step ended");
+    assert!(world.artana("run steps slow").out.contains("wait\tonce\t-\t-\tsucceeded\t1\t"), "the step ended");
     assert_eq!(world.artana("run verify-ledger --all").code, 0);
 }
 

@@ -1,5 +1,7 @@
 //! Runs the examples and checks what they prove.
 
+#![expect(clippy::duplicate_mod, reason = "each example brings the module with which it leaves its ledger")]
+
 #[expect(dead_code, reason = "an example's main is what `cargo run --example` starts")]
 #[path = "../../examples/chapter3_step1.rs"]
 pub(crate) mod chapter3_step1;
@@ -34,7 +36,9 @@ mod workflow_human_approval;
 #[path = "../../examples/workflow_saga.rs"]
 mod workflow_saga;
 
-use artana::{Level, Status, Usd, core::export};
+use std::path::Path;
+
+use artana::{Level, Status, Usd, core::export, prelude::*};
 
 #[tokio::test]
 async fn a_lost_reply_is_reconciled_to_one_charge() {
@@ -158,11 +162,17 @@ async fn a_session_killed_inside_a_task_is_finished_by_the_next_process() {
     let mut process = std::process::Command::new(std::env::current_exe().unwrap());
     let this = "examples::a_session_killed_inside_a_task_is_finished_by_the_next_process";
     process.args([this, "--exact", "--nocapture"]);
-    let proof = chapter3_step3::run(&folder.path().join("a.db"), process).await.unwrap();
+    let ledger = folder.path().join("a.db");
+    let proof = chapter3_step3::run(&ledger, process).await.unwrap();
     assert_eq!(proof.percent, [Some(33), None, Some(66), Some(100)]);
     assert_eq!(proof.done, ["backup", "migrate", "verify"]);
     assert_eq!((proof.copies, proof.sessions), (1, 4), "the copy of the killed session was answered from the ledger");
     assert!(proof.verified);
+    let kernel = Kernel::builder(SqliteStore::open(ledger).await.unwrap()).build().unwrap();
+    let look = chapter3_step3::LOOK;
+    for run in look.verbs.iter().filter_map(|verb| verb.split(' ').nth(1)) {
+        kernel.open_run(&Tenant::new(look.tenant), run).await.unwrap();
+    }
 }
 
 #[tokio::test]
@@ -176,4 +186,56 @@ async fn a_note_is_drafted_by_children_until_it_is_approved() {
     assert_eq!(proof.stages, [stage(1), stage(2)].concat());
     assert_eq!(proof.asked, (4, 4), "asked again, the ledger answers");
     assert!(proof.verified);
+}
+
+/// Runs an example in a folder that is kept, and looks for what it says can be looked at.
+macro_rules! kept {
+    ($example:ident, $file:literal) => {{
+        let folder = tempfile::tempdir().unwrap();
+        let inside = folder.path().join("it's new");
+        let ledger = $example::kept::Ledger::inside(Some(inside.clone()), stringify!($example), $file).unwrap();
+        $example::run(ledger.path()).await.unwrap();
+        let look = $example::LOOK;
+        looked_at(ledger.path(), look.tenant, look.verbs, &ledger.next(&look)).await;
+        let again = $example::kept::Ledger::inside(Some(inside), stringify!($example), $file);
+        assert!(again.is_err(), "what was kept is not written over");
+    }};
+}
+
+async fn looked_at(ledger: &Path, tenant: &str, verbs: &[&str], said: &[String]) {
+    let store = format!("sqlite://{}", ledger.display()).replace('\'', r"'\''");
+    assert_eq!(said.len(), 1 + verbs.len(), "{said:?}");
+    let kernel = Kernel::builder(SqliteStore::open(ledger).await.expect("a store")).build().expect("a kernel");
+    for (verb, line) in verbs.iter().zip(&said[1..]) {
+        let spelled = format!("  cargo run -p artana-cli -- --store '{store}' --tenant {tenant} run {verb}");
+        assert_eq!(*line, spelled);
+        let runs = verb.split(' ').skip(1).take_while(|word| !word.starts_with("--"));
+        for run in runs {
+            kernel.open_run(&Tenant::new(tenant), run).await.expect("the run");
+        }
+    }
+    kernel.close().await.expect("it closes");
+}
+
+#[tokio::test]
+async fn a_ledger_that_is_kept_is_found_by_the_commands_that_are_named() {
+    kept!(chapter3_step1, "payments.db");
+    kept!(chapter3_step2, "reports.db");
+    kept!(chapter3_step4, "hybrid.db");
+    kept!(chapter3_step7, "invoices.db");
+    kept!(custom_model, "rules.db");
+    kept!(fork_and_compare, "tickets.db");
+    kept!(supervisor, "notes.db");
+    kept!(workflow_human_approval, "refunds.db");
+    kept!(workflow_saga, "trips.db");
+}
+
+#[test]
+fn a_ledger_that_is_not_kept_says_how_to_keep_it() {
+    let ledger = chapter3_step3::kept::Ledger::inside(None, "chapter3_step3", "migration.db").unwrap();
+    let said = ledger.next(&chapter3_step3::LOOK).concat();
+    assert!(said.ends_with("cargo run -p artana --example chapter3_step3 -- FOLDER"), "{said}");
+    let path = ledger.path().to_owned();
+    drop(ledger);
+    assert!(!path.parent().unwrap().exists());
 }

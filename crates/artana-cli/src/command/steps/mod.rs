@@ -6,9 +6,13 @@ mod read;
 mod show;
 
 use artana_core::{RunId, Timestamp, cost::ModelCost};
+use serde_json::Value;
 
 use super::Context;
-use crate::failure::{Exit, Failure};
+use crate::{
+    args::StepsArgs,
+    failure::{Exit, Failure},
+};
 
 /// A step, or a signal that the run's code waits for.
 #[derive(Debug)]
@@ -38,12 +42,24 @@ struct Shown {
     run: String,
     /// The steps of the child.
     below: Vec<Shown>,
+    /// What was said, where that is wanted.
+    said: Option<Said>,
 }
 
-pub(super) async fn perform(cx: &mut Context, id: &str) -> Result<Exit, Failure> {
-    let steps = read::steps(cx, id, 0).await?;
+/// What was said in a step; null where nothing was, or it was erased.
+#[derive(Debug, Default)]
+struct Said {
+    asked: Value,
+    told: Value,
+}
+
+pub(super) async fn perform(cx: &mut Context, args: &StepsArgs) -> Result<Exit, Failure> {
+    let steps = read::steps(cx, &args.run, read::Look { depth: 0, content: args.content }).await?;
     let rows = if cx.out.is_person() { show::tree(&steps) } else { show::lines(&steps) };
     cx.out.rows(&rows);
+    if cx.out.is_person() {
+        show::said(&mut cx.out, &steps);
+    }
     let broken = show::in_order(&steps).iter().any(|shown| shown.state == "broken");
     Ok(if broken { Exit::Invalid } else { Exit::Fine })
 }

@@ -5,10 +5,14 @@ use std::collections::BTreeMap;
 use artana_core::{
     AskKind, Event, Name, Ordinal, RunId, RunState, Step, StepKey, Timestamp,
     cost::{Charge, ModelCost, charge},
+    cycle::ToolCycle,
     event::{Body, Wait},
+    json,
 };
+use artana_kernel::{Error, Run};
+use serde_json::{Map, Value};
 
-use super::Shown;
+use super::{Said, Shown};
 use crate::{
     command::{Context, lineage},
     failure::{Exit, Failure},
@@ -54,8 +58,16 @@ struct Heard {
     holder: Option<RunId>,
 }
 
+/// What is looked at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Look {
+    pub(super) depth: usize,
+    /// What was said too.
+    pub(super) content: bool,
+}
+
 /// Reads the steps of a run, and of its children as deep as they are shown.
-pub(super) async fn steps(cx: &Context, id: &str, depth: usize) -> Result<Vec<Shown>, Failure> {
+pub(super) async fn steps(cx: &Context, id: &str, look: Look) -> Result<Vec<Shown>, Failure> {
     let line = lineage::of(cx, id).await?;
     let run = &line.last().expect("the run itself ends its line").run;
     let state = run.latest(RunState::clone).await.map_err(|error| cx.explain(id, error))?;
@@ -68,13 +80,21 @@ pub(super) async fn steps(cx: &Context, id: &str, depth: usize) -> Result<Vec<Sh
     let mut shown = Vec::new();
     for entry in &seen.order {
         match entry {
-            Entry::Signal(at) => shown.push(signal(&state, &seen.signals[*at])),
+            Entry::Signal(at) => {
+                let said = look.content.then(Said::default);
+                shown.push(Shown { said, ..signal(&state, &seen.signals[*at]) });
+            }
             // A step that began after the state was read is left for another look.
             Entry::Step(key) => {
                 let Some(step) = state.step(key) else { continue };
                 let mut entry = of_step(&state, &seen, (key, step));
                 if let Step::Child(child) = step {
-                    entry.below = below(cx, child.run.as_str(), depth + 1).await?;
+                    let look = Look { depth: look.depth + 1, ..look };
+                    entry.below = below(cx, child.run.as_str(), look).await?;
+                }
+                if look.content {
+                    let said = said(run, key, step).await;
+                    entry.said = Some(said.map_err(|error| cx.explain(run.id(), error))?);
                 }
                 shown.push(entry);
             }
@@ -84,15 +104,38 @@ pub(super) async fn steps(cx: &Context, id: &str, depth: usize) -> Result<Vec<Sh
 }
 
 /// A child that was announced and never begun has no steps, and a broken one hides none of the others.
-async fn below(cx: &Context, child: &str, depth: usize) -> Result<Vec<Shown>, Failure> {
-    if depth > DEEPEST {
+async fn below(cx: &Context, child: &str, look: Look) -> Result<Vec<Shown>, Failure> {
+    if look.depth > DEEPEST {
         return Ok(Vec::new());
     }
-    match Box::pin(steps(cx, child, depth)).await {
+    match Box::pin(steps(cx, child, look)).await {
         Err(failure) if failure.exit() == Exit::NotFound => Ok(Vec::new()),
         Err(failure) if failure.exit() == Exit::Invalid => Ok(vec![broken(child)]),
         other => other,
     }
+}
+
+/// Reads what was said in a step. Code is asked nothing that is recorded.
+async fn said(run: &Run, key: &StepKey, step: &Step) -> Result<Said, Error> {
+    let Step::Code(code) = step else {
+        let words = run.words(key.as_str()).await?;
+        let asked = words.asked.into_iter().filter(|(_, value)| !value.is_null());
+        let asked: Map<String, Value> = asked.map(|(field, value)| (field.as_str().to_owned(), value)).collect();
+        let asked = if asked.is_empty() { Value::Null } else { asked.into() };
+        return Ok(Said { asked, told: words.told.unwrap_or_default() });
+    };
+    let told = match &code.cycle {
+        ToolCycle::Succeeded(settled) => Some(settled.outcome.result),
+        ToolCycle::Failed(settled) => Some(settled.outcome.error),
+        ToolCycle::Unknown(_, doubt) => doubt.error,
+        _ => None,
+    };
+    let bytes = match &told {
+        Some(told) => run.content(told).await?,
+        None => None,
+    };
+    let value = |bytes: Vec<u8>| json::parse(&bytes).unwrap_or_else(|_| String::from_utf8_lossy(&bytes).into());
+    Ok(Said { asked: Value::Null, told: bytes.map_or(Value::Null, value) })
 }
 
 impl Seen {
@@ -190,6 +233,7 @@ fn of_step(state: &RunState, seen: &Seen, (key, step): (&StepKey, &Step)) -> Sho
         after: seen.registered.get(key).and_then(|at| before(state, *at)),
         run: state.run().run.to_string(),
         below: Vec::new(),
+        said: None,
     }
 }
 
@@ -236,5 +280,6 @@ fn bare(key: &str, (kind, state): (&'static str, &'static str), began: Timestamp
         after: None,
         run: run.into(),
         below: Vec::new(),
+        said: None,
     }
 }

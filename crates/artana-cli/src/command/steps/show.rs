@@ -1,13 +1,14 @@
-//! Steps as rows. A function of what was read; reads and writes nothing.
+//! Steps as rows, and what was said in them as lines. Reads nothing.
 
 use std::time::Duration;
 
 use serde_json::Value;
 
-use super::Shown;
+use super::{Said, Shown};
 use crate::{
+    out::Out,
     row::Row,
-    text::{short_time_after, time, took},
+    text::{json_lines, short_time_after, shown as escaped, time, took},
     tree::{places, strokes},
     words::dollars,
 };
@@ -17,9 +18,32 @@ pub(super) fn in_order(steps: &[Shown]) -> Vec<&Shown> {
     steps.iter().flat_map(|shown| [shown].into_iter().chain(in_order(&shown.below))).collect()
 }
 
-/// Returns a row for each step.
+/// Returns a row for each step, with what was said where that is wanted.
 pub(super) fn lines(steps: &[Shown]) -> Vec<Row> {
-    in_order(steps).into_iter().map(|shown| row(shown, &shown.key)).collect()
+    let steps = in_order(steps);
+    let wanted = steps.iter().any(|shown| shown.said.is_some());
+    let line = |shown: &Shown| {
+        let row = row(shown, &shown.key);
+        let said = |of: fn(&Said) -> &Value| shown.said.as_ref().map(of).cloned();
+        if wanted { row.with("asked", said(|said| &said.asked)).with("told", said(|said| &said.told)) } else { row }
+    };
+    steps.into_iter().map(line).collect()
+}
+
+/// Writes what was said below the tree, which has no room for it.
+pub(super) fn said(out: &mut Out, steps: &[Shown]) {
+    for shown in in_order(steps) {
+        let Some(Said { asked, told }) = &shown.said else { continue };
+        if asked.is_null() && told.is_null() {
+            continue;
+        }
+        out.line("");
+        out.heading(&escaped(&format!("{} of run {}", shown.key, shown.run)));
+        for (what, value) in [("asked", asked), ("told", told)].iter().filter(|(_, value)| !value.is_null()) {
+            out.line(format!("  {what}"));
+            json_lines(value).iter().for_each(|line| out.line(format!("    {line}")));
+        }
+    }
 }
 
 /// Returns a row for each place of the tree. A scope is a line of its own, unless it is a step too.

@@ -5,6 +5,7 @@ use artana_core::{
     event::Closing,
     explain::{Blocker, Pending, Recorded},
 };
+use artana_kernel::DEFAULT_TIME_TO_LIVE;
 
 use super::{Told, quoted};
 use crate::{
@@ -22,13 +23,13 @@ pub(super) fn of(told: &Told<'_>, blocker: &Blocker) -> Vec<String> {
         }
         Blocker::InDoubt { .. } => in_doubt(blocker),
         Blocker::Reconciling { step, .. } => {
-            vec![format!("A living process is finding out what became of step {step}.")]
+            vec![format!("A process is finding out what became of step {step}. {}", counts_as_alive())]
         }
         Blocker::InAncestor { step, holder } => vec![format!(
             "Step {step} is in doubt in run {holder}, which it was forked from; if it is asked for here, it is refused."
         )],
         Blocker::UnderWay { step, what, .. } => {
-            vec![format!("Step {step} is under way in a living process: {}.", pending(what))]
+            vec![format!("Step {step} is under way: {}. {}", pending(what), counts_as_alive())]
         }
         Blocker::Orphaned { step, what, closing, .. } => vec![orphaned(step.as_str(), what, *closing)],
         Blocker::Due { step, what, made } => vec![format!(
@@ -55,6 +56,15 @@ pub(super) fn of(told: &Told<'_>, blocker: &Blocker) -> Vec<String> {
         ],
         _ => vec!["Something that a newer version knows.".into()],
     }
+}
+
+/// A heartbeat says that a process lived, not that it does.
+fn counts_as_alive() -> String {
+    let ttl = DEFAULT_TIME_TO_LIVE.as_secs();
+    format!(
+        "Its process counts as alive until its last heartbeat is too old: if it has died, that shows within {ttl} \
+         seconds, or the time-to-live that its program sets."
+    )
 }
 
 fn in_doubt(blocker: &Blocker) -> Vec<String> {
