@@ -41,6 +41,7 @@ fn attempt() -> Attempt {
         first_at: zero,
         settled_at: zero,
         called_again: false,
+        fruitless: 0,
         window: Duration::from_secs(90),
     }
 }
