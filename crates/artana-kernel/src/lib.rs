@@ -22,6 +22,7 @@ mod invoke;
 mod journal;
 mod kept;
 mod kernel;
+mod leases;
 mod lifeline;
 mod lineage;
 mod load;

@@ -1,6 +1,6 @@
 //! Stores that hand out the wrong runs, or in the wrong order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use artana_core::{IncarnationId, Queued, RunRef, RunView};
 use artana_ports::{Append, AppendError, Appended, BeatError, DueQuery, Epoch, Leased};
@@ -25,6 +25,9 @@ pub(super) const SABOTAGES: &[Sabotage] = sabotages! {
     "due/the_dead_holder_is_named": "Names nobody who died." => NamesNobody;
     "due/held_by_the_living_is_left": "Hands out runs that the living hold." => TakesFromTheLiving;
     "due/held_by_the_dead_is_taken": "Hands out no run that anybody ever held." => LeavesToTheDead;
+    "due/lost_by_the_taker_is_taken_again": "Leaves what the taker holds, whatever that says." => LeavesToTheTaker;
+    "due/driven_by_the_taker_is_left": "Hands out what the taker holds, whatever that says." => TakesFromTheTaker;
+    "due/held_by_another_is_left": "Hands out what anybody holds to one that says what it drives." => TakesFromAnybody;
     "due/is_taken_once": "Hands out the same runs to the next who asks." => HandsOutTwice;
     "due/grant_drives": "Answers the epoch after the granted one." => NextEpoch;
     "due/taker_needs_a_life": "Tells a dead taker that nothing is due." => NothingForTheDead;
@@ -226,6 +229,43 @@ impl Mischief for LeavesToTheDead {
         let mut taken = at.store.take_due(query).await?;
         taken.retain(|leased| self.0.of(&leased.run).is_none());
         Ok(taken)
+    }
+}
+
+#[derive(Debug, Default)]
+struct LeavesToTheTaker;
+
+#[async_trait]
+impl Mischief for LeavesToTheTaker {
+    async fn take_due(&self, at: Scene<'_>, query: &DueQuery) -> Result<Vec<Leased>, BeatError> {
+        at.store.take_due(&DueQuery { driving: None, ..query.clone() }).await
+    }
+}
+
+#[derive(Debug, Default)]
+struct TakesFromTheTaker;
+
+#[async_trait]
+impl Mischief for TakesFromTheTaker {
+    async fn take_due(&self, at: Scene<'_>, query: &DueQuery) -> Result<Vec<Leased>, BeatError> {
+        at.store.take_due(&DueQuery { driving: Some(BTreeSet::new()), ..query.clone() }).await
+    }
+}
+
+#[derive(Debug, Default)]
+struct TakesFromAnybody(Notes<Vec<(IncarnationId, Leased)>>);
+
+#[async_trait]
+impl Mischief for TakesFromAnybody {
+    async fn take_due(&self, at: Scene<'_>, query: &DueQuery) -> Result<Vec<Leased>, BeatError> {
+        let taken = at.store.take_due(query).await?;
+        let others: Vec<Leased> = self.0.with(|known| {
+            let others = known.iter().filter(|(taker, _)| query.driving.is_some() && *taker != query.taker);
+            let others = others.map(|(_, leased)| leased.clone()).collect();
+            known.extend(taken.iter().map(|leased| (query.taker, leased.clone())));
+            others
+        });
+        Ok(taken.into_iter().chain(others).collect())
     }
 }
 
