@@ -260,3 +260,40 @@ fn due_row(row: &Row<'_>, query: &DueQuery) -> Result<Option<Leased>, Failure> {
         died: owner.filter(|owner| *owner != query.taker),
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::{Connection, StatementStatus};
+
+    use super::*;
+
+    const TAKER: IncarnationId = IncarnationId::from_bytes([7; 16]);
+    const ADD: &str = "INSERT INTO runs (tenant, run, root, status, head_seq, head_hash, started_at, updated_at, steps, \
+        pending, unknown, drifts, labels, queue, priority, due_at, lease_epoch) \
+        VALUES ('t', ?1, ?1, 'queued', 1, zeroblob(32), 0, 0, 0, 0, 0, 0, '{}', ?2, ?3, ?4, 0)";
+
+    #[test]
+    fn what_is_not_asked_for_and_what_is_not_due_is_not_looked_at() {
+        let connection = Connection::open_in_memory().expect("a database");
+        connection.execute_batch(include_str!("../migrations/0001_initial.sql")).expect("the schema");
+        let mut sql = Statements::new(&connection);
+        connection.execute_batch("BEGIN").expect("a transaction");
+        for number in 0..10_000 {
+            sql.run(ADD, params![format!("other {number}"), "other", number % 3, 1]).expect("a row");
+            sql.run(ADD, params![format!("later {number}"), "mine", number % 3, 1_000_000 + number]).expect("a row");
+        }
+        sql.run(ADD, params!["low", "mine", 1, 5]).expect("a row");
+        sql.run(ADD, params!["high", "mine", 2, 9]).expect("a row");
+        connection.execute_batch("COMMIT").expect("a commit");
+        let query = DueQuery { queues: vec!["mine".into(), "none".into()], ..DueQuery::all(TAKER, 9) };
+        let found = due(&mut sql, &query, Timestamp::from_micros(10)).expect("what is due");
+        let names: Vec<_> = found.iter().map(|leased| leased.run.run.as_str()).collect();
+        assert_eq!(names, ["high", "low"]);
+        let all = DueQuery { busy_queues: vec!["other".into()], ..DueQuery::all(TAKER, 9) };
+        assert_eq!(due(&mut sql, &all, Timestamp::from_micros(10)).expect("what is due").len(), 2);
+        for text in [FIRST_QUEUE, NEXT_QUEUE, FIRST_PRIORITY, NEXT_PRIORITY, DUE] {
+            let steps = sql.get(text).expect("a statement").get_status(StatementStatus::VmStep);
+            assert!((1..500).contains(&steps), "{steps} steps of {text}");
+        }
+    }
+}

@@ -26,9 +26,9 @@ pub(super) const SABOTAGES: &[Sabotage] = sabotages! {
     "due/held_by_the_living_is_left": "Hands out runs that the living hold." => TakesFromTheLiving;
     "due/held_by_the_dead_is_taken": "Hands out no run that anybody ever held." => LeavesToTheDead;
     "due/lost_by_the_taker_is_taken_again": "Leaves what the taker holds, whatever that says." => LeavesToTheTaker;
-    "due/driven_by_the_taker_is_left": "Hands out what the taker holds, whatever that says." => TakesFromTheTaker;
+    "due/driven_by_the_taker_is_left": "Hands out all that the taker holds to one that says what it drives." => TakesFromTheTaker;
     "due/held_by_another_is_left": "Hands out what anybody holds to one that says what it drives." => TakesFromAnybody;
-    "due/is_taken_once": "Hands out the same runs to the next who asks." => HandsOutTwice;
+    "due/is_taken_once": "Hands out the same runs to the next who asks and does not say what it drives." => HandsOutTwice;
     "due/grant_drives": "Answers the epoch after the granted one." => NextEpoch;
     "due/taker_needs_a_life": "Tells a dead taker that nothing is due." => NothingForTheDead;
 };
@@ -248,7 +248,7 @@ struct TakesFromTheTaker;
 #[async_trait]
 impl Mischief for TakesFromTheTaker {
     async fn take_due(&self, at: Scene<'_>, query: &DueQuery) -> Result<Vec<Leased>, BeatError> {
-        at.store.take_due(&DueQuery { driving: Some(BTreeSet::new()), ..query.clone() }).await
+        at.store.take_due(&DueQuery { driving: query.driving.as_ref().map(|_| BTreeSet::new()), ..query.clone() }).await
     }
 }
 
@@ -277,7 +277,7 @@ impl Mischief for HandsOutTwice {
     async fn take_due(&self, at: Scene<'_>, query: &DueQuery) -> Result<Vec<Leased>, BeatError> {
         let taken = at.store.take_due(query).await?;
         let (first, again) = self.0.with(|first| first.get_or_insert((query.taker, taken.clone())).clone());
-        Ok(if first == query.taker { taken } else { again })
+        Ok(if first == query.taker || query.driving.is_some() { taken } else { again })
     }
 }
 
