@@ -196,7 +196,7 @@ async fn lost(t: &Trial) -> Kept {
     let [(Some(first), Some(again))] = [(first.first(), again.first())] else {
         return Err(Breach::new("the run was not taken twice"));
     };
-    ensure_matches!(again.epoch > first.epoch, true, "the epoch of the second grant");
+    ensure_matches!(again.epoch, epoch if *epoch > first.epoch, "the epoch of the second grant");
     ensure_eq!(again.died, None, "who died");
     Ok(())
 }
