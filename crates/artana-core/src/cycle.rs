@@ -53,6 +53,22 @@ pub struct Attempt {
     pub called_again: bool,
     /// How long after a call has left its effect may land: the tool's timeout and settling time.
     pub window: Duration,
+    /// How many attempts before this one were in doubt, and then found not to have happened.
+    pub fruitless: u32,
+}
+
+/// The longest wait before a doubt is asked about again, unless an effect may land later than that.
+const LONGEST_DOUBT: Duration = Duration::from_secs(60 * 60);
+
+impl Attempt {
+    /// Returns when it is worth asking again what became of the attempt, of which a probe has seen nothing: when its
+    /// effect can no longer land. After each attempt that was in doubt and found not to have happened, the wait
+    /// doubles, up to an hour.
+    #[must_use]
+    pub fn ask_again_at(&self) -> Timestamp {
+        let doubled = self.window.saturating_mul(2_u32.saturating_pow(self.fruitless)).min(LONGEST_DOUBT);
+        self.settled_at.after(doubled.saturating_sub(self.window))
+    }
 }
 
 /// A reconciliation under way.
@@ -126,9 +142,9 @@ impl ToolCycle {
     }
 
     fn requested(self, event: ToolEvent<'_>, asked: &ToolRequested) -> Option<Self> {
-        let (number, first_at) = match &self {
-            Self::Absent => (1, event.at),
-            Self::RetryDue(last) | Self::Requested(last) => (last.number + 1, last.first_at),
+        let (number, first_at, fruitless) = match &self {
+            Self::Absent => (1, event.at, 0),
+            Self::RetryDue(last) | Self::Requested(last) => (last.number + 1, last.first_at, last.fruitless),
             Self::Unknown(..) | Self::Reconciling(..) | Self::Succeeded(_) | Self::Failed(_) => return None,
         };
         let taken_over = matches!(self, Self::Requested(_));
@@ -144,6 +160,7 @@ impl ToolCycle {
             settled_at,
             called_again: false,
             window: settled_at.since(event.at),
+            fruitless,
         }))
     }
 
@@ -192,7 +209,10 @@ impl ToolCycle {
         Some(match found {
             Resolution::Succeeded(success) => Self::Succeeded(attempt.settled(at, success.clone())),
             Resolution::Failed(failure) => Self::Failed(attempt.settled(at, failure.clone())),
-            Resolution::NotLanded => Self::RetryDue(attempt),
+            Resolution::NotLanded => {
+                let fruitless = attempt.fruitless.saturating_add(1);
+                Self::RetryDue(Attempt { fruitless, ..attempt })
+            }
             Resolution::Unknown(doubt) => Self::Unknown(attempt, doubt.clone()),
         })
     }

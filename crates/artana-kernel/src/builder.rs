@@ -184,6 +184,7 @@ impl KernelBuilder {
             observers: self.observers,
             journals: Default::default(),
             registry: Default::default(),
+            leases: Default::default(),
             closed: Default::default(),
             closing: Default::default(),
         })))

@@ -1,5 +1,7 @@
 //! Ending a run and resolving doubts: what its own code, a person or the outside world decides.
 
+use std::sync::Arc;
+
 use artana_core::{
     Actor, Content, ContentRef, ContentType, IdError, RequestId, RunRef, RunState, Status, StepKey,
     decide::{OwnerLife, Refused, code_owner_lost, decide_resolve, model_owner_lost, owner_lost},
@@ -11,11 +13,13 @@ use artana_core::{
 };
 
 use crate::{
-    Error, Run,
+    Error, Kernel, Run,
     error::kernel_actor,
     journal::{Capacity, Facts, Journal, Plan},
 };
 
+/// Why a child is cancelled whose parent ends.
+pub(crate) const ABOVE_ENDS: &str = "the run that started it is ending";
 /// Most calls whose doubt is recorded in one append, which holds the request to end besides.
 const MAX_LOST: usize = 128;
 
@@ -86,7 +90,8 @@ impl Run {
     }
 
     /// Cancels the run in somebody's name: nothing new starts, what was begun runs to its outcome, and
-    /// the run then ends as cancelled. Cancelling again settles what has died meanwhile.
+    /// the run then ends as cancelled, with the children that its sessions began. Cancelling again settles what has died
+    /// meanwhile.
     ///
     /// # Errors
     ///
@@ -97,10 +102,37 @@ impl Run {
 
     async fn close_as(&self, closing: Closing, by: Option<Actor>, reason: &str) -> Result<Status, Error> {
         self.ask_to_close(closing, by, reason).await?;
+        self.close_children().await?;
         for landing in self.journal.flights.all() {
             landing.wait().await;
         }
         self.status().await
+    }
+
+    /// Cancels what a session has begun in runs of their own. A workflow's driver ends its children itself, because
+    /// what they did is undone first.
+    pub(crate) async fn close_children(&self) -> Result<(), Error> {
+        if self.journal.with_state(|state| state.started().workflow.is_some()) {
+            return Ok(());
+        }
+        let kernel = Kernel(Arc::clone(&self.journal.shared));
+        for (step, child) in self.children().await? {
+            let is_inherited = self.journal.with_state(|state| state.holder(&step).is_some());
+            if child.ended.is_some() || is_inherited {
+                continue;
+            }
+            let ended = match kernel.open_run(&self.tenant, child.run.as_str()).await {
+                // Boxed, as the child may have children too.
+                Ok(child) => Box::pin(child.cancel(kernel_actor().as_str(), ABOVE_ENDS)).await.map(drop),
+                Err(error) => Err(error),
+            };
+            match ended {
+                // It was recorded, and has not begun; or it has ended by itself.
+                Ok(()) | Err(Error::RunNotFound { .. } | Error::Ended { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// Asks the run to end, and does not wait for what is under way.

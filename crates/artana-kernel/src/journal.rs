@@ -292,6 +292,9 @@ impl Journal {
             None if batch.len() > 1 => return Round::Singly,
             None => return Round::Failed(Error::LeaseLost(self.run.clone())),
         };
+        if let (Authority::TakeLease(_), Some(drive)) = (&authority, &drive) {
+            self.shared.leases.takes(&self.run, drive).await;
+        }
         let Some(sealed) = self.plan(batch, incarnation, authority.clone()) else { return Round::Done };
         let first = sealed.append.events.first().map(|event| event.event_id);
         let releases = sealed.append.releases.contains(&Release::Lease);

@@ -23,6 +23,7 @@ mod invoke;
 mod journal;
 mod kept;
 mod kernel;
+mod leases;
 mod lifeline;
 mod lineage;
 mod load;

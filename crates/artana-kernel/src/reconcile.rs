@@ -111,7 +111,7 @@ async fn find_out_here(invocation: &Invocation, doubtful: Doubtful) -> Result<()
     }
     let believable_at = match found {
         None => return Ok(()),
-        Some(Doubts::TooEarly) => Some(doubtful.attempt.settled_at),
+        Some(Doubts::TooEarly) => Some(doubtful.attempt.ask_again_at()),
         Some(Doubts::Stay) => None,
     };
     Err(Error::ReconciliationRequired {

@@ -15,6 +15,7 @@ use artana_ports::{Cancel, Clock, Entropy, EventStore, ModelPort, Observer, Tool
 use crate::{
     Error,
     journal::Journal,
+    leases::Leases,
     lifeline::{Busy, Lifeline},
     worker::Registry,
 };
@@ -51,6 +52,8 @@ pub(crate) struct Shared {
     pub(crate) journals: Mutex<HashMap<RunRef, Arc<Journal>>>,
     /// Code that workers may drive, by the name under which it is registered.
     pub(crate) registry: Registry,
+    /// Which runs this process drives.
+    pub(crate) leases: Leases,
     pub(crate) closed: AtomicBool,
     /// Tells waits that nothing new will start.
     pub(crate) closing: Cancel,

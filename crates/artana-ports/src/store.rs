@@ -1,7 +1,7 @@
 //! The store port. A store is dumb on purpose: it compares heads, checks claims and moves bytes.
 //! It never folds, hashes, judges, or reads a payload.
 
-use std::{fmt::Debug, time::Duration};
+use std::{collections::BTreeSet, fmt::Debug, time::Duration};
 
 use artana_core::{
     Digest, EventId, Head, IncarnationId, Record, RunKey, RunRef, Seq, TenantId, TenantKey, Timestamp, verify::Stored,
@@ -114,7 +114,7 @@ pub trait EventStore: Debug + Send + Sync + 'static {
     async fn alive(&self, incarnations: &[IncarnationId]) -> Result<Vec<bool>, StoreError>;
 
     /// Takes the leases of runs that are due: queued runs whose time has come, highest priority and
-    /// then earliest first, that no live incarnation holds.
+    /// then earliest first, that no live incarnation holds, and those that the taker holds without driving them.
     ///
     /// # Errors
     ///
@@ -176,6 +176,10 @@ pub struct DueQuery {
     pub busy_queues: Vec<String>,
     /// Not of these tenants.
     pub busy_tenants: Vec<TenantId>,
+    /// The runs that the taker drives, if it says so. Another one that it holds is then due like one that nobody
+    /// holds: it was taken in a reply that was lost, or could not be given back. Unless the taker says so, all that it
+    /// holds is left.
+    pub driving: Option<BTreeSet<RunRef>>,
     /// At most so many.
     pub limit: u32,
 }
@@ -184,7 +188,7 @@ impl DueQuery {
     /// Asks for up to so many due runs of all tenants and queues.
     #[must_use]
     pub fn all(taker: IncarnationId, limit: u32) -> Self {
-        Self { taker, queues: Vec::new(), busy_queues: Vec::new(), busy_tenants: Vec::new(), limit }
+        Self { taker, queues: Vec::new(), busy_queues: Vec::new(), busy_tenants: Vec::new(), driving: None, limit }
     }
 
     /// Returns whether a run of a tenant that waits in a queue is asked for.
@@ -193,6 +197,12 @@ impl DueQuery {
         let named = |queues: &[String]| queues.iter().any(|name| name == queue);
         let wanted = self.queues.is_empty() || named(&self.queues);
         wanted && !named(&self.busy_queues) && !self.busy_tenants.contains(tenant)
+    }
+
+    /// Returns whether a run that a live incarnation holds is taken all the same.
+    #[must_use]
+    pub fn retakes(&self, run: &RunRef, holder: IncarnationId) -> bool {
+        holder == self.taker && self.driving.as_ref().is_some_and(|driving| !driving.contains(run))
     }
 }
 
@@ -209,7 +219,7 @@ pub struct Leased {
     pub due_at: Timestamp,
     /// The queue it waited in.
     pub queue: String,
-    /// Who held it before and died, if it was not given back.
+    /// Who held it before and died, if it was not given back. The taker itself has not.
     pub died: Option<IncarnationId>,
 }
 

@@ -41,8 +41,9 @@ CREATE TABLE runs (
     PRIMARY KEY (tenant, run)
 ) STRICT, WITHOUT ROWID;
 
--- Only what waits in a queue is in the index, so that other runs pay nothing for it.
-CREATE INDEX runs_due ON runs (priority DESC, due_at, tenant, run) WHERE queue IS NOT NULL;
+-- Only what waits in a queue is in the index, so that other runs pay nothing for it. What is due of one queue and
+-- priority stands together there, in order, so that nobody looks at runs of other queues or of later times.
+CREATE INDEX runs_due ON runs (queue, priority DESC, due_at, tenant, run) WHERE queue IS NOT NULL;
 
 -- With a rowid: content is appended in the order it comes, and a large row costs no search key.
 CREATE TABLE vault (

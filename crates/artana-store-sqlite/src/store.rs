@@ -219,8 +219,13 @@ impl EventStore for SqliteStore {
     }
 
     async fn take_due(&self, query: &DueQuery) -> Result<Vec<Leased>, BeatError> {
-        let query = query.clone();
-        self.writer()?.run(Subject::default(), move |tx| lease::take_due(tx, &query)).await
+        let (writer, query) = (self.writer()?, query.clone());
+        let (asked, clock) = (query.clone(), Arc::clone(&self.clock));
+        // Whoever is idle asks again and again, and keeps nobody from writing.
+        if !self.readers.ask(move |sql| lease::may_be_due(sql, &asked, clock.now())).await? {
+            return Ok(Vec::new());
+        }
+        writer.run(Subject::default(), move |tx| lease::take_due(tx, &query)).await
     }
 
     async fn follow(&self, run: &RunRef, after: Seq) -> Result<Head, StoreError> {

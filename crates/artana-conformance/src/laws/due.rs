@@ -1,8 +1,8 @@
 //! Laws of due runs: which are taken, in which order, and by whom.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
-use artana_core::{IncarnationId, Queued, Status};
+use artana_core::{IncarnationId, Queued, RunRef, Status};
 use artana_ports::{Append, Authority, BeatError, DueQuery, Leased, Release};
 
 use crate::{
@@ -24,6 +24,9 @@ pub(super) const LAWS: &[Law] = laws! {
     "due/the_dead_holder_is_named": "A run that was held by a dead incarnation comes with its name, one that was given back without." => died;
     "due/held_by_the_living_is_left": "A run that a live incarnation holds is not taken." => held;
     "due/held_by_the_dead_is_taken": "A run that a dead incarnation holds is taken over." => taken_over;
+    "due/lost_by_the_taker_is_taken_again": "A due run that the taker holds, and is not among those that it says it drives, is taken again by it, under a new epoch, and nobody died." => lost;
+    "due/driven_by_the_taker_is_left": "A due run that the taker drives is not taken, whether it says what it drives or not." => driven;
+    "due/held_by_another_is_left": "What a taker says that it drives does not free what another one holds." => of_another;
     "due/is_taken_once": "A taken run is not taken again by another." => once;
     "due/grant_drives": "The epoch and head of a taken run let its taker drive it." => drives;
     "due/taker_needs_a_life": "A dead taker takes nothing." => dead_taker;
@@ -176,6 +179,41 @@ async fn taken_over(t: &Trial) -> Kept {
     t.advance_seconds(11);
     let taken = take_from(t, t.living().await?, &[], 9).await?;
     ensure_matches!(&taken[..], [leased] if Some(leased.epoch) > first, "runs taken from a dead holder");
+    Ok(())
+}
+
+/// Takes what is due as somebody who says what it drives.
+async fn take_driving(t: &Trial, taker: IncarnationId, driving: &[&RunRef]) -> Result<Vec<Leased>, BeatError> {
+    let driving: BTreeSet<RunRef> = driving.iter().map(|&run| run.clone()).collect();
+    t.store.take_due(&DueQuery { driving: Some(driving), ..DueQuery::all(taker, 9) }).await
+}
+
+async fn lost(t: &Trial) -> Kept {
+    queue(t, "r", 0, 0).await?;
+    let taker = t.living().await?;
+    let first = take_from(t, taker, &[], 9).await?;
+    let again = take_driving(t, taker, &[]).await?;
+    let [(Some(first), Some(again))] = [(first.first(), again.first())] else {
+        return Err(Breach::new("the run was not taken twice"));
+    };
+    ensure_matches!(again.epoch, epoch if *epoch > first.epoch, "the epoch of the second grant");
+    ensure_eq!(again.died, None, "who died");
+    Ok(())
+}
+
+async fn driven(t: &Trial) -> Kept {
+    let writer = queue(t, "r", 0, 0).await?;
+    let taker = t.living().await?;
+    ensure_eq!(take(t, taker).await?, ["r"], "runs taken at first");
+    ensure_eq!(take_driving(t, taker, &[&writer.run]).await?.len(), 0, "runs taken that the taker says it drives");
+    ensure_eq!(take(t, taker).await?.len(), 0, "runs taken by the taker that does not say what it drives");
+    Ok(())
+}
+
+async fn of_another(t: &Trial) -> Kept {
+    queue(t, "r", 0, 0).await?;
+    ensure_eq!(take(t, t.living().await?).await?, ["r"], "runs taken by the first");
+    ensure_eq!(take_driving(t, t.living().await?, &[]).await?.len(), 0, "runs taken by one that drives nothing");
     Ok(())
 }
 

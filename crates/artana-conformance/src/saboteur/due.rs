@@ -1,6 +1,6 @@
 //! Stores that hand out the wrong runs, or in the wrong order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use artana_core::{IncarnationId, Queued, RunRef, RunView};
 use artana_ports::{Append, AppendError, Appended, BeatError, DueQuery, Epoch, Leased};
@@ -25,7 +25,10 @@ pub(super) const SABOTAGES: &[Sabotage] = sabotages! {
     "due/the_dead_holder_is_named": "Names nobody who died." => NamesNobody;
     "due/held_by_the_living_is_left": "Hands out runs that the living hold." => TakesFromTheLiving;
     "due/held_by_the_dead_is_taken": "Hands out no run that anybody ever held." => LeavesToTheDead;
-    "due/is_taken_once": "Hands out the same runs to the next who asks." => HandsOutTwice;
+    "due/lost_by_the_taker_is_taken_again": "Leaves what the taker holds, whatever that says." => LeavesToTheTaker;
+    "due/driven_by_the_taker_is_left": "Hands out all that the taker holds to one that says what it drives." => TakesFromTheTaker;
+    "due/held_by_another_is_left": "Hands out what anybody holds to one that says what it drives." => TakesFromAnybody;
+    "due/is_taken_once": "Hands out the same runs to the next who asks and does not say what it drives." => HandsOutTwice;
     "due/grant_drives": "Answers the epoch after the granted one." => NextEpoch;
     "due/taker_needs_a_life": "Tells a dead taker that nothing is due." => NothingForTheDead;
 };
@@ -230,6 +233,43 @@ impl Mischief for LeavesToTheDead {
 }
 
 #[derive(Debug, Default)]
+struct LeavesToTheTaker;
+
+#[async_trait]
+impl Mischief for LeavesToTheTaker {
+    async fn take_due(&self, at: Scene<'_>, query: &DueQuery) -> Result<Vec<Leased>, BeatError> {
+        at.store.take_due(&DueQuery { driving: None, ..query.clone() }).await
+    }
+}
+
+#[derive(Debug, Default)]
+struct TakesFromTheTaker;
+
+#[async_trait]
+impl Mischief for TakesFromTheTaker {
+    async fn take_due(&self, at: Scene<'_>, query: &DueQuery) -> Result<Vec<Leased>, BeatError> {
+        at.store.take_due(&DueQuery { driving: query.driving.as_ref().map(|_| BTreeSet::new()), ..query.clone() }).await
+    }
+}
+
+#[derive(Debug, Default)]
+struct TakesFromAnybody(Notes<Vec<(IncarnationId, Leased)>>);
+
+#[async_trait]
+impl Mischief for TakesFromAnybody {
+    async fn take_due(&self, at: Scene<'_>, query: &DueQuery) -> Result<Vec<Leased>, BeatError> {
+        let taken = at.store.take_due(query).await?;
+        let others: Vec<Leased> = self.0.with(|known| {
+            let others = known.iter().filter(|(taker, _)| query.driving.is_some() && *taker != query.taker);
+            let others = others.map(|(_, leased)| leased.clone()).collect();
+            known.extend(taken.iter().map(|leased| (query.taker, leased.clone())));
+            others
+        });
+        Ok(taken.into_iter().chain(others).collect())
+    }
+}
+
+#[derive(Debug, Default)]
 struct HandsOutTwice(Notes<Option<(IncarnationId, Vec<Leased>)>>);
 
 #[async_trait]
@@ -237,7 +277,7 @@ impl Mischief for HandsOutTwice {
     async fn take_due(&self, at: Scene<'_>, query: &DueQuery) -> Result<Vec<Leased>, BeatError> {
         let taken = at.store.take_due(query).await?;
         let (first, again) = self.0.with(|first| first.get_or_insert((query.taker, taken.clone())).clone());
-        Ok(if first == query.taker { taken } else { again })
+        Ok(if first == query.taker || query.driving.is_some() { taken } else { again })
     }
 }
 

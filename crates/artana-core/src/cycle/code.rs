@@ -69,6 +69,7 @@ impl Attempt {
             first_at,
             settled_at: event.at,
             called_again: false,
+            fruitless: 0,
             window: Duration::ZERO,
         }
     }

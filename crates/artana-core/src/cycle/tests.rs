@@ -41,6 +41,7 @@ fn attempt() -> Attempt {
         first_at: zero,
         settled_at: zero,
         called_again: false,
+        fruitless: 0,
         window: Duration::from_secs(90),
     }
 }
@@ -217,4 +218,34 @@ fn retention_counts_from_the_first_attempt() {
         panic!("a second attempt may follow");
     };
     assert_eq!((next.first_at, next.settled_at, next.number), (at(5), at(101), 2));
+}
+
+#[test]
+fn a_doubt_is_asked_about_again_after_twice_as_long_each_time_up_to_an_hour() {
+    let seconds = |fruitless| {
+        let doubted =
+            Attempt { fruitless, settled_at: Timestamp::default().after(Duration::from_secs(90)), ..attempt() };
+        doubted.ask_again_at().since(Timestamp::default()).as_secs()
+    };
+    assert_eq!([0, 1, 2, 3, 5, 6, u32::MAX].map(seconds), [90, 180, 360, 720, 2880, 3600, 3600]);
+    let window = Duration::from_secs(7200);
+    let slow = Attempt { fruitless: 9, window, settled_at: Timestamp::default().after(window), ..attempt() };
+    assert_eq!(slow.ask_again_at(), slow.settled_at, "an effect that may land later is waited for");
+}
+
+#[test]
+fn attempts_that_were_found_not_to_have_happened_are_counted() {
+    let missed = ToolResolved {
+        by: Resolver::Probe,
+        evidence: None,
+        outcome: Resolution::NotLanded,
+        reconcile: Some(OPEN),
+        request: REQUEST.into(),
+    };
+    let (missed, second) = (Body::from(missed), request(2, Effect::SideEffect));
+    let open = Reconciliation { id: OPEN, action: ReconcileAction::Probe, owner: OWNER };
+    let event = |body| ToolEvent { id: OLDER, seq: Seq::new(9), at: Timestamp::default(), body };
+    let due = ToolCycle::Reconciling(attempt(), open).next(event(&missed)).expect("it did not happen");
+    let Ok(ToolCycle::Requested(next)) = due.next(event(&second)) else { panic!("a second attempt may follow") };
+    assert_eq!(next.fruitless, 1);
 }

@@ -182,3 +182,33 @@ async fn a_childs_doubt_ends_neither_and_names_the_childs_step() {
     supervisor.run(&tenant(), "r").await.unwrap();
     assert_eq!(child.status().await.unwrap(), Status::Completed);
 }
+
+/// Runs one child, which waits to be cancelled with its parent.
+struct Cancelled;
+
+impl Harness for Cancelled {
+    async fn work(&self, cx: &HarnessContext) -> Result<Worked> {
+        let parent = cx.run().clone();
+        let child = cx.run_child("kid", |cx| async move {
+            parent.cancel("ann", "enough").await?;
+            Ok(cx.step("more").compute(|| async { Ok(1) }).await?)
+        });
+        Worked::finished(&child.await?)
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_is_cancelled_while_a_child_works_ends_with_it_and_says_so() {
+    let world = world();
+    let kernel = world.process();
+    let supervisor = SupervisorHarness::new(&kernel, Cancelled);
+    let worked = supervisor.run(&tenant(), "r").await;
+    assert!(worked.is_err(), "{worked:?}");
+    for id in ["r", "r/session-1/kid"] {
+        let run = kernel.open_run(&tenant(), id).await.unwrap();
+        assert_eq!(run.status().await.unwrap(), Status::Cancelled, "{id}");
+        assert!(run.verify().await.unwrap().is_ok());
+    }
+    let again = supervisor.run(&tenant(), "r").await.unwrap_err();
+    assert!(matches!(again.kernel(), Some(KernelError::Ended { status: Status::Cancelled, .. })), "{again:?}");
+}

@@ -7,7 +7,10 @@ use artana_core::{ChildStep, Seq, Stage, Step, StepKey, Usd};
 use serde::de::DeserializeOwned;
 
 use super::Driving;
-use crate::{Error, Kernel, Run, code::from_json, error::kernel_actor, invoke::another_kind, workflow::child};
+use crate::{
+    Error, Kernel, Run, code::from_json, control::ABOVE_ENDS, drive::Drive, error::kernel_actor, invoke::another_kind,
+    workflow::child,
+};
 
 /// A child run.
 #[derive(Debug)]
@@ -42,7 +45,8 @@ impl Run {
 impl Driving {
     /// Goes on with the child run of a step, starting it if it is missing, or answers what it returned.
     ///
-    /// A child that failed before `since` is left as it is, and another one is started under a new key.
+    /// A child that failed before `since` is left as it is, and another one is started under a new key. It is driven
+    /// under the lease of this run: once that is lost, or this process has another life, it takes no lease of its own.
     ///
     /// # Errors
     ///
@@ -65,7 +69,8 @@ impl Driving {
             }
             let run = child::begun(&self.run, &key, None).await?;
             if run.latest(|state| state.finished().is_none()).await? {
-                return Ok((key, Child::Open(Box::new(run.drive().await?))));
+                let drive = Drive::within(&self.run, &key, &run.name().run);
+                return Ok((key, Child::Open(Box::new(run.drive_as(drive).await?))));
             }
             self.record_child(&key).await?;
         }
@@ -98,7 +103,7 @@ impl Driving {
     ///
     /// [`Error::Store`].
     pub async fn cancel_child(&self, child: &Run) -> Result<(), Error> {
-        child.cancel(kernel_actor().as_str(), "the run that started it is ending").await.map(drop)
+        child.cancel(kernel_actor().as_str(), ABOVE_ENDS).await.map(drop)
     }
 
     /// Reads what the child run of a step returned.

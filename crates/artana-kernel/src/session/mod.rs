@@ -90,6 +90,10 @@ impl Run {
     ///
     /// [`Error::Store`], [`Error::Damaged`], [`Error::FormatTooNew`].
     pub async fn drive(&self) -> Result<Driving, Error> {
+        self.drive_as(Drive::default()).await
+    }
+
+    async fn drive_as(&self, drive: Drive) -> Result<Driving, Error> {
         let busy = self.journal.shared.enter()?;
         let alone = Arc::clone(&self.journal.driving).lock_owned().await;
         self.latest(drivable).await??;
@@ -97,7 +101,7 @@ impl Run {
             let what = "something that code outside of it drives".into();
             return Err(Error::NotThatWorkflow { run: self.name().clone(), what });
         }
-        let drive = Arc::<Drive>::default();
+        let drive = Arc::new(drive);
         let run = self.driven(Driven::by(&drive));
         Ok(Driving { run, drive, alone: Mutex::new(Some((alone, busy))) })
     }
@@ -247,7 +251,7 @@ impl Driving {
         self.append(decide).await.map(drop)
     }
 
-    /// Gives the run up: it ends as failed once nothing is under way.
+    /// Gives the run up: it ends as failed once nothing is under way, and what it began in runs of their own is cancelled.
     ///
     /// # Errors
     ///
@@ -263,6 +267,7 @@ impl Driving {
         };
         self.append(decide).await?;
         self.run.journal.cancel.cancel();
+        self.run.close_children().await?;
         for landing in self.run.journal.flights.all() {
             landing.wait().await;
         }

@@ -5,13 +5,18 @@ mod one;
 mod registry;
 mod stats;
 
-use std::{collections::BTreeMap, future::Future, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    future::Future,
+    sync::Arc,
+    time::Duration,
+};
 
-use artana_core::{Name, TenantId};
+use artana_core::{IncarnationId, Name, TenantId};
 use artana_ports::{BeatError, Cancel, DueQuery, Leased};
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 
-use crate::{Error, Kernel, send::passes};
+use crate::{Error, Kernel, drive::Drive, send::passes};
 use one::Drives;
 
 pub use enqueue::Enqueue;
@@ -129,7 +134,8 @@ impl Worker {
     ///
     /// # Errors
     ///
-    /// [`Error::Closed`] when the kernel was closed; [`Error::Store`] when the store can never answer again.
+    /// [`Error::Closed`] when the kernel was closed; [`Error::Store`] when the store can never answer again. One that is
+    /// away for now, however long, is waited for.
     ///
     /// # Cancellation
     ///
@@ -156,7 +162,7 @@ impl Worker {
                 biased;
                 () = &mut stop => break Ok(()),
                 () = closing.cancelled() => break Err(Error::Closed),
-                Some(done) = drives.join_next() => held.done(done),
+                Some(done) = drives.join_next_with_id() => self.done(&mut held, done),
                 () = self.kernel.0.registry.knocked() => more = true,
                 () = &mut poll => {
                     poll = clock.sleep(self.poll);
@@ -166,8 +172,8 @@ impl Worker {
         };
         leave.cancel();
         self.stats.drains();
-        while let Some(done) = drives.join_next().await {
-            held.done(done);
+        while let Some(done) = drives.join_next_with_id().await {
+            self.done(&mut held, done);
         }
         ended
     }
@@ -178,7 +184,7 @@ impl Worker {
     }
 
     /// Takes what is due, as far as there is room. Returns whether more may be due.
-    async fn take(&self, drives: &mut JoinSet<Place>, held: &mut Held, leave: &Cancel) -> Result<bool, Error> {
+    async fn take(&self, drives: &mut JoinSet<()>, held: &mut Held, leave: &Cancel) -> Result<bool, Error> {
         // Where a tenant or queue has a limit, one at a time says what is full before the next one is taken.
         let limited = self.per_tenant.is_some() || !self.per_queue.is_empty();
         loop {
@@ -187,36 +193,64 @@ impl Worker {
                 return Ok(true);
             }
             let Some(queues) = self.wanted() else { return Ok(false) };
+            let Some(taker) = self.alive().await? else { return Ok(false) };
             let limit = if limited { 1 } else { room };
+            let taking = self.kernel.0.leases.taking().await;
             let query = DueQuery {
-                taker: self.kernel.0.lifeline.alive().await?.id,
+                taker,
                 queues,
                 busy_queues: held.full_queues(&self.per_queue),
                 busy_tenants: held.full_tenants(self.per_tenant),
+                // What this process holds besides was taken in a reply that was lost, or could not be given back.
+                driving: Some(taking.driving()),
                 limit: u32::try_from(limit).unwrap_or(u32::MAX),
             };
             let busy = !query.busy_queues.is_empty() || !query.busy_tenants.is_empty();
             let taken = self.due(query).await?;
             let all = taken.len() < limit;
             for leased in taken {
-                self.begin(leased, drives, held, leave);
+                let drive = Arc::new(Drive::granted(taker, leased.epoch));
+                taking.granted(&leased.run, &drive);
+                self.begin(Granted { leased, taker, drive }, drives, held, leave);
             }
+            drop(taking);
             if all {
                 return Ok(busy);
             }
         }
     }
 
-    fn begin(&self, leased: Leased, drives: &mut JoinSet<Place>, held: &mut Held, leave: &Cancel) {
-        let place = Place { tenant: leased.run.tenant.clone(), queue: leased.queue.clone() };
-        held.add(&place);
+    fn begin(&self, granted: Granted, drives: &mut JoinSet<()>, held: &mut Held, leave: &Cancel) {
+        let Leased { run, queue, .. } = &granted.leased;
+        let place = Place { tenant: run.tenant.clone(), queue: queue.clone() };
         self.stats.took();
         let (kernel, stats, park_after) = (self.kernel.clone(), self.stats.clone(), self.park_after);
         let (drive, leave) = (Drives { kernel, park_after, stats }, leave.subscribe());
-        drives.spawn(async move {
-            drive.drive(leased, leave).await;
-            place
-        });
+        let task = drives.spawn(async move { drive.drive(granted, leave).await });
+        held.add(task.id(), place);
+    }
+
+    /// Gives back the place of a drive that is over. A drive catches panics of the code it drives, so a panic is one of
+    /// the kernel's own.
+    fn done(&self, held: &mut Held, done: Result<(Id, ()), JoinError>) {
+        if done.is_err() {
+            tracing::error!("a drive was lost");
+            self.stats.erred();
+            self.stats.ended(stats::Ended::Left);
+        }
+        held.done(id_of(&done));
+    }
+
+    /// Returns the living incarnation of this process; `None` while the store is away.
+    async fn alive(&self) -> Result<Option<IncarnationId>, Error> {
+        match self.kernel.0.lifeline.alive().await {
+            Ok(life) => Ok(Some(life.id)),
+            Err(Error::Store(error)) if passes(&error) => {
+                tracing::warn!(code = error.code(), "a worker waits for the store");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Returns the queues to take from; `None` where there are none yet.
@@ -245,6 +279,20 @@ impl Worker {
     }
 }
 
+/// A run that was taken, and the right to drive it.
+struct Granted {
+    leased: Leased,
+    taker: IncarnationId,
+    drive: Arc<Drive>,
+}
+
+fn id_of(done: &Result<(Id, ()), JoinError>) -> Id {
+    match done {
+        Ok((id, ())) => *id,
+        Err(lost) => lost.id(),
+    }
+}
+
 /// Where a run that is being driven came from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
@@ -252,22 +300,23 @@ struct Place {
     queue: String,
 }
 
-/// How many runs of each tenant and queue are being driven.
+/// How many runs of each tenant and queue are being driven, and which place each drive has.
 #[derive(Debug, Default)]
 struct Held {
+    places: HashMap<Id, Place>,
     tenants: BTreeMap<TenantId, usize>,
     queues: BTreeMap<String, usize>,
 }
 
 impl Held {
-    fn add(&mut self, place: &Place) {
+    fn add(&mut self, drive: Id, place: Place) {
         *self.tenants.entry(place.tenant.clone()).or_default() += 1;
         *self.queues.entry(place.queue.clone()).or_default() += 1;
+        self.places.insert(drive, place);
     }
 
-    fn done(&mut self, done: Result<Place, tokio::task::JoinError>) {
-        // A drive catches panics of the code it drives, so this is a panic of the kernel's own.
-        let Ok(place) = done else { return tracing::error!("a drive was lost") };
+    fn done(&mut self, drive: Id) {
+        let Some(place) = self.places.remove(&drive) else { return };
         for count in [self.tenants.get_mut(&place.tenant), self.queues.get_mut(&place.queue)].into_iter().flatten() {
             *count = count.saturating_sub(1);
         }
@@ -305,5 +354,28 @@ pub async fn terminated() {
     #[cfg(not(unix))]
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<()>().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_drive_that_panics_gives_back_its_place() {
+        let (mut drives, mut held) = (JoinSet::new(), Held::default());
+        let worker_of = |queue: &str| Place { tenant: TenantId::parse("t").expect("fit"), queue: queue.to_owned() };
+        for queue in ["a", "a", "b"] {
+            let panics = queue == "a";
+            let task = drives.spawn(async move { assert!(!panics, "a drive that panics") });
+            held.add(task.id(), worker_of(queue));
+        }
+        assert_eq!(held.full_tenants(Some(3)).len(), 1);
+        let limits = BTreeMap::from([("a".to_owned(), 1)]);
+        assert_eq!(held.full_queues(&limits), ["a"]);
+        while let Some(done) = drives.join_next_with_id().await {
+            held.done(id_of(&done));
+        }
+        assert!(held.full_queues(&limits).is_empty() && held.full_tenants(Some(1)).is_empty(), "{held:?}");
     }
 }

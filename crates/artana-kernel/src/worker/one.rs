@@ -8,7 +8,10 @@ use artana_core::{
 };
 use artana_ports::{Cancellation, Leased};
 
-use super::stats::{Ended, Shared};
+use super::{
+    Granted,
+    stats::{Ended, Shared},
+};
 use crate::{
     Error, Kernel, Run,
     code::text_of,
@@ -56,9 +59,11 @@ fn is_stopped(state: &RunState) -> bool {
 
 impl Drives {
     /// Drives a run that was taken. What goes wrong with it is its own matter, and no other run's.
-    pub(super) async fn drive(&self, leased: Leased, leave: Cancellation) {
-        let run = leased.run.clone();
-        let ended = match self.driven(leased, leave).await {
+    ///
+    /// A lease that cannot be given back is taken again: no drive of this process has it any more.
+    pub(super) async fn drive(&self, granted: Granted, leave: Cancellation) {
+        let run = granted.leased.run.clone();
+        let ended = match self.driven(granted, leave).await {
             Ok(ended) => ended,
             Err(error) => {
                 tracing::warn!(%run, code = error.code(), "a run could not be driven");
@@ -69,10 +74,9 @@ impl Drives {
         self.stats.ended(ended);
     }
 
-    async fn driven(&self, leased: Leased, leave: Cancellation) -> Result<Ended, Error> {
-        let life = self.kernel.0.lifeline.alive().await?;
-        let taken = self.open(&leased, life.id, &leave).await?;
-        let ended = self.goes(&taken, &leased, life.id, leave).await;
+    async fn driven(&self, granted: Granted, leave: Cancellation) -> Result<Ended, Error> {
+        let taken = self.open(&granted, &leave).await?;
+        let ended = self.goes(&taken, &granted, leave).await;
         // Whoever drove it to its end, or left it, has mostly given the lease back already.
         if taken.drive.is_held() {
             self.release(&taken).await?;
@@ -83,14 +87,13 @@ impl Drives {
     async fn goes(
         &self,
         taken: &Taken,
-        leased: &Leased,
-        life: IncarnationId,
+        Granted { leased, taker, .. }: &Granted,
         leave: Cancellation,
     ) -> Result<Ended, Error> {
         taken.run.journal.with_state(crate::control::drivable)?;
         if let Some(died) = leased.died {
             self.stats.took_over();
-            if self.took_over(taken, died, life).await? >= self.park_after {
+            if self.took_over(taken, died, *taker).await? >= self.park_after {
                 return self.park(taken, None).await;
             }
         }
@@ -237,24 +240,23 @@ impl Drives {
     }
 
     /// Opens a run that was taken. While the store is away nothing can be given back either, so it is waited for.
-    async fn open(&self, leased: &Leased, life: IncarnationId, leave: &Cancellation) -> Result<Taken, Error> {
+    async fn open(&self, granted: &Granted, leave: &Cancellation) -> Result<Taken, Error> {
         loop {
-            match self.opened(leased, life).await {
+            match self.opened(&granted.leased, &granted.drive).await {
                 Err(Error::Store(store)) if passes(&store) && !self.rests(FIRST_REST, Some(leave)).await => {}
                 opened => return opened,
             }
         }
     }
 
-    async fn opened(&self, leased: &Leased, life: IncarnationId) -> Result<Taken, Error> {
+    async fn opened(&self, leased: &Leased, drive: &Arc<Drive>) -> Result<Taken, Error> {
         let journal = self.kernel.journal(&leased.run).await?;
         journal.refresh().await?;
         let (tenant, name) = journal.with_state(|state| {
             let name = state.started().workflow.as_ref().and_then(|workflow| workflow.name.clone());
             (as_bound(state), name)
         });
-        let drive = Arc::new(Drive::granted(life, leased.epoch));
-        Ok(Taken { run: Run::new(journal, tenant), drive, name })
+        Ok(Taken { run: Run::new(journal, tenant), drive: Arc::clone(drive), name })
     }
 
     async fn took_over(&self, taken: &Taken, from: IncarnationId, to: IncarnationId) -> Result<u32, Error> {

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use artana_core::Seq;
-use artana_ports::{AppendError, EventStore, StoreError};
+use artana_ports::{AppendError, DueQuery, EventStore, StoreError};
 use artana_store_sqlite::{SqliteStore, Synchronous};
 
-use crate::support::{batch, filled, head, place, run, tamper};
+use crate::support::{LIFE, batch, born, filled, head, place, run, tamper};
 
 #[tokio::test]
 async fn a_missing_file_is_not_made_unless_asked() {
@@ -156,4 +156,14 @@ async fn debug_shows_no_key() {
     filled(&store, &run("r"), 1).await;
     let shown = format!("{store:?} {:?}", store.run_key(&run("r")).await.expect("a key"));
     assert!(!shown.contains("0101") && !shown.contains("1, 1, 1"), "{shown}");
+}
+
+#[tokio::test]
+async fn whoever_asks_in_vain_what_is_due_waits_for_nobody_who_writes() {
+    let (_folder, path) = place();
+    let store = SqliteStore::open(&path).await.expect("a store");
+    born(&store).await;
+    let other = rusqlite::Connection::open(&path).expect("a connection");
+    other.execute_batch("BEGIN IMMEDIATE").expect("the lock");
+    assert!(store.take_due(&DueQuery::all(LIFE, 9)).await.expect("an answer").is_empty());
 }

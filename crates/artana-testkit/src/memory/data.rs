@@ -125,7 +125,7 @@ impl Data {
             .tenants
             .iter_mut()
             .flat_map(|(tenant, data)| data.runs.iter_mut().map(move |(id, run)| (tenant, id, run)))
-            .filter(|(tenant, _, run)| run.is_due(tenant, query, now) && run.lease.live_owner(lives, now).is_none())
+            .filter(|(tenant, id, run)| run.is_due(tenant, query, now) && run.is_free((tenant, id), query, lives, now))
             .collect();
         due.sort_by_key(|(_, _, run)| {
             run.view.queued.as_ref().map(|queued| (-i128::from(queued.priority), queued.due_at))
@@ -136,7 +136,7 @@ impl Data {
                 let place = run.view.queued.clone()?;
                 Some(Leased {
                     run: RunRef::new(tenant.clone(), id.clone()),
-                    died: run.lease.owner().map(|owner| owner.incarnation),
+                    died: run.lease.owner().map(|owner| owner.incarnation).filter(|owner| *owner != query.taker),
                     epoch: run.lease.grant(query.taker),
                     head: run.view.head,
                     due_at: place.due_at,
@@ -148,6 +148,12 @@ impl Data {
 }
 
 impl Run {
+    /// Nobody alive holds it, or the taker does and knows nothing of it.
+    fn is_free(&self, (tenant, id): (&TenantId, &RunId), query: &DueQuery, lives: &Lives, now: Timestamp) -> bool {
+        let holder = self.lease.live_owner(lives, now);
+        holder.is_none_or(|by| query.retakes(&RunRef::new(tenant.clone(), id.clone()), by.incarnation))
+    }
+
     fn is_due(&self, tenant: &TenantId, query: &DueQuery, now: Timestamp) -> bool {
         let queued = self.view.queued.as_ref();
         queued.is_some_and(|queued| queued.due_at <= now && query.wants(tenant, &queued.queue))
