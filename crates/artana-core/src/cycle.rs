@@ -54,7 +54,7 @@ pub struct Attempt {
     /// How long after a call has left its effect may land: the tool's timeout and settling time.
     pub window: Duration,
     /// How many attempts before this one were in doubt, and then found not to have happened.
-    pub fruitless: u32,
+    pub fruitless: u8,
 }
 
 /// The longest wait before a doubt is asked about again, unless an effect may land later than that.
@@ -66,7 +66,7 @@ impl Attempt {
     /// doubles, up to an hour.
     #[must_use]
     pub fn ask_again_at(&self) -> Timestamp {
-        let doubled = self.window.saturating_mul(2_u32.saturating_pow(self.fruitless)).min(LONGEST_DOUBT);
+        let doubled = self.window.saturating_mul(2_u32.saturating_pow(self.fruitless.into())).min(LONGEST_DOUBT);
         self.settled_at.after(doubled.saturating_sub(self.window))
     }
 }

@@ -222,7 +222,7 @@ fn retention_counts_from_the_first_attempt() {
 
 #[test]
 fn a_doubt_is_asked_about_again_after_twice_as_long_each_time_up_to_an_hour() {
-    let seconds = |fruitless| {
+    let seconds = |fruitless: u8| {
         let doubted =
             Attempt { fruitless, settled_at: Timestamp::default().after(Duration::from_secs(90)), ..attempt() };
         doubted.ask_again_at().since(Timestamp::default()).as_secs()
