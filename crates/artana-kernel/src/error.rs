@@ -8,7 +8,7 @@ mod text;
 use artana_core::{
     Exceeded, IdError, IncarnationId, ModelId, Name, RequestId, RunId, RunRef, Seq, Status, StepKey, Timestamp,
     ToolName,
-    decide::ToolChange,
+    decide::{Tie, ToolChange},
     divergence::Divergence,
     drift::Drift,
     event::{Cause, FailureCategory, Reason},
@@ -18,7 +18,7 @@ use artana_ports::{Owner, StoreError};
 
 use crate::ModelFailed;
 pub(crate) use convert::append_failed;
-use text::{belongs, unclean, way_out};
+use text::{belongs, ties, unclean, way_out};
 pub(crate) use text::{cause_text, kernel_actor};
 
 /// Everything a kernel call can refuse or report.
@@ -137,6 +137,24 @@ pub enum Error {
     /// The run has as many forks, or ancestors, as it may have.
     #[error("run {0} has as many forks as it may have; ask under another step key, or in another run")]
     TooManyForks(RunRef),
+    /// A workflow cannot be forked here: a fork would do something twice, or never learn of it. Nothing was written.
+    #[error("run {run} is not forked before step {step}: {}", ties(tie))]
+    Tied {
+        /// The run.
+        run: RunRef,
+        /// The step.
+        step: StepKey,
+        /// What ties the workflow to its run.
+        tie: Box<Tie>,
+    },
+    /// The rest of the workflow is done in a fork.
+    #[error("the rest of run {run} is done in its fork {fork}; ask that one instead")]
+    Moved {
+        /// The run.
+        run: RunRef,
+        /// The fork.
+        fork: RunId,
+    },
     /// The step is unfinished and its tool has changed.
     #[error("step {step} of run {run} is unfinished and was recorded with version {} of {}; declare that version {} accepts it, or resolve the step with `artana run resolve`", change.recorded.version, change.recorded.name, change.asked.version)]
     ToolChanged {

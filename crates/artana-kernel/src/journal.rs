@@ -9,8 +9,8 @@ use std::{
 };
 
 use artana_core::{
-    Content, ContentRef, ContentType, Digest, Digester, Event, EventId, Genesis, Head, IncarnationId, RequestId, RunId,
-    RunKey, RunRef, RunState, Seq, StepKey,
+    Content, ContentRef, ContentType, Digest, Digester, Event, EventId, Genesis, Head, IncarnationId, RunId, RunKey,
+    RunRef, RunState, Seq, StepKey,
     decide::OwnerLife,
     limits::{MAX_CONTENT_BATCH, MAX_PAGE_EVENTS, MAX_RUN_EVENTS},
     verify::{BreakKind, Chain, ChainBreak},
@@ -18,7 +18,6 @@ use artana_core::{
 use artana_ports::{AppendError, Authority, Cancel, Release};
 use tokio::sync::{Mutex as AsyncMutex, oneshot};
 
-pub(crate) use crate::assembly::{Facts, Plan};
 use crate::{
     Error,
     assembly::{Assembly, Sealed},
@@ -29,6 +28,11 @@ use crate::{
     send::{event_after, send},
     shared::Shared,
     touched::Touched,
+    workflow::moved,
+};
+pub(crate) use crate::{
+    assembly::{Facts, Plan},
+    capacity::Capacity,
 };
 
 /// Most entries that leave in one append; each has at most a handful of events.
@@ -51,19 +55,6 @@ pub(crate) struct Journal {
     commit: AsyncMutex<()>,
     /// Held by whoever drives the run as a whole in this process.
     pub(crate) driving: Arc<AsyncMutex<()>>,
-}
-
-/// In what capacity an entry is appended.
-#[derive(Debug, Clone)]
-pub(crate) enum Capacity {
-    /// A request, or a request with its outcome: needs a living incarnation and an unleased run.
-    Request,
-    /// The same by whoever drives the run as a whole: needs or takes its lease.
-    Drive(Arc<Drive>),
-    /// The outcome of an effect that has begun: accepted whatever has become of this incarnation.
-    Outcome(RequestId),
-    /// A person or the outside world.
-    Outside(artana_core::Actor),
 }
 
 type Decide = Box<dyn FnMut(&RunState, &Facts<'_>) -> Result<Plan, Error> + Send + Sync>;
@@ -194,6 +185,20 @@ impl Journal {
     ///
     /// `decide` sees the latest state and may be asked several times; an error it returns is the answer.
     pub(crate) async fn append(
+        self: &Arc<Self>,
+        capacity: Capacity,
+        step: Option<StepKey>,
+        decide: impl FnMut(&RunState, &Facts<'_>) -> Result<Plan, Error> + Send + Sync + 'static,
+    ) -> Result<Vec<Event>, Error> {
+        let appended = self.append_only(capacity, step, decide).await?;
+        // Whoever asks for the run later finds out too.
+        if let Err(error) = moved::appended(self).await {
+            tracing::warn!(run = %self.run, code = error.code(), "how a fork ended could not be recorded");
+        }
+        Ok(appended)
+    }
+
+    async fn append_only(
         &self,
         capacity: Capacity,
         step: Option<StepKey>,
@@ -463,19 +468,6 @@ fn drive_of(batch: &[Entry]) -> Option<Arc<Drive>> {
         Capacity::Drive(drive) => Some(Arc::clone(drive)),
         _ => None,
     })
-}
-
-impl Capacity {
-    /// Returns whether an entry may leave together with others: an outcome with anything, everything else with its
-    /// like. What a person says goes alone.
-    fn joins<'a>(&self, mut others: impl Iterator<Item = &'a Self>) -> bool {
-        others.all(|other| match (self, other) {
-            (Self::Outside(_), _) | (_, Self::Outside(_)) => false,
-            (Self::Outcome(_), _) | (_, Self::Outcome(_)) | (Self::Request, Self::Request) => true,
-            (Self::Drive(one), Self::Drive(other)) => Arc::ptr_eq(one, other),
-            (Self::Request, Self::Drive(_)) | (Self::Drive(_), Self::Request) => false,
-        }) && !matches!(self, Self::Outside(_))
-    }
 }
 
 /// A run near its bound takes no new request, so that there is room for the outcomes of those it has. A workflow that is

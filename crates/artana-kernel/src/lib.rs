@@ -7,6 +7,7 @@ mod attention;
 mod audit;
 mod builder;
 mod call;
+mod capacity;
 mod code;
 mod control;
 mod cost;
