@@ -191,9 +191,8 @@ impl Journal {
         decide: impl FnMut(&RunState, &Facts<'_>) -> Result<Plan, Error> + Send + Sync + 'static,
     ) -> Result<Vec<Event>, Error> {
         let appended = self.append_only(capacity, step, decide).await?;
-        // Whoever asks for the run later finds out too.
-        if let Err(error) = moved::appended(self).await {
-            tracing::warn!(run = %self.run, code = error.code(), "how a fork ended could not be recorded");
+        if !appended.is_empty() {
+            moved::tell(self).await;
         }
         Ok(appended)
     }

@@ -57,7 +57,7 @@ where
         run.journal.refresh().await?;
         run.journal.with_state(drivable)?;
         if run.journal.with_state(|state| state.finished().is_some()) {
-            moved::appended(&run.journal).await?;
+            moved::tell(&run.journal).await;
         }
         if let Some(end) = ended(&run).await? {
             return Ok(end);

@@ -56,13 +56,21 @@ fn wait(state: &RunState) -> Option<(StepKey, WaitStarted)> {
     let step = &state.forks().get(fork)?.step;
     let mut asked = state.program().asks_from(Ordinal::new(0));
     let is_it = |name: Option<&str>, kind| kind == AskKind::Model && name == Some(step.as_str());
-    let ordinal = asked.find_map(|(at, asked)| is_it(asked.name.as_deref(), asked.kind).then_some(at))?;
+    let ordinal = asked.find_map(|(at, asked)| is_it(asked.name.as_deref(), asked.kind).then_some(at));
+    let ordinal = ordinal.unwrap_or_default();
     let wait = Wait::Child(fork.clone());
     Some((step.clone(), WaitStarted { given_up: Vec::new(), ordinal, suspends: true, wait }))
 }
 
-/// After an append: tells the run whose rest this one is that it has ended, or looks whether the rest has.
-pub(crate) async fn appended(journal: &Arc<Journal>) -> Result<(), Error> {
+/// Tells the run whose rest this one is that it has ended, or looks whether the rest has. Where that fails, whoever asks
+/// for the run later finds out too.
+pub(crate) async fn tell(journal: &Arc<Journal>) {
+    if let Err(error) = told(journal).await {
+        tracing::warn!(run = %journal.run, code = error.code(), "how a fork ended could not be recorded");
+    }
+}
+
+async fn told(journal: &Arc<Journal>) -> Result<(), Error> {
     let (ended, moved) = journal.with_state(|state| (state.finished().is_some(), state.moved().is_some()));
     match &journal.genesis.parent {
         Some(parent) if ended => {
