@@ -51,7 +51,35 @@ where
     F: FnOnce(WorkflowContext) -> Code<'a>,
 {
     let _busy = run.journal.shared.enter()?;
-    let (mut run, mut lead, mut alone) = (run.clone(), lead, Vec::new());
+    let (run, lead, alone) = match Box::pin(found(run.clone(), lead)).await? {
+        Found::Here(here) => *here,
+        Found::End(end) => return Ok(end),
+    };
+    let mut driver = Driver::new(&run, lead, alone);
+    let code = code(WorkflowContext::new(Arc::clone(&driver.machine)));
+    let end = Box::pin(driver.run(code)).await;
+    driver.machine.close();
+    if end.is_err() {
+        Box::pin(driver.let_go()).await;
+    }
+    driver.dropped.disarm();
+    end
+}
+
+/// Keeps others in this process from driving a run.
+type Alone = OwnedMutexGuard<()>;
+
+/// Where a run is to be driven.
+enum Found {
+    /// In this run, with these rights, while nobody else in this process drives it or those whose rest it is.
+    Here(Box<(Run, Lead, Vec<Alone>)>),
+    /// Nowhere.
+    End(End),
+}
+
+/// Finds the run in which the rest of one is done.
+async fn found(mut run: Run, mut lead: Lead) -> Result<Found, Error> {
+    let mut alone = Vec::new();
     loop {
         alone.push(Arc::clone(&run.journal.driving).lock_owned().await);
         run.journal.refresh().await?;
@@ -60,26 +88,17 @@ where
             moved::tell(&run.journal).await;
         }
         if let Some(end) = ended(&run).await? {
-            return Ok(end);
+            return Ok(Found::End(end));
         }
-        let Some(fork) = moved::rest_of(&run).await? else { break };
+        let Some(fork) = moved::rest_of(&run).await? else { return Ok(Found::Here(Box::new((run, lead, alone)))) };
         moved::leave(&run, &lead.drive).await?;
         if lead.keeps {
             // The fork is due by itself, and its errors are its own.
-            return Ok(End::Left);
+            return Ok(Found::End(End::Left));
         }
         child::unblock(&fork).await?;
         (run, lead) = (fork, Lead { drive: Arc::new(lead.drive.of_the_rest()), ..lead });
     }
-    let mut driver = Driver::new(&run, lead, alone);
-    let code = code(WorkflowContext::new(Arc::clone(&driver.machine)));
-    let end = driver.run(code).await;
-    driver.machine.close();
-    if end.is_err() {
-        driver.let_go().await;
-    }
-    driver.dropped.disarm();
-    end
 }
 
 pub(super) struct Driver {
@@ -97,7 +116,7 @@ pub(super) struct Driver {
     keeps: bool,
     dropped: Dropped,
     /// Of the run, and of those whose rest it is: nobody else in this process drives them.
-    alone: Vec<OwnedMutexGuard<()>>,
+    alone: Vec<Alone>,
     /// The latest of what the code was told.
     answered: Option<Place>,
     ready: BinaryHeap<Reverse<(Place, Ordinal)>>,
@@ -123,7 +142,7 @@ enum Next {
 }
 
 impl Driver {
-    fn new(run: &Run, lead: Lead, alone: Vec<OwnedMutexGuard<()>>) -> Self {
+    fn new(run: &Run, lead: Lead, alone: Vec<Alone>) -> Self {
         let Lead { drive, told, keeps } = lead;
         let driven = Driven { told: told.clone(), ..Driven::by(&drive) };
         Self {
@@ -419,13 +438,12 @@ impl Driver {
         finish(self, returned).await
     }
 
-    /// Goes on in the fork that a step moved the run to, if one did.
+    /// Goes on in the fork that a step moved the run to.
     ///
     /// # Errors
     ///
     /// [`Error::Moved`] where the code knows of something that the fork does not: it has to begin anew there.
-    pub(super) async fn moved(&mut self) -> Result<(), Error> {
-        let Some(fork) = self.drive.take_moved() else { return Ok(()) };
+    pub(super) async fn move_to(&mut self, fork: Run) -> Result<(), Error> {
         let Some(driven) = fork.driver().cloned() else { return Ok(()) };
         let goes_on = self.may_go_on_in(&fork);
         let anew = Error::Moved { run: self.run.name().clone(), fork: fork.name().run.clone() };

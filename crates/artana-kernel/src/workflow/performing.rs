@@ -69,7 +69,9 @@ impl Driver {
     }
 
     pub(super) async fn keep(&mut self, ordinal: Ordinal, performed: Performed) -> Result<(), Error> {
-        self.moved().await?;
+        if let Some(fork) = self.drive.take_moved() {
+            Box::pin(self.move_to(fork)).await?;
+        }
         let Some(open) = self.open.get_mut(ordinal) else { return given_up(performed) };
         open.standing = match performed {
             Err(Held::Error(error)) if error.needs_reconciliation() => Standing::Doubt(error),
