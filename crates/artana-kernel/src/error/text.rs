@@ -36,6 +36,28 @@ pub(super) fn belongs(run: &RunRef, step: &StepKey, holder: Option<&RunId>) -> S
     )
 }
 
+pub(super) fn foreign_wait(run: &RunRef) -> String {
+    format!(
+        "the code of run {run} waits for something that is not a step, such as a timer, a channel or a task; put it into the closure of a step, where anything may be awaited, or use `cx.sleep`, `cx.signal`, `cx.join` and `cx.race`"
+    )
+}
+
+pub(super) fn asked_inside(run: &RunRef, asked: &str) -> String {
+    format!(
+        "`{asked}` was asked of the code of run {run} from inside a step's closure or a task; ask between steps, and give the closure what it needs"
+    )
+}
+
+pub(super) fn key_reused(run: &RunRef, step: &StepKey) -> String {
+    format!(
+        "the code of run {run} used the step key {step} twice; give each step a key of its own, such as one with a number"
+    )
+}
+
+pub(super) fn unregistered(run: &RunRef, name: &Name) -> String {
+    format!("no code is registered as {name}, which run {run} was enqueued for; register it, or take other queues only")
+}
+
 pub(super) fn ties(tie: &Tie) -> String {
     const ELSE: &str = "ask as recorded, under another replay policy, or in another run";
     match tie {

@@ -259,7 +259,7 @@ async fn in_fork(
     }
     let tie = journal.with_state(|state| outside(state, prepared, &at));
     if let Some(tie) = tie {
-        return Err(Error::Tied { run: name.clone(), step: prepared.step().clone(), tie: Box::new(tie) });
+        return Err(Error::Tied(name.clone(), prepared.step().clone(), Box::new(tie)));
     }
     let drift = drift::name(prepared, &fields).await?;
     let run = fork::fork_of(&prepared.run, prepared.step(), at, fork::Why::Drift { asked: prepared, fields }).await?;

@@ -72,7 +72,7 @@ async fn announce(parent: &Arc<Journal>, capacity: Capacity, step: &StepKey, for
         crate::control::drivable(state)?;
         let known = state.forks().contains_key(&forked.fork);
         if !known && let Some(tie) = not_forked(state, &forked) {
-            return Err(Error::Tied { run: state.run().clone(), step: key.clone(), tie: Box::new(tie) });
+            return Err(Error::Tied(state.run().clone(), key.clone(), Box::new(tie)));
         }
         if !known && moves(state, &forked) {
             crate::control::is_here(state)?;
