@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::{
     Error, Kernel, Run, Ticket,
     code::to_json,
-    control::drivable,
+    control::{drivable, is_here},
     journal::{Capacity, Facts, Plan},
 };
 
@@ -18,7 +18,8 @@ impl Kernel {
     ///
     /// # Errors
     ///
-    /// [`Error::Ended`] when the run has ended, [`Error::InvalidValue`] when the value cannot be written as JSON.
+    /// [`Error::Ended`] when the run has ended, [`Error::Moved`] when the rest of it is done in a fork,
+    /// [`Error::InvalidValue`] when the value cannot be written as JSON.
     pub async fn signal<T: Serialize>(
         &self,
         tenant: &Tenant,
@@ -35,7 +36,8 @@ impl Run {
     ///
     /// # Errors
     ///
-    /// [`Error::Ended`] when the run has ended, [`Error::InvalidValue`] when the value cannot be written as JSON.
+    /// [`Error::Ended`] when the run has ended, [`Error::Moved`] when the rest of it is done in a fork,
+    /// [`Error::InvalidValue`] when the value cannot be written as JSON.
     pub async fn signal<T: Serialize>(&self, name: &str, by: &str, value: &T) -> Result<(), Error> {
         let (name, by) = (Name::parse(name)?, Actor::parse(by)?);
         let (value, content) = self.said(&name, value)?;
@@ -48,7 +50,7 @@ impl Run {
     ///
     /// # Errors
     ///
-    /// [`Error::Ended`] when the run has ended.
+    /// [`Error::Ended`] when the run has ended, [`Error::Moved`] when the rest of it is done in a fork.
     pub async fn pause(&self, by: &str, reason: &str) -> Result<Ticket, Error> {
         let by = Actor::parse(by)?;
         let said = (!reason.is_empty()).then(|| self.journal.content(ContentType::Text, reason.as_bytes().to_vec()));
@@ -62,7 +64,8 @@ impl Run {
     ///
     /// # Errors
     ///
-    /// [`Error::Ended`] when the run has ended, [`Error::InvalidValue`] when the metadata cannot be written as JSON.
+    /// [`Error::Ended`] when the run has ended, [`Error::Moved`] when the rest of it is done in a fork,
+    /// [`Error::InvalidValue`] when the metadata cannot be written as JSON.
     pub async fn block<T: Serialize>(&self, key: &str, by: &str, metadata: &T) -> Result<Ticket, Error> {
         let (key, by) = (Name::parse(key)?, Actor::parse(by)?);
         if let Some(ticket) = self.latest(|state| blocked_by(state, &key)).await? {
@@ -77,7 +80,7 @@ impl Run {
     ///
     /// # Errors
     ///
-    /// [`Error::NoPause`] when nothing does.
+    /// [`Error::NoPause`] when nothing does, [`Error::Moved`] when the rest of the run is done in a fork.
     pub async fn unblock(&self, key: &str, by: &str) -> Result<(), Error> {
         self.unblock_with(key, by, &()).await
     }
@@ -87,9 +90,11 @@ impl Run {
     ///
     /// # Errors
     ///
-    /// [`Error::NoPause`] when nothing does, [`Error::InvalidValue`] when the metadata cannot be written as JSON.
+    /// [`Error::NoPause`] when nothing does, [`Error::Moved`] when the rest of the run is done in a fork,
+    /// [`Error::InvalidValue`] when the metadata cannot be written as JSON.
     pub async fn unblock_with<T: Serialize>(&self, key: &str, by: &str, metadata: &T) -> Result<(), Error> {
         let (key, by) = (Name::parse(key)?, Actor::parse(by)?);
+        self.latest(is_here).await??;
         let ticket = self.latest(|state| blocked_by(state, &key)).await?;
         let ticket = ticket.ok_or_else(|| self.no_pause(key.as_str()))?;
         let said = self.said_if_any(&key, metadata)?;
@@ -100,9 +105,10 @@ impl Run {
     ///
     /// # Errors
     ///
-    /// [`Error::NoPause`] when there is none.
+    /// [`Error::NoPause`] when there is none, [`Error::Moved`] when the rest of the run is done in a fork.
     pub async fn resume(&self, by: &str) -> Result<(), Error> {
         let by = Actor::parse(by)?;
+        self.latest(is_here).await??;
         let open = self.pauses().await?;
         let open: Vec<Ticket> = open.into_iter().filter(|(_, pause)| pause.block.is_none()).map(|(t, _)| t).collect();
         if open.is_empty() {
@@ -119,9 +125,11 @@ impl Run {
     ///
     /// # Errors
     ///
-    /// [`Error::NoPause`] when it is not open, [`Error::InvalidValue`] when the input cannot be written as JSON.
+    /// [`Error::NoPause`] when it is not open, [`Error::Moved`] when the rest of the run is done in a fork,
+    /// [`Error::InvalidValue`] when the input cannot be written as JSON.
     pub async fn resume_with<T: Serialize>(&self, pause: EventId, by: &str, input: &T) -> Result<(), Error> {
         let by = Actor::parse(by)?;
+        self.latest(is_here).await??;
         let open = self.pauses().await?;
         let ticket = open.into_iter().map(|(ticket, _)| ticket).find(|ticket| ticket.id == pause);
         let ticket = ticket.ok_or_else(|| self.no_pause(&pause.to_string()))?;
@@ -182,6 +190,7 @@ impl Run {
             if state.status().is_finished() {
                 return Err(Error::Ended { run: state.run().clone(), status: state.status() });
             }
+            is_here(state)?;
             if let Body::Resumed(resumed) = &body
                 && !state.pauses().contains_key(&resumed.pause)
             {

@@ -48,11 +48,13 @@ impl Run {
     ///
     /// # Errors
     ///
-    /// [`Error::Unfinished`] while a step is under way or in doubt, [`Error::Ended`] when the run ended otherwise.
+    /// [`Error::Unfinished`] while a step is under way or in doubt, [`Error::Ended`] when the run ended otherwise,
+    /// [`Error::Moved`] when the rest of it is done in a fork.
     pub async fn finish(&self) -> Result<(), Error> {
         self.latest(drivable).await??;
         let lost = lost_calls(&self.journal).await?;
         let decide = move |state: &RunState, facts: &Facts<'_>| {
+            is_here(state)?;
             match state.status() {
                 Status::Completed => return Ok(Plan::default()),
                 Status::Running => {}
@@ -84,7 +86,7 @@ impl Run {
     ///
     /// # Errors
     ///
-    /// [`Error::Ended`] when the run ended otherwise.
+    /// [`Error::Ended`] when the run ended otherwise, [`Error::Moved`] when the rest of it is done in a fork.
     pub async fn fail(&self, reason: &str) -> Result<Status, Error> {
         self.close_as(Closing::Failed, None, reason).await
     }
@@ -95,7 +97,7 @@ impl Run {
     ///
     /// # Errors
     ///
-    /// [`Error::Ended`] when the run ended otherwise.
+    /// [`Error::Ended`] when the run ended otherwise, [`Error::Moved`] when the rest of it is done in a fork.
     pub async fn cancel(&self, by: impl AsRef<str>, reason: &str) -> Result<Status, Error> {
         self.close_as(Closing::Cancelled, Some(Actor::parse(by)?), reason).await
     }
@@ -225,6 +227,7 @@ fn closing_plan(
     match (status, asked.closing) {
         (Status::Failed, Closing::Failed) | (Status::Cancelled, Closing::Cancelled) => return Ok(plan),
         _ if status.is_finished() => return Err(Error::Ended { run: state.run().clone(), status }),
+        _ if state.moved().is_some() => return is_here(state).map(|()| plan),
         (Status::Cancelling, _) => {}
         _ => plan = plan.event(facts.id(), None, asked.clone())?.content([reason.clone()]),
     }
@@ -269,6 +272,14 @@ pub(crate) fn lost_outcome(step: &artana_core::Step, request: RequestId) -> Body
 pub(crate) fn drivable(state: &RunState) -> Result<(), Error> {
     match state.foreign() {
         Some(what) => Err(Error::FormatTooNew { run: state.run().clone(), what: what.into() }),
+        None => Ok(()),
+    }
+}
+
+/// Refuses to have a run do something whose rest is done in a fork.
+pub(crate) fn is_here(state: &RunState) -> Result<(), Error> {
+    match state.moved().filter(|_| state.finished().is_none()) {
+        Some(fork) => Err(Error::Moved { run: state.run().clone(), fork: fork.clone() }),
         None => Ok(()),
     }
 }

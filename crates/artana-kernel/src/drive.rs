@@ -41,7 +41,7 @@ struct Lease {
 }
 
 /// Where a child belongs. It is driven within its parent's drive: by the same process, in the same life.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Above {
     parent: Run,
     step: StepKey,
@@ -59,6 +59,11 @@ impl Drive {
     pub(crate) fn granted(incarnation: IncarnationId, epoch: Epoch) -> Self {
         let lease = Lease { held: Some((incarnation, epoch)), lost: false };
         Self { lease: Mutex::new(lease), ..Self::default() }
+    }
+
+    /// The drive of the fork in which the rest is done: a child's fork belongs where the child does.
+    pub(crate) fn of_the_rest(&self) -> Self {
+        Self { above: self.above.clone(), ..Self::default() }
     }
 
     /// Notes that a step moved the rest of the work to a fork.
@@ -227,14 +232,26 @@ impl Dropped {
 
 impl Drop for Dropped {
     fn drop(&mut self) {
-        let Some(run) = self.run.take().filter(|_| self.drive.is_held()) else { return };
+        let Some(run) = self.run.take() else { return };
+        // A step may have moved the rest to a fork, and nobody has heard of it.
+        if let Some(fork) = self.drive.take_moved()
+            && let Some(driven) = fork.driver().cloned()
+        {
+            drop(Self::of(&fork, &driven.drive));
+        }
+        if !self.drive.is_held() {
+            return;
+        }
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        let capacity = Capacity::Drive(Arc::clone(&self.drive));
-        runtime.spawn(async move {
-            let release = |_: &RunState, _: &Facts<'_>| Ok(Plan::default().release());
-            if let Err(error) = run.journal.append_detached(capacity, None, release).await {
-                tracing::warn!(run = %run.name(), code = error.code(), "a dropped drive could not give back its lease");
-            }
-        });
+        let drive = Arc::clone(&self.drive);
+        runtime.spawn(async move { release(&run, &drive).await });
+    }
+}
+
+/// Gives back the lease of a run that nobody here goes on with.
+pub(crate) async fn release(run: &Run, drive: &Arc<Drive>) {
+    let release = |_: &RunState, _: &Facts<'_>| Ok(Plan::default().release());
+    if let Err(error) = run.journal.append_detached(Capacity::Drive(Arc::clone(drive)), None, release).await {
+        tracing::warn!(run = %run.name(), code = error.code(), "the right to drive the run could not be given back");
     }
 }

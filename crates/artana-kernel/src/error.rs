@@ -8,7 +8,7 @@ mod text;
 use artana_core::{
     Exceeded, IdError, IncarnationId, ModelId, Name, RequestId, RunId, RunRef, Seq, Status, StepKey, Timestamp,
     ToolName,
-    decide::ToolChange,
+    decide::{Tie, ToolChange},
     divergence::Divergence,
     drift::Drift,
     event::{Cause, FailureCategory, Reason},
@@ -18,12 +18,10 @@ use artana_ports::{Owner, StoreError};
 
 use crate::ModelFailed;
 pub(crate) use convert::append_failed;
-use text::{belongs, unclean, way_out};
+use text::{asked_inside, belongs, foreign_wait, key_reused, ties, unclean, unregistered, way_out};
 pub(crate) use text::{cause_text, kernel_actor};
 
-/// Everything a kernel call can refuse or report.
-///
-/// `Debug` says its code and its text, because that is what a program prints that ends with it.
+/// Everything a kernel call can refuse or report. `Debug` says its code and its text: a program may end with it.
 #[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -137,6 +135,17 @@ pub enum Error {
     /// The run has as many forks, or ancestors, as it may have.
     #[error("run {0} has as many forks as it may have; ask under another step key, or in another run")]
     TooManyForks(RunRef),
+    /// A workflow cannot be forked before this step: a fork would do something twice, or never learn of it.
+    #[error("run {0} is not forked before step {1}: {why}", why = ties(.2))]
+    Tied(RunRef, StepKey, Box<Tie>),
+    /// The rest of the workflow is done in a fork.
+    #[error("the rest of run {run} is done in its fork {fork}; ask that one instead")]
+    Moved {
+        /// The run.
+        run: RunRef,
+        /// The fork.
+        fork: RunId,
+    },
     /// The step is unfinished and its tool has changed.
     #[error("step {step} of run {run} is unfinished and was recorded with version {} of {}; declare that version {} accepts it, or resolve the step with `artana run resolve`", change.recorded.version, change.recorded.name, change.asked.version)]
     ToolChanged {
@@ -393,9 +402,7 @@ pub enum Error {
         what: String,
     },
     /// No code is registered under the name that the run names.
-    #[error(
-        "no code is registered as {name}, which run {run} was enqueued for; register it, or take other queues only"
-    )]
+    #[error("{}", unregistered(run, name))]
     UnknownWorkflow {
         /// The run.
         run: RunRef,
@@ -406,9 +413,7 @@ pub enum Error {
     #[error("the run that started {0} has ended without it; cancel it")]
     Orphaned(RunRef),
     /// The workflow's code waits for something that is no step, and that no ledger knows of.
-    #[error(
-        "the code of run {0} waits for something that is not a step, such as a timer, a channel or a task; put it into the closure of a step, where anything may be awaited, or use `cx.sleep`, `cx.signal`, `cx.join` and `cx.race`"
-    )]
+    #[error("{}", foreign_wait(.0))]
     ForeignWait(RunRef),
     /// The workflow's code dropped something it had asked for, unanswered.
     #[error("the code of run {run} dropped `{asked}` unanswered; what is given up on purpose goes through `cx.race`")]
@@ -419,9 +424,7 @@ pub enum Error {
         asked: String,
     },
     /// Something was asked of the workflow while its code was not running: from inside a closure, or a task.
-    #[error(
-        "`{asked}` was asked of the code of run {run} from inside a step's closure or a task; ask between steps, and give the closure what it needs"
-    )]
+    #[error("{}", asked_inside(run, asked))]
     AskedInside {
         /// The run.
         run: RunRef,
@@ -429,9 +432,7 @@ pub enum Error {
         asked: String,
     },
     /// The workflow's code used a step key twice.
-    #[error(
-        "the code of run {run} used the step key {step} twice; give each step a key of its own, such as one with a number"
-    )]
+    #[error("{}", key_reused(run, step))]
     StepKeyReused {
         /// The run.
         run: RunRef,

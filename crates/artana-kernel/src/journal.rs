@@ -19,8 +19,6 @@ use artana_core::{
 use artana_ports::{AppendError, Authority, Cancel, Release};
 use tokio::sync::{Mutex as AsyncMutex, oneshot};
 
-pub(crate) use crate::assembly::{Facts, Plan};
-pub(crate) use crate::capacity::Capacity;
 use crate::{
     Error,
     assembly::{Assembly, Sealed},
@@ -31,6 +29,11 @@ use crate::{
     send::{event_after, send},
     shared::Shared,
     touched::Touched,
+    workflow::moved,
+};
+pub(crate) use crate::{
+    assembly::{Facts, Plan},
+    capacity::Capacity,
 };
 
 /// Most entries that leave in one append; each has at most a handful of events.
@@ -39,6 +42,7 @@ const MAX_ENTRIES: usize = 64;
 const RESERVED_EVENTS: u64 = 10_000;
 /// The wait before a child is asked for again that somebody else has taken.
 const CONTENDED: Duration = Duration::from_millis(20);
+
 /// A run as this process knows it.
 #[derive(Debug)]
 pub(crate) struct Journal {
@@ -185,6 +189,19 @@ impl Journal {
     ///
     /// `decide` sees the latest state and may be asked several times; an error it returns is the answer.
     pub(crate) async fn append(
+        self: &Arc<Self>,
+        capacity: Capacity,
+        step: Option<StepKey>,
+        decide: impl FnMut(&RunState, &Facts<'_>) -> Result<Plan, Error> + Send + Sync + 'static,
+    ) -> Result<Vec<Event>, Error> {
+        let appended = self.append_only(capacity, step, decide).await?;
+        if !appended.is_empty() {
+            moved::tell(self).await;
+        }
+        Ok(appended)
+    }
+
+    async fn append_only(
         &self,
         capacity: Capacity,
         step: Option<StepKey>,

@@ -332,7 +332,7 @@ fn retry_wait(invocation: &Invocation, attempt: u32, ended: &Ended) -> Duration 
 
 /// Records a call's end, for as long as it takes, and says what was recorded.
 async fn record(
-    journal: &Journal,
+    journal: &Arc<Journal>,
     step: &StepKey,
     request: RequestId,
     elapsed: Duration,
@@ -378,7 +378,7 @@ fn name(body: &Body) -> &'static str {
 /// Appends what must not be lost, trying again for as long as the store may come back. When it will
 /// not, this process's incarnation is given up, so that others need not wait for its answer.
 pub(crate) async fn insist(
-    journal: &Journal,
+    journal: &Arc<Journal>,
     capacity: Capacity,
     step: &StepKey,
     decide: impl FnMut(&RunState, &Facts<'_>) -> Result<Plan, Error> + Send + Sync + Clone + 'static,

@@ -105,6 +105,7 @@ impl Context {
             Error::NothingRecorded { .. } | Error::NotInDoubt { .. } => {
                 Some(self.speller.command(&["run", "steps", run]))
             }
+            Error::Moved { fork, .. } => Some(self.speller.command(&["run", "explain", fork.as_str()])),
             Error::NoPause { .. } | Error::Ended { .. } => Some(self.speller.command(&["run", "explain", run])),
             Error::OwnerAlive { .. } | Error::InFlight { .. } => {
                 Some(self.speller.command(&["run", "tail", run, "--follow"]))

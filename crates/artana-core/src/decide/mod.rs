@@ -6,6 +6,7 @@
 mod code;
 mod family;
 mod model;
+mod moves;
 mod tool;
 
 use std::collections::BTreeSet;
@@ -22,6 +23,7 @@ pub use model::{
     ForkPoint, ModelDecision, Replay, ReplayPolicy, RetryFailed, Told, child_id, decide_fork, decide_model, fork_id,
     model_owner_lost, record_terminal,
 };
+pub use moves::{Tie, ties};
 pub use tool::{
     Means, ReconcileDecision, Settlement, ToolAsk, ToolChange, ToolDecision, decide_reconcile, decide_resolve,
     decide_tool, may_call_again, not_landed, owner_lost, record_outcome,

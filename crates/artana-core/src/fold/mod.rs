@@ -444,6 +444,13 @@ impl RunState {
         &self.register.forks
     }
 
+    /// Names the fork in which the rest of the workflow is done, because a step of it was asked otherwise than
+    /// recorded. What is still to be done, waited for and undone is to be asked there.
+    #[must_use]
+    pub fn moved(&self) -> Option<&RunId> {
+        self.now.moved.as_ref()
+    }
+
     /// Borrows what the run's own calls used and cost.
     #[must_use]
     pub fn costs(&self) -> &Costs {

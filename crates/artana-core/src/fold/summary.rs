@@ -10,7 +10,7 @@ use super::{
     step::{Before, next_step},
 };
 use crate::{
-    Actor, ContentRef, Event, EventId, Head, IncarnationId, Name, Ordinal, Queued, Status, StepKey, Timestamp,
+    Actor, ContentRef, Event, EventId, Head, IncarnationId, Name, Ordinal, Queued, RunId, Status, StepKey, Timestamp,
     event::{
         Body, Closing, CodeKind, ForkCause, Paused, RunEnqueued, RunForked, RunOutcome, RunStarted, Wait, WaitStarted,
     },
@@ -32,6 +32,8 @@ pub(super) struct Summary {
     pub(super) failed_step: Option<StepKey>,
     pub(super) drifts: u64,
     pub(super) forks: usize,
+    /// Of a workflow: the fork in which the rest of it is done.
+    pub(super) moved: Option<RunId>,
     /// Why the run is closing, in words.
     pub(super) reason: Option<ContentRef>,
     /// What the run's code returned.
@@ -99,6 +101,7 @@ impl Summary {
             failed_step: None,
             drifts: 0,
             forks: 0,
+            moved: None,
             reason: None,
             output: None,
             pauses: BTreeMap::new(),
@@ -148,7 +151,10 @@ impl Summary {
             }
             _ => {}
         }
-        self.drive.advance(event);
+        // What is left of a run whose rest is in a fork does not bring it anywhere.
+        if self.moved.is_none() || matches!(event.body(), Body::WaitStarted(_)) {
+            self.drive.advance(event);
+        }
         self.session.advance(event);
         if let Some(key) = event.step() {
             if let Some(next) = next {
@@ -162,12 +168,18 @@ impl Summary {
 
     fn forked(&mut self, forked: &RunForked) {
         self.forks += 1;
-        self.drifts += u64::from(matches!(forked.because, ForkCause::Drift { .. }));
+        let drifted = matches!(forked.because, ForkCause::Drift { .. });
+        self.drifts += u64::from(drifted);
+        if drifted && self.workflow && self.finished.is_none() && self.moved.is_none() {
+            self.moved = Some(forked.fork.clone());
+            self.drive.leaves_the_rest();
+        }
     }
 
     fn admits(&self, event: &Event) -> Result<(), FoldError> {
         let open = self.finished.is_none();
         let admitted = match event.body() {
+            body if open && self.moved.as_ref().is_some_and(|fork| !is_for_moved(fork, body)) => false,
             Body::RunStarted(_) => return Err(FoldError::Start),
             Body::ToolRequested(_) | Body::ModelRequested(_) | Body::StepRequested(_) => self.starts(event.step()),
             Body::StepCompleted(done) if done.kind == CodeKind::Compute => self.starts(event.step()),
@@ -222,6 +234,7 @@ impl Summary {
     pub(super) fn starts(&self, step: Option<&StepKey>) -> bool {
         match (self.finished, self.closing) {
             (Some(_), _) => false,
+            _ if self.moved.is_some() => false,
             (None, Some(_)) => step.is_some_and(|step| self.drive.undoes(step)),
             (None, None) => self.pauses.is_empty(),
         }
@@ -261,7 +274,9 @@ impl Summary {
     fn may_finish(&self, outcome: RunOutcome) -> bool {
         let announced = self.closing.map(RunOutcome::from);
         let completed = outcome == RunOutcome::Completed;
-        let settled = self.pending.is_empty() && if completed { self.unknown == 0 } else { self.has_undone() };
+        // A doubt that the rest of it did not share keeps nobody from anything.
+        let certain = self.unknown == 0 || self.moved.is_some();
+        let settled = self.pending.is_empty() && if completed { certain } else { self.has_undone() };
         let fits = if completed { announced.is_none() && self.pauses.is_empty() } else { announced == Some(outcome) };
         self.finished.is_none() && settled && fits
     }
@@ -305,7 +320,7 @@ impl Summary {
             (None, Some(_)) => Status::Cancelling,
             (None, None) if !self.pauses.is_empty() => Status::Paused,
             (None, None) if self.unknown > 0 => Status::NeedsReconciliation,
-            (None, None) if self.drive.suspended => Status::Sleeping,
+            (None, None) if self.drive.suspended || self.moved.is_some() => Status::Sleeping,
             (None, None) if self.drive.enqueued.is_some() && !self.drive.begun => Status::Queued,
             (None, None) => Status::Running,
         }
@@ -327,6 +342,22 @@ impl Summary {
         // A pause of the workflow's own may be recorded by a process that died before it could leave.
         let due_at = if self.drive.suspended { self.drive.earliest()? } else { enqueued.due };
         Some(Queued { queue: enqueued.queue.to_string(), priority: enqueued.priority, due_at })
+    }
+}
+
+/// Returns whether an event may follow in a run whose rest is done in a fork: the end of that, and what becomes of
+/// what was under way.
+fn is_for_moved(fork: &RunId, body: &Body) -> bool {
+    match body {
+        Body::WaitStarted(begun) => begun.wait == Wait::Child(fork.clone()),
+        Body::Paused(_)
+        | Body::Resumed(_)
+        | Body::RunParked(_)
+        | Body::SignalReceived(_)
+        | Body::TimerFired(_)
+        | Body::CompensationRegistered(_)
+        | Body::RunEnqueued(_) => false,
+        _ => true,
     }
 }
 
@@ -412,6 +443,13 @@ impl Drive {
         self.suspended = suspends;
         self.woken = false;
         self.died.clear();
+    }
+
+    /// The rest of the run is done in a fork: that has the waits, and what there is to undo.
+    fn leaves_the_rest(&mut self) {
+        self.waits.clear();
+        self.rollbacks.clear();
+        self.suspended = false;
     }
 
     /// A person says that the run may go on, whatever came of it before.

@@ -3,6 +3,7 @@
 mod closing;
 mod closures;
 mod forks;
+mod moved;
 mod pauses;
 mod program;
 mod queue;

@@ -30,6 +30,8 @@ impl Error {
             Self::ModelFailed(_) => "artana::model_failed",
             Self::EffectBelongsToAncestor { .. } => "artana::effect_belongs_to_ancestor",
             Self::TooManyForks { .. } => "artana::too_many_forks",
+            Self::Tied(..) => "artana::tied",
+            Self::Moved { .. } => "artana::moved",
             Self::ToolChanged { .. } => "artana::tool_changed",
             Self::InFlight { .. } => "artana::in_flight",
             Self::ReconciliationRequired { .. } => "artana::reconciliation_required",

@@ -1,6 +1,6 @@
 //! The longer sentences of errors. They hold names and numbers, never what somebody said.
 
-use artana_core::{Actor, Name, RunId, RunRef, StepKey, ask::Field, drift::Drift, event::Cause};
+use artana_core::{Actor, Name, RunId, RunRef, StepKey, ask::Field, decide::Tie, drift::Drift, event::Cause};
 
 pub(crate) fn cause_text(cause: Cause) -> &'static str {
     match cause {
@@ -34,6 +34,50 @@ pub(super) fn belongs(run: &RunRef, step: &StepKey, holder: Option<&RunId>) -> S
     format!(
         "the effect of step {step} of run {run} is not repeated: {who} has begun it; ask there, use another step key, or declare that the fork wants an effect of its own"
     )
+}
+
+pub(super) fn foreign_wait(run: &RunRef) -> String {
+    format!(
+        "the code of run {run} waits for something that is not a step, such as a timer, a channel or a task; put it into the closure of a step, where anything may be awaited, or use `cx.sleep`, `cx.signal`, `cx.join` and `cx.race`"
+    )
+}
+
+pub(super) fn asked_inside(run: &RunRef, asked: &str) -> String {
+    format!(
+        "`{asked}` was asked of the code of run {run} from inside a step's closure or a task; ask between steps, and give the closure what it needs"
+    )
+}
+
+pub(super) fn key_reused(run: &RunRef, step: &StepKey) -> String {
+    format!(
+        "the code of run {run} used the step key {step} twice; give each step a key of its own, such as one with a number"
+    )
+}
+
+pub(super) fn unregistered(run: &RunRef, name: &Name) -> String {
+    format!("no code is registered as {name}, which run {run} was enqueued for; register it, or take other queues only")
+}
+
+pub(super) fn ties(tie: &Tie) -> String {
+    const ELSE: &str = "ask as recorded, under another replay policy, or in another run";
+    match tie {
+        Tie::Child { step, child } => {
+            format!(
+                "it started run {child} in step {step}, which had not ended there and would be started again; {ELSE}"
+            )
+        }
+        Tie::Effect(step) => {
+            format!(
+                "the effect of step {step} was under way there, and a fork would not learn what became of it; {ELSE}"
+            )
+        }
+        Tie::Rollback(step) => {
+            format!("it registered {step} after it, which a fork would not undo; {ELSE}")
+        }
+        Tie::Shared(holder) => format!("the step is recorded in run {holder}, whose events it shares; {ELSE}"),
+        Tie::Outsider => format!("only a workflow's own code moves it to a fork; {ELSE}, or fork the run by hand"),
+        _ => format!("something ties the workflow to it; {ELSE}"),
+    }
 }
 
 /// Who appends what no person asked for.

@@ -14,7 +14,7 @@ use artana_core::{
     ContentType, Digest, IncarnationId, RequestId, RunState, StepKey,
     ask::Field,
     cycle::Settled,
-    decide::{self, ForkPoint, ModelDecision, OwnerLife, Refused, decide_model, model_owner_lost},
+    decide::{self, ForkPoint, ModelDecision, OwnerLife, Refused, Tie, decide_model, model_owner_lost},
     drift::Drift,
     event::{Answer, DriftReplayed, ModelFailure},
     json,
@@ -257,6 +257,10 @@ async fn in_fork(
     if prepared.run.driver().is_some() && journal.with_state(stopped) {
         return Err(Error::NotRunning { run: name.clone(), status: journal.with_state(RunState::status) });
     }
+    let tie = journal.with_state(|state| outside(state, prepared, &at));
+    if let Some(tie) = tie {
+        return Err(Error::Tied(name.clone(), prepared.step().clone(), Box::new(tie)));
+    }
     let drift = drift::name(prepared, &fields).await?;
     let run = fork::fork_of(&prepared.run, prepared.step(), at, fork::Why::Drift { asked: prepared, fields }).await?;
     let run = driven_like(&prepared.run, run);
@@ -264,11 +268,22 @@ async fn in_fork(
     Ok(Told { drift: Some(drift), ..told })
 }
 
+/// A workflow is moved by its own code, and from its own run: an ancestor has given the rest away already.
+fn outside(state: &RunState, prepared: &Prepared, at: &ForkPoint) -> Option<Tie> {
+    if state.started().workflow.is_none() || state.finished().is_some() {
+        return None;
+    }
+    match prepared.run.ordinal() {
+        None => Some(Tie::Outsider),
+        Some(_) => (at.parent != *state.run()).then(|| Tie::Shared(at.parent.run.clone())),
+    }
+}
+
 /// A workflow goes on with the rest of it in the fork. A session does not: the fork is a run beside its own, and
 /// nobody's to drive.
 fn driven_like(run: &Run, fork: Run) -> Run {
     let Some(driven) = run.driver().filter(|driven| driven.ordinal.is_some() || driven.undoes) else { return fork };
-    let fork = fork.driven(Driven { drive: Arc::default(), ..driven.clone() });
+    let fork = fork.driven(Driven { drive: Arc::new(driven.drive.of_the_rest()), ..driven.clone() });
     driven.drive.move_to(fork.clone());
     fork
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use artana_core::{
     Actor, Digest, Genesis, ParentLink, RunId, RunRef, RunState, StepKey,
     ask::Field,
-    decide::{ForkPoint, decide_fork, fork_id},
+    decide::{ForkPoint, Tie, decide_fork, fork_id, ties},
     event::{ForkCause, RunForked},
     limits::{MAX_FORK_DEPTH, MAX_FORKS},
 };
@@ -70,6 +70,16 @@ async fn announce(parent: &Arc<Journal>, capacity: Capacity, step: &StepKey, for
     let key = step.clone();
     let decide = move |state: &RunState, facts: &Facts<'_>| {
         crate::control::drivable(state)?;
+        let known = state.forks().contains_key(&forked.fork);
+        if !known && let Some(tie) = not_forked(state, &forked) {
+            return Err(Error::Tied(state.run().clone(), key.clone(), Box::new(tie)));
+        }
+        if !known && moves(state, &forked) {
+            crate::control::is_here(state)?;
+            if state.is_closing() || !state.pauses().is_empty() {
+                return Err(Error::NotRunning { run: state.run().clone(), status: state.status() });
+            }
+        }
         match state.forks().get(&forked.fork) {
             Some(known) if known.recorded.1.cut == forked.cut => return Ok(Plan::default()),
             Some(_) => {
@@ -85,6 +95,33 @@ async fn announce(parent: &Arc<Journal>, capacity: Capacity, step: &StepKey, for
     };
     // Alone in its append: what others claim in theirs they decide on a run that knows of its fork, or does not.
     parent.append_detached(capacity, None, decide).await.map(drop)
+}
+
+/// Returns whether the rest of a workflow goes to the fork.
+fn moves(state: &RunState, forked: &RunForked) -> bool {
+    let goes_on = state.started().workflow.is_some() && state.finished().is_none();
+    goes_on && matches!(forked.because, ForkCause::Drift { .. })
+}
+
+/// What keeps a fork from being made. A fork by hand takes nothing from the run, which may be undone in both; but what
+/// a child does is under the child's keys, and nobody would know it again.
+fn not_forked(state: &RunState, forked: &RunForked) -> Option<Tie> {
+    state.started().workflow.as_ref()?;
+    let moves = moves(state, forked);
+    ties(state, forked.cut).into_iter().find(|tie| moves || matches!(tie, Tie::Child { .. }))
+}
+
+/// Starts the fork that is recorded in a run and is missing, and returns it.
+pub(crate) async fn recorded(run: &Run, fork: &RunId) -> Result<Run, Error> {
+    let kernel = Kernel(Arc::clone(&run.journal.shared));
+    let known = run.journal.with_state(|state| state.forks().get(fork).map(|fork| fork.recorded.1.cut));
+    let cut = known.ok_or_else(|| Error::Internal(format!("the fork {fork} is not recorded")))?;
+    let name = RunRef::new(run.name().tenant.clone(), fork.clone());
+    let journal = match kernel.journal(&name).await {
+        Err(Error::RunNotFound { .. }) => start(&kernel, &ForkPoint { parent: run.name().clone(), cut }, &name).await?,
+        other => other?,
+    };
+    Ok(Run::new(journal, run.tenant.clone()))
 }
 
 /// Writes a fork's first event; of many racing callers one does.

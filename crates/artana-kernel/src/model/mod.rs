@@ -27,4 +27,4 @@ pub use reply::{ModelReply, Turn};
 pub use stream::{ModelStream, Streamed};
 pub use told::StepWords;
 
-pub(crate) use fork::fork_at;
+pub(crate) use fork::{fork_at, recorded as recorded_fork};

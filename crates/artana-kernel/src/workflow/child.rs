@@ -19,6 +19,7 @@ use super::{
     end::ended,
     left,
     machine::{Answer, Held, Performing},
+    moved,
 };
 use crate::{
     Error, Kernel, Run,
@@ -92,6 +93,7 @@ pub(crate) fn drive_child(parent: Run, step: StepKey, child: Child) -> Performin
 /// Asks a child to end, because its parent is ending or gave it up: what it did is undone by its own code.
 pub(super) async fn close(parent: &Run, step: &StepKey, why: &str) -> Result<(), Error> {
     let run = begun(parent, step, Some(WorkflowStarted { input: None, name: None })).await?;
+    let run = moved::last_of(run).await?;
     if run.journal.with_state(RunState::is_closing) {
         return Ok(());
     }
@@ -152,7 +154,7 @@ pub(crate) async fn block(child: &Run, paused: &RunRef) -> Result<(), Error> {
 }
 
 /// Lets a child go on with its parent.
-async fn unblock(child: &Run) -> Result<(), Error> {
+pub(super) async fn unblock(child: &Run) -> Result<(), Error> {
     let is_blocked = |state: &RunState| {
         state.pauses().values().any(|pause| pause.block.as_ref().is_some_and(|key| key.as_str() == PAUSED_ABOVE))
     };

@@ -14,19 +14,21 @@ use std::{
 };
 
 use artana_core::{Name, Ordinal, Place, RunState, Seq, StepKey, Timestamp, divergence::Divergence};
+use tokio::sync::OwnedMutexGuard;
 
 use super::{
-    End, Failure, Suspended, WorkflowContext,
+    End, Failure, Suspended, WorkflowContext, child,
     end::{ended, finish, give_up},
     machine::{Alarm, Ask, Machine, Want},
+    moved,
     open::{Asks, Open, Standing},
     performing::{Under, next_ended},
     values, waits,
 };
 use crate::{
     Error, Run,
-    control::drivable,
-    drive::{Drive, Driven, Dropped, Told},
+    control::{drivable, is_here},
+    drive::{Drive, Driven, Dropped, Told, release},
 };
 
 /// The code of a workflow: what it returns, in canonical JSON.
@@ -47,25 +49,55 @@ pub(crate) async fn drive<'a, F>(run: &Run, code: F, lead: Lead) -> Result<End, 
 where
     F: FnOnce(WorkflowContext) -> Code<'a>,
 {
-    let journal = Arc::clone(&run.journal);
-    let _busy = journal.shared.enter()?;
-    let _alone = journal.driving.lock().await;
-    journal.refresh().await?;
-    journal.with_state(drivable)?;
-    if let Some(end) = ended(run).await? {
-        return Ok(end);
-    }
-    let keeps = lead.keeps;
-    let mut dropped = Dropped::of(run, &lead.drive);
-    let mut driver = Driver::new(run, lead);
+    let _busy = run.journal.shared.enter()?;
+    let (run, lead, alone) = match Box::pin(found(run.clone(), lead)).await? {
+        Found::Here(here) => *here,
+        Found::End(end) => return Ok(end),
+    };
+    let mut driver = Driver::new(&run, lead, alone);
     let code = code(WorkflowContext::new(Arc::clone(&driver.machine)));
-    let end = driver.run(code).await;
+    let end = Box::pin(driver.run(code)).await;
     driver.machine.close();
-    if end.is_err() && !keeps {
-        driver.let_go().await;
+    if end.is_err() {
+        Box::pin(driver.let_go()).await;
     }
-    dropped.disarm();
+    driver.dropped.disarm();
     end
+}
+
+/// Keeps others in this process from driving a run.
+type Alone = OwnedMutexGuard<()>;
+
+/// Where a run is to be driven.
+enum Found {
+    /// In this run, with these rights, while nobody else in this process drives it or those whose rest it is.
+    Here(Box<(Run, Lead, Vec<Alone>)>),
+    /// Nowhere.
+    End(End),
+}
+
+/// Finds the run in which the rest of one is done.
+async fn found(mut run: Run, mut lead: Lead) -> Result<Found, Error> {
+    let mut alone = Vec::new();
+    loop {
+        alone.push(Arc::clone(&run.journal.driving).lock_owned().await);
+        run.journal.refresh().await?;
+        run.journal.with_state(drivable)?;
+        if run.journal.with_state(|state| state.finished().is_some()) {
+            moved::tell(&run.journal).await;
+        }
+        if let Some(end) = ended(&run).await? {
+            return Ok(Found::End(end));
+        }
+        let Some(fork) = moved::rest_of(&run).await? else { return Ok(Found::Here(Box::new((run, lead, alone)))) };
+        moved::leave(&run, &lead.drive).await?;
+        if lead.keeps {
+            // The fork is due by itself, and its errors are its own.
+            return Ok(Found::End(End::Left));
+        }
+        child::unblock(&fork).await?;
+        (run, lead) = (fork, Lead { drive: Arc::new(lead.drive.of_the_rest()), ..lead });
+    }
 }
 
 pub(super) struct Driver {
@@ -79,6 +111,13 @@ pub(super) struct Driver {
     pub(super) lifted: Vec<StepKey>,
     pub(super) alarm: Arc<Alarm>,
     pub(super) told: Told,
+    /// Whether the right to drive the run is kept after an error.
+    keeps: bool,
+    dropped: Dropped,
+    /// Of the run, and of those whose rest it is: nobody else in this process drives them.
+    alone: Vec<Alone>,
+    /// The latest of what the code was told.
+    answered: Option<Place>,
     ready: BinaryHeap<Reverse<(Place, Ordinal)>>,
     pub(super) performing: Vec<Under>,
     /// Whether a child was left in the middle, so that the run's code has to begin anew before it goes on.
@@ -104,11 +143,15 @@ enum Next {
 }
 
 impl Driver {
-    fn new(run: &Run, lead: Lead) -> Self {
-        let Lead { drive, told, .. } = lead;
+    fn new(run: &Run, lead: Lead, alone: Vec<Alone>) -> Self {
+        let Lead { drive, told, keeps } = lead;
         let driven = Driven { told: told.clone(), ..Driven::by(&drive) };
         Self {
             run: run.clone(),
+            keeps,
+            dropped: Dropped::of(run, &drive),
+            alone,
+            answered: None,
             drive,
             machine: Machine::new(run.driven(driven)),
             open: Asks::default(),
@@ -151,9 +194,10 @@ impl Driver {
             }
             loop {
                 let ready = self.next_ready();
-                if let Some(ordinal) = ready
+                if let Some((place, ordinal)) = ready
                     && self.deliver(ordinal).await?
                 {
+                    self.answered = self.answered.max(Some(place));
                     break;
                 }
                 self.caught_up |= ready.is_none() && self.catch_up()?;
@@ -271,16 +315,16 @@ impl Driver {
         }
     }
 
-    /// Returns the open ask whose answer is the earliest there is.
-    fn next_ready(&mut self) -> Option<Ordinal> {
+    /// Returns the open ask whose answer is the earliest there is, and where that is recorded.
+    fn next_ready(&mut self) -> Option<(Place, Ordinal)> {
         let (head, touched) = self.run.journal.touched_since(self.looked);
         if self.looked != Some(head) {
             self.look(touched);
         }
         self.looked = Some(head);
-        while let Some(Reverse((_, ordinal))) = self.ready.pop() {
+        while let Some(Reverse((place, ordinal))) = self.ready.pop() {
             if self.open.contains(ordinal) {
-                return Some(ordinal);
+                return Some((place, ordinal));
             }
         }
         None
@@ -321,6 +365,13 @@ impl Driver {
         if let Some(end) = self.state(RunState::finished) {
             let run = self.run.name().clone();
             return Err(Error::Ended { run, status: status_of(end) });
+        }
+        if let Err(moved) = self.state(is_here) {
+            // Whoever moved the rest may be a step of this very drive.
+            if self.performing.is_empty() {
+                return Err(moved);
+            }
+            return self.one_ended().await.map(|()| Next::Look);
         }
         if values::record(self).await? || waits::lift(self).await? || waits::fire(self).await? {
             return Ok(Next::Look);
@@ -418,30 +469,49 @@ impl Driver {
         finish(self, returned).await
     }
 
-    /// Goes on in the fork that a step moved the run to, if one did.
-    pub(super) async fn moved(&mut self) -> Result<(), Error> {
-        let Some(fork) = self.drive.take_moved() else { return Ok(()) };
-        waits::left_for(self, &fork).await?;
+    /// Goes on in the fork that a step moved the run to.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Moved`] where the code knows of something that the fork does not: it has to begin anew there.
+    pub(super) async fn move_to(&mut self, fork: Run) -> Result<(), Error> {
         let Some(driven) = fork.driver().cloned() else { return Ok(()) };
+        let goes_on = self.may_go_on_in(&fork);
+        let anew = Error::Moved { run: self.run.name().clone(), fork: fork.name().run.clone() };
+        let run = std::mem::replace(&mut self.run, fork.clone());
+        let drive = std::mem::replace(&mut self.drive, driven.drive);
+        let mut dropped = std::mem::replace(&mut self.dropped, Dropped::of(&self.run, &self.drive));
         self.machine.move_to(fork.clone());
-        self.drive = driven.drive;
-        self.run = fork;
         self.performing.clear();
-        for (_, open) in self.open.iter_mut() {
-            if matches!(open.standing, Standing::Performing | Standing::Doubt(_)) {
-                open.standing = Standing::Waiting;
-            }
+        (self.looked, self.caught_up, self.keeps) = (None, false, false);
+        moved::leave(&run, &drive).await?;
+        dropped.disarm();
+        if !goes_on {
+            return Err(anew);
         }
-        (self.looked, self.caught_up) = (None, false);
+        self.alone.push(Arc::clone(&fork.journal.driving).lock_owned().await);
         Ok(())
+    }
+
+    /// Returns whether a fork shares all that the code was told, and nothing else is being done about what it asked.
+    fn may_go_on_in(&self, fork: &Run) -> bool {
+        let (cut, depth) = (fork.parent().map(|parent| parent.seq), self.state(RunState::depth));
+        let shared = |told: Place| told.depth < depth || cut.is_some_and(|cut| told.seq <= cut);
+        let untouched =
+            |(at, open): (Ordinal, &Open)| fork.ordinal() == Some(at) || matches!(open.standing, Standing::Waiting);
+        self.answered.is_none_or(shared) && self.performing.is_empty() && self.open.iter().all(untouched)
     }
 
     /// Gives the lease back after an error, so that others need not wait for this process to die.
     async fn let_go(&mut self) {
-        if self.drive.is_held()
-            && let Err(error) = waits::release(self).await
+        // A step may have moved the rest to a fork before it met the error.
+        if let Some(fork) = self.drive.take_moved()
+            && let Some(driven) = fork.driver().filter(|driven| driven.drive.is_held())
         {
-            tracing::warn!(run = %self.run.name(), code = error.code(), "the right to drive the run could not be given back");
+            release(&fork, &driven.drive).await;
+        }
+        if !self.keeps && self.drive.is_held() {
+            release(&self.run, &self.drive).await;
         }
     }
 }

@@ -117,7 +117,7 @@ async fn complete(driver: &mut Driver, bytes: &[u8]) -> Result<(), Error> {
 }
 
 /// Records what became of calls that nobody waits for, and whose process is gone.
-fn without_lost(state: &RunState, facts: &Facts<'_>, lost: &[(StepKey, RequestId)]) -> Result<Plan, Error> {
+pub(super) fn without_lost(state: &RunState, facts: &Facts<'_>, lost: &[(StepKey, RequestId)]) -> Result<Plan, Error> {
     let still = lost.iter().take(MAX_AT_ONCE).filter_map(|(key, request)| {
         let step = state.step(key).filter(|step| step.is_pending() && step.request() == Some(*request))?;
         Some((key, control::lost_outcome(step, *request)))

@@ -8,6 +8,7 @@ mod end;
 mod join;
 mod left;
 pub(crate) mod machine;
+pub(crate) mod moved;
 mod open;
 mod performing;
 mod rollback;
@@ -24,6 +25,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     Error, Kernel, Run,
     code::{Failure, from_json},
+    control::is_here,
     journal::{Capacity, Facts, Plan},
     start::Beginning,
 };
@@ -107,7 +109,8 @@ impl Kernel {
     ///
     /// [`Error::WorkflowFailed`] when the code failed, now or before; [`Error::Diverged`] when it asks something else
     /// than is recorded; [`Error::ReconciliationRequired`] while a step's effect is in doubt; [`Error::Fenced`] while
-    /// another process drives the run.
+    /// another process drives the run; [`Error::Moved`] when the rest of it goes on in a fork that knows less than the
+    /// code has been told: ask again, and the code begins anew there.
     ///
     /// # Cancellation
     ///
@@ -170,6 +173,8 @@ impl driver::Driver {
     where
         D: FnMut(&RunState, &Facts<'_>) -> Result<Plan, Error> + Send + Sync + 'static,
     {
+        let mut decide = decide;
+        let decide = move |state: &RunState, facts: &Facts<'_>| is_here(state).and_then(|()| decide(state, facts));
         let capacity = Capacity::Drive(Arc::clone(&self.drive));
         let journal = Arc::clone(&self.run.journal);
         async move { journal.append_detached(capacity, None, decide).await }

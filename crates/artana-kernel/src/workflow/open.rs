@@ -120,10 +120,6 @@ impl Asks {
         self.all.iter().map(|(ordinal, open)| (*ordinal, open))
     }
 
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (Ordinal, &mut Open)> {
-        self.all.iter_mut().map(|(ordinal, open)| (*ordinal, open))
-    }
-
     /// Lists those that are no steps.
     pub(super) fn waits(&self) -> impl Iterator<Item = (Ordinal, &Open)> {
         self.waits.iter().filter_map(|ordinal| self.all.get(ordinal).map(|open| (*ordinal, open)))

@@ -100,6 +100,9 @@ impl Driver {
     }
 
     pub(super) async fn keep(&mut self, ordinal: Ordinal, performed: Performed) -> Result<(), Error> {
+        if let Some(fork) = self.drive.take_moved() {
+            Box::pin(self.move_to(fork)).await?;
+        }
         let Some(open) = self.open.get_mut(ordinal) else { return given_up(performed) };
         open.standing = match performed {
             Err(Held::Error(error)) if error.needs_reconciliation() => Standing::Doubt(error),
@@ -128,11 +131,11 @@ impl Driver {
             Err(Held::Suspended(waits)) => Standing::Child(waits),
             _ if open.abandoned => {
                 self.open.remove(ordinal);
-                return self.moved().await;
+                return Ok(());
             }
             performed => Standing::Performed(performed),
         };
-        self.moved().await
+        Ok(())
     }
 
     /// Ends what is being performed.

@@ -15,7 +15,7 @@ use super::{
     open::{Open, Standing},
 };
 use crate::{
-    Error, Run,
+    Error,
     error::kernel_actor,
     journal::{Facts, Plan},
 };
@@ -345,23 +345,6 @@ fn suspend_with(entry: &mut Entry) {
 /// Gives back the right to drive the run.
 pub(super) async fn release(driver: &mut Driver) -> Result<(), Error> {
     driver.append(|_, _| Ok(Plan::default().release())).await.map(drop)
-}
-
-/// Leaves a run whose rest is done in a fork.
-pub(super) async fn left_for(driver: &mut Driver, fork: &Run) -> Result<(), Error> {
-    let Some(ordinal) = fork.ordinal() else { return Ok(()) };
-    let key = driver.open.get(ordinal).and_then(|open| open.want.key().cloned());
-    let wait = Wait::Child(fork.name().run.clone());
-    let left = driver
-        .state(|state| state.is_suspended() && state.waits().any(|(at, _, known)| at == ordinal && *known == wait));
-    if left {
-        return if driver.drive.is_held() { release(driver).await } else { Ok(()) };
-    }
-    let begun = WaitStarted { given_up: Vec::new(), ordinal, suspends: true, wait };
-    let decide = move |_: &RunState, facts: &Facts<'_>| {
-        Ok(Plan::default().event(facts.id(), key.as_ref(), begun.clone())?.release())
-    };
-    driver.append(decide).await.map(drop)
 }
 
 /// What a workflow waits for, told to whoever reads the ledger.

@@ -10,7 +10,7 @@ use artana_core::{
     decide::ReplayPolicy,
     event::{Body, Outcome, StepCompleted},
 };
-use artana_kernel::{Error, Worker, WorkflowContext, WorkflowOutcome};
+use artana_kernel::{Error, Run, Worker, WorkflowContext, WorkflowOutcome};
 
 use super::{
     Ran,
@@ -19,8 +19,14 @@ use super::{
 };
 use crate::{
     asking::{ONE, echo},
-    world::{Process, code, tenant, world},
+    world::{Process, World, code, tenant, world},
 };
+
+/// Opens the one fork of a run.
+async fn only_fork(world: &World, run: &Run) -> Run {
+    let [(fork, _)] = run.forks().await.unwrap().try_into().unwrap();
+    world.process().run(fork.as_str()).await
+}
 
 /// Asks a question between an effect and what follows, in a fork where it is asked otherwise.
 async fn asks(process: &Process, question: &str, ran: &Ran) -> Result<WorkflowOutcome<String>, Error> {
@@ -56,18 +62,18 @@ async fn a_changed_question_moves_the_rest_to_a_fork_in_every_life() {
         assert_eq!(done(asks(&world.asking(&model), "how many", &ran).await), "re: how many");
     }
     assert_eq!((world.effects(), ran.times(), model.calls()), (1, 2, 2));
-    assert_eq!(fork.status().await.unwrap(), Status::Completed);
-    // Asked as before, the run itself goes on where it was.
-    assert!(matches!(asks(&world.asking(&model), "how much", &ran).await, Ok(WorkflowOutcome::Waiting(_))));
-    run.signal("end", "ann", &()).await.unwrap();
-    assert_eq!(done(asks(&world.asking(&model), "how much", &ran).await), "re: how much");
+    // The end of the rest is the run's own end, however it is asked now.
+    for run in [&run, &fork] {
+        assert_eq!(run.status().await.unwrap(), Status::Completed);
+    }
+    assert_eq!(done(asks(&world.asking(&model), "how much", &ran).await), "re: how many");
     for run in [&run, &fork] {
         world.verify(run).await;
     }
 }
 
 #[tokio::test]
-async fn a_paused_run_does_not_go_on_in_its_fork_either() {
+async fn a_paused_run_is_not_moved_and_a_moved_one_is_paused_in_its_fork() {
     let (world, ran, model) = (world(), Ran::default(), echo());
     asks(&world.asking(&model), "how much", &ran).await.unwrap();
     let run = world.process().run("r").await;
@@ -78,13 +84,41 @@ async fn a_paused_run_does_not_go_on_in_its_fork_either() {
     run.resume("ann").await.unwrap();
     let left = asks(&world.asking(&model), "how many", &ran).await;
     assert!(matches!(left, Ok(WorkflowOutcome::Waiting(_))), "{left:?}");
-    run.pause("ann", "once more").await.unwrap();
-    let [(fork, _)] = run.forks().await.unwrap().try_into().unwrap();
-    let fork = world.process().run(fork.as_str()).await;
+    let fork = only_fork(&world, &run).await;
+    fork.pause("ann", "once more").await.unwrap();
     fork.signal("end", "ann", &()).await.unwrap();
     let left = asks(&world.asking(&model), "how many", &ran).await;
     assert!(matches!(left, Ok(WorkflowOutcome::Paused(_))), "{left:?}");
-    assert_eq!(fork.status().await.unwrap(), Status::Running);
+    fork.resume("ann").await.unwrap();
+    assert_eq!(done(asks(&world.asking(&model), "how many", &ran).await), "re: how many");
+}
+
+#[tokio::test]
+async fn a_run_whose_rest_is_in_a_fork_names_the_fork_to_whoever_tells_it_something() {
+    let (world, ran, model) = (world(), Ran::default(), echo());
+    asks(&world.asking(&model), "how much", &ran).await.unwrap();
+    asks(&world.asking(&model), "how many", &ran).await.unwrap();
+    let run = world.process().run("r").await;
+    let (fork, before) = (only_fork(&world, &run).await, world.kinds(&run).await);
+    let refused = [
+        run.signal("end", "ann", &()).await.unwrap_err(),
+        run.pause("ann", "look").await.unwrap_err(),
+        run.block("look", "ann", &()).await.unwrap_err(),
+        run.unblock("look", "ann").await.unwrap_err(),
+        run.resume("ann").await.unwrap_err(),
+        run.cancel("ann", "enough").await.unwrap_err(),
+        run.fail("enough").await.unwrap_err(),
+        run.finish().await.unwrap_err(),
+    ];
+    for error in refused {
+        assert!(matches!(&error, Error::Moved { fork: named, .. } if named.as_str() == fork.id()), "{error:?}");
+        assert_eq!(error.code(), "artana::moved");
+    }
+    assert_eq!(world.kinds(&run).await, before);
+    fork.cancel("ann", "enough").await.unwrap();
+    assert_eq!(run.status().await.unwrap(), Status::Cancelled, "nobody drives anything");
+    assert_eq!(run.signal("end", "ann", &()).await.unwrap_err().code(), "artana::ended");
+    world.verify(&run).await;
 }
 
 #[tokio::test]
@@ -166,7 +200,9 @@ async fn whoever_holds_the_lease_from_the_beginning_may_fork_too() {
         let until = async move { noted.store(worked.await, Ordering::SeqCst) };
         world.pass_time(worker.run_until(until)).await.unwrap();
         assert!(asked.load(Ordering::SeqCst), "{:?}", worker.stats());
-        run.signal("end", "ann", &()).await.unwrap();
+        if calls == 1 {
+            run.signal("end", "ann", &()).await.unwrap();
+        }
     }
     assert_eq!(run.forks().await.unwrap().len(), 1);
 }

@@ -8,6 +8,7 @@ mod drivers;
 mod ends;
 mod forked;
 mod moments;
+mod moved;
 mod pauses;
 mod races;
 mod refused;

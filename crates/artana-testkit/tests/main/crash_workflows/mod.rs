@@ -2,6 +2,7 @@
 
 mod caught;
 mod children;
+mod moved;
 mod steps;
 mod undoing;
 mod waits;
