@@ -201,10 +201,10 @@ async fn a_moved_child_is_cancelled_with_its_parent() {
     let worker = Worker::new(&process.kernel);
     assert!(works(&world, &worker, &run, Status::Sleeping, 60).await);
     question.change();
-    run.pause("ann", "look").await.unwrap();
-    run.resume("ann").await.unwrap();
-    works(&world, &worker, &run, Status::Completed, 60).await;
     let kid = process.kernel.open_run(&tenant(), "r/kid").await.unwrap();
+    kid.pause("ann", "look").await.unwrap();
+    kid.resume("ann").await.unwrap();
+    works(&world, &worker, &run, Status::Completed, 60).await;
     let fork = only_fork(&process.kernel, &kid).await;
     run.cancel("ann", "enough").await.unwrap();
     assert!(works(&world, &worker, &run, Status::Cancelled, 600).await, "{:?}", world.kinds(&run).await);
