@@ -1,6 +1,7 @@
 //! A private Postgres server for tests, and an empty database for each. It needs the server's programs and `psql`,
 //! not a running service. Nothing is left behind, however a test ends: what watches over the server ends it when
-//! the process that asked for it is gone.
+//! the process that asked for it is gone. Making a database takes long, so one that was given back is emptied and
+//! lent again.
 //!
 //! Where there is no server and `CI` is not set, a test says so and passes without having run.
 
@@ -9,8 +10,9 @@ mod programs;
 
 use std::{
     env,
+    path::PathBuf,
     sync::{
-        OnceLock,
+        Mutex, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -21,7 +23,12 @@ use programs::psql;
 /// Names a server to be used instead of a private one: the address of a database from which others may be made.
 const OVERRIDE: &str = "ARTANA_PG_URL";
 
-/// An empty database that belongs to one test. Dropping it drops the database.
+/// Ends whoever is still in a database, and empties it.
+const EMPTY: &str = "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity \
+    WHERE datname = current_database() AND pid <> pg_backend_pid(); \
+    DROP SCHEMA IF EXISTS artana CASCADE; DROP SCHEMA public CASCADE; CREATE SCHEMA public";
+
+/// An empty database that belongs to one test. Dropping it gives it back.
 #[derive(Debug)]
 pub struct Database {
     name: String,
@@ -46,8 +53,11 @@ impl Database {
                 return None;
             }
         };
-        let name = unused_name();
-        server.run(&format!("CREATE DATABASE {name}"));
+        let name = server.idle_database().unwrap_or_else(|| {
+            let name = unused_name();
+            server.run(&format!("CREATE DATABASE {name}"));
+            name
+        });
         Some(Self { url: with_database(&server.url, &name), name, server })
     }
 
@@ -72,21 +82,19 @@ impl Database {
     pub fn run(&self, sql: &str) -> String {
         psql(&self.server.psql, &self.url, sql)
     }
-
-    /// Returns the address under which a role with this name and no password enters the database.
-    #[must_use]
-    pub fn url_of_role(&self, role: &str) -> String {
-        let joint = if self.url.contains('?') { '&' } else { '?' };
-        format!("{}{joint}user={role}", self.url)
-    }
 }
 
 impl Drop for Database {
     fn drop(&mut self) {
-        // A test that panics has said enough, and the server goes with the process anyway.
-        if !std::thread::panicking() {
-            self.server.run(&format!("DROP DATABASE {} WITH (FORCE)", self.name));
+        // A test that panics has said enough; a private server goes with the process anyway.
+        if std::thread::panicking() {
+            return;
         }
+        if self.server.private.is_none() {
+            return self.server.run(&format!("DROP DATABASE {} WITH (FORCE)", self.name));
+        }
+        self.run(EMPTY);
+        self.server.idle.lock().unwrap_or_else(PoisonError::into_inner).push(std::mem::take(&mut self.name));
     }
 }
 
@@ -94,9 +102,11 @@ impl Drop for Database {
 #[derive(Debug)]
 struct Server {
     url: String,
-    psql: std::path::PathBuf,
+    psql: PathBuf,
     /// Ends with the process: its pipe closes then.
-    _private: Option<Cluster>,
+    private: Option<Cluster>,
+    /// Databases that were given back.
+    idle: Mutex<Vec<String>>,
 }
 
 impl Server {
@@ -108,11 +118,16 @@ impl Server {
     fn start() -> Result<Self, String> {
         if let Ok(url) = env::var(OVERRIDE) {
             let psql = programs::folder().map_or_else(|_| "psql".into(), |folder| folder.join("psql"));
-            return Ok(Self { url, psql, _private: None });
+            return Ok(Self { url, psql, private: None, idle: Mutex::default() });
         }
         let programs = programs::folder()?;
         let cluster = Cluster::start(&programs)?;
-        Ok(Self { url: cluster.url(), psql: programs.join("psql"), _private: Some(cluster) })
+        let (url, psql) = (cluster.url(), programs.join("psql"));
+        Ok(Self { url, psql, private: Some(cluster), idle: Mutex::default() })
+    }
+
+    fn idle_database(&self) -> Option<String> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
     }
 
     fn run(&self, sql: &str) {

@@ -14,6 +14,7 @@ mod looks;
 mod own_binary;
 mod people;
 mod pipes;
+mod postgres;
 mod programs;
 mod stories;
 mod support;
