@@ -73,6 +73,12 @@ impl Database {
         &self.name
     }
 
+    /// Says whether the server is this process's own, on this machine and on a Unix socket.
+    #[must_use]
+    pub fn is_private(&self) -> bool {
+        self.server.private.is_some()
+    }
+
     /// Runs statements in the database behind a store's back, as the owner of everything, and returns the answers
     /// without headings, a line a row and a bar between columns.
     ///
@@ -90,7 +96,7 @@ impl Drop for Database {
         if std::thread::panicking() {
             return;
         }
-        if self.server.private.is_none() {
+        if !self.is_private() {
             return self.server.run(&format!("DROP DATABASE {} WITH (FORCE)", self.name));
         }
         self.run(EMPTY);
@@ -117,12 +123,12 @@ impl Server {
 
     fn start() -> Result<Self, String> {
         if let Ok(url) = env::var(OVERRIDE) {
-            let psql = programs::folder().map_or_else(|_| "psql".into(), |folder| folder.join("psql"));
+            let psql = programs::folder().map_or_else(|_| "psql".into(), |folder| programs::client(&folder));
             return Ok(Self { url, psql, private: None, idle: Mutex::default() });
         }
         let programs = programs::folder()?;
         let cluster = Cluster::start(&programs)?;
-        let (url, psql) = (cluster.url(), programs.join("psql"));
+        let (url, psql) = (cluster.url(), programs::client(&programs));
         Ok(Self { url, psql, private: Some(cluster), idle: Mutex::default() })
     }
 

@@ -21,6 +21,11 @@ pub(super) fn folder() -> Result<PathBuf, String> {
         .ok_or_else(|| format!("no Postgres server: neither pg_config, {INSTALLED} nor PATH leads to initdb"))
 }
 
+/// Finds `psql`, which some distributions keep elsewhere.
+pub(super) fn client(folder: &Path) -> PathBuf {
+    Some(folder.join("psql")).filter(|psql| psql.is_file()).unwrap_or_else(|| "psql".into())
+}
+
 /// The folders of the installed versions, the newest first.
 fn installed() -> Vec<PathBuf> {
     let versions = std::fs::read_dir(INSTALLED).into_iter().flatten().flatten();

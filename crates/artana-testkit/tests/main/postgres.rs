@@ -33,7 +33,7 @@ fn a_process_that_is_killed_leaves_no_server_and_no_folder() {
             thread::park();
         }
     }
-    if Database::fresh().is_none() || std::env::var_os("ARTANA_PG_URL").is_some() {
+    if Database::fresh().is_none_or(|database| !database.is_private()) {
         return;
     }
     let this = std::env::current_exe().expect("this binary");
