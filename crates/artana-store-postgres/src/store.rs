@@ -130,6 +130,8 @@ async fn info(sessions: &Sessions, schema: u32, options: &PostgresOptions) -> Re
         ("place", sessions.place().to_owned()),
         ("schema", schema.to_string()),
         ("postgres", setting(0)?),
+        ("synchronous_commit", setting(1)?),
+        ("fsync", setting(2)?),
         ("connections", options.pool.end().to_string()),
     ];
     Ok(StoreInfo { kind: "postgres", durability, facts })

@@ -32,6 +32,6 @@ fn a_ledger_on_a_server_is_listed_verified_and_steered() {
         assert_eq!(verified.code, 0, "{verified:?}");
     }
     let info = artana("store info");
-    assert!(info.code == 0 && info.out.contains("postgres") && info.out.contains("synchronous_commit=on"), "{info:?}");
+    assert!(info.code == 0 && info.out.contains("postgres") && info.out.contains("synchronous_commit\ton"), "{info:?}");
     assert_eq!(artana("store doctor").code, 0);
 }
