@@ -19,8 +19,8 @@ use crate::exec::{cargo, run_listening};
 use crate::table::table;
 
 /// Adapters that must report, by port. A new adapter's suite adds its column by itself; here it is made to stay.
-const ADAPTERS: [(&str, &str); 4] =
-    [("store", "memory"), ("store", "sqlite"), ("model", "scripted"), ("tool", "closure")];
+const ADAPTERS: [(&str, &str); 5] =
+    [("store", "memory"), ("store", "sqlite"), ("store", "postgres"), ("model", "scripted"), ("tool", "closure")];
 
 /// The suites, built as the tests of the workspace are, so that nothing is built twice.
 const COMMAND: [&str; 7] = ["test", "--workspace", "--test", "*", "--", "--nocapture", "conformance"];

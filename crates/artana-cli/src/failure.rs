@@ -149,7 +149,9 @@ impl From<StoreError> for Failure {
         };
         let failure = Self::new(exit, error.code(), error.to_string());
         match error {
-            StoreError::Missing { .. } => failure.next("name the store with --store sqlite://PATH or ARTANA_STORE"),
+            StoreError::Missing { .. } => failure.next(
+                "name the store with --store sqlite://PATH, --store postgres://USER@HOST/DATABASE or ARTANA_STORE",
+            ),
             _ => failure,
         }
     }

@@ -4,9 +4,10 @@
 use std::path::PathBuf;
 
 use artana_kernel::Kernel;
+use artana_store_postgres::PostgresStore;
 use artana_store_sqlite::SqliteStore;
 
-use crate::failure::{Exit, Failure};
+use crate::failure::Failure;
 
 /// What a command wants of the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,40 +18,55 @@ pub(crate) enum Access {
     Append,
 }
 
-/// Opens a kernel without tools over a store that exists.
-pub(crate) async fn kernel(address: &str, access: Access) -> Result<Kernel, Failure> {
-    let path = path_of(address)?;
-    let options = SqliteStore::options().create(false).read_only(access == Access::Read);
-    let store = options.open(path).await?;
-    Kernel::builder(store).build().map_err(|error| Failure::invalid(error.code(), error.to_string()))
+/// Where a store is.
+#[derive(Debug, PartialEq, Eq)]
+enum Place<'a> {
+    /// In this file.
+    Sqlite(PathBuf),
+    /// On the server of this address.
+    Postgres(&'a str),
 }
 
-/// Reads the path out of an address. A path is taken as it is: nothing in it is decoded.
-fn path_of(address: &str) -> Result<PathBuf, Failure> {
-    const HINT: &str = "name the store with --store sqlite://PATH or ARTANA_STORE";
+/// Opens a kernel without tools over a store that exists.
+pub(crate) async fn kernel(address: &str, access: Access) -> Result<Kernel, Failure> {
+    let read_only = access == Access::Read;
+    let builder = match place_of(address)? {
+        Place::Sqlite(path) => {
+            Kernel::builder(SqliteStore::options().create(false).read_only(read_only).open(path).await?)
+        }
+        Place::Postgres(address) => {
+            Kernel::builder(PostgresStore::connect(address).migrate_on_open(false).read_only(read_only).await?)
+        }
+    };
+    builder.build().map_err(|error| Failure::invalid(error.code(), error.to_string()))
+}
+
+/// Reads where a store is. A path is taken as it is: nothing in it is decoded.
+fn place_of(address: &str) -> Result<Place<'_>, Failure> {
+    const HINT: &str =
+        "name the store with --store sqlite://PATH, --store postgres://USER@HOST/DATABASE or ARTANA_STORE";
     match address.split_once("://") {
         Some(("sqlite", "")) => Err(Failure::usage("the store's address names no file").next(HINT)),
-        Some(("sqlite", path)) => Ok(path.into()),
-        Some(("postgres" | "postgresql", _)) => {
-            let message = "this build of artana has no Postgres; it keeps ledgers in SQLite files";
-            Err(Failure::new(Exit::StoreUnavailable, "artana::store_unsupported", message).next(HINT))
-        }
-        _ => Err(Failure::usage("the store's address is not sqlite://PATH").next(HINT)),
+        Some(("sqlite", path)) => Ok(Place::Sqlite(path.into())),
+        Some(("postgres" | "postgresql", _)) => Ok(Place::Postgres(address)),
+        _ => Err(Failure::usage("the store's address is neither sqlite://PATH nor postgres://…").next(HINT)),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::Exit;
 
     #[test]
     fn addresses_are_told_apart() {
-        assert_eq!(path_of("sqlite://artana.db").ok(), Some("artana.db".into()));
-        assert_eq!(path_of("sqlite:///var/a%20b.db").ok(), Some("/var/a%20b.db".into()));
-        let exit = |address| path_of(address).map_err(|failure| failure.exit()).err();
+        assert_eq!(place_of("sqlite://artana.db").ok(), Some(Place::Sqlite("artana.db".into())));
+        assert_eq!(place_of("sqlite:///var/a%20b.db").ok(), Some(Place::Sqlite("/var/a%20b.db".into())));
+        let address = "postgres://u:secret@h/d";
+        assert_eq!(place_of(address).ok(), Some(Place::Postgres(address)));
+        let exit = |address| place_of(address).map_err(|failure| failure.exit()).err();
         assert_eq!(exit("sqlite://"), Some(Exit::Usage));
         assert_eq!(exit("artana.db"), Some(Exit::Usage));
         assert_eq!(exit("mysql://u:secret@h/d"), Some(Exit::Usage));
-        assert_eq!(exit("postgres://u:secret@h/d"), Some(Exit::StoreUnavailable));
     }
 }

@@ -92,6 +92,15 @@ pub async fn run_laws(factory: &dyn StoreFactory) -> Report {
     report
 }
 
+/// Says of every law that a store's adapter could not be judged here, and why: a test that did not run is no test
+/// that passed.
+pub fn skip_laws(adapter: &str, why: &str) {
+    let mut report = Report::new("store", adapter);
+    for law in laws() {
+        report.enter(law, Verdict::Skip(why.to_owned()));
+    }
+}
+
 /// Judges a store's adapter by one law. `patience` is how often to look, a millisecond apart, for what should
 /// come at once; a busy machine looks later, not less often.
 pub async fn judge(law: &Law, factory: &dyn StoreFactory, patience: u32) -> Verdict {

@@ -10,6 +10,7 @@
 //! | the answers of a recorded run for a new run of the same program | [`ReplayModel`] |
 //! | a world outside that knows which effects really happened | [`provider::Provider`] |
 //! | to know that a secret is in no log | [`Ears`] |
+//! | an empty Postgres database of your own | `postgres::Database`, with the feature `postgres` |
 //! | something to go wrong at one call of one port | [`fault`] |
 //! | your program killed everywhere, and what is left judged | [`crash_everywhere`] |
 //!
@@ -50,6 +51,8 @@ mod entropy;
 pub mod fault;
 mod memory;
 mod model;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod provider;
 
 pub use clock::SimClock;

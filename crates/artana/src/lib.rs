@@ -89,6 +89,7 @@
 //!
 //! - `harness`: the module `harness`, for work that takes many sessions.
 //! - `macros` (default): the attributes [`macro@tool`] and [`macro@tools`].
+//! - `postgres`: `PostgresStore`, one database for any number of machines.
 //! - `sqlite` (default): `SqliteStore`, one file for one machine.
 //!
 //! A feature adds names and never changes behaviour.
@@ -121,6 +122,8 @@ pub use artana_ports::{
     ModelRequest, Observer, Part, Risk, Role, RunQuery, Sampling, Source, StoreInfo, TimeRange, ToolContext, ToolError,
     ToolResult, ToolUse,
 };
+#[cfg(feature = "postgres")]
+pub use artana_store_postgres::{PostgresOptions, PostgresStore};
 #[cfg(feature = "sqlite")]
 pub use artana_store_sqlite::{SqliteOptions, SqliteStore, Synchronous};
 
@@ -197,6 +200,8 @@ pub use artana_macros::tools;
 
 /// What most programs use: `use artana::prelude::*;`.
 pub mod prelude {
+    #[cfg(feature = "postgres")]
+    pub use crate::PostgresStore;
     #[cfg(feature = "sqlite")]
     pub use crate::SqliteStore;
     #[cfg(feature = "macros")]
@@ -208,7 +213,7 @@ pub mod prelude {
 }
 
 /// The code of the README and of the guide, compiled and run.
-#[cfg(all(doctest, feature = "harness", feature = "macros", feature = "sqlite"))]
+#[cfg(all(doctest, feature = "harness", feature = "macros", feature = "postgres", feature = "sqlite"))]
 mod pages {
     #[doc = include_str!("../../../README.md")]
     struct Readme;
@@ -220,6 +225,8 @@ mod pages {
     struct Harness;
     #[doc = include_str!("../../../docs/guide/ledger.md")]
     struct Ledger;
+    #[doc = include_str!("../../../docs/guide/postgres.md")]
+    struct Postgres;
     #[doc = include_str!("../../../docs/guide/replay.md")]
     struct Replay;
     #[doc = include_str!("../../../docs/guide/testing.md")]

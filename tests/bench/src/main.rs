@@ -5,6 +5,7 @@ mod floor;
 mod load;
 mod memory;
 mod models;
+mod postgres;
 mod raw;
 mod report;
 mod start;
@@ -16,7 +17,8 @@ mod world;
 use anyhow::Result;
 use world::Size;
 
-const USAGE: &str = "usage: artana-bench [--quick] [steps | models | workflows | concurrent | long | start]...";
+const USAGE: &str =
+    "usage: artana-bench [--quick] [steps | models | workflows | concurrent | long | postgres | start]...";
 
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -32,11 +34,11 @@ fn main() -> Result<()> {
 
 /// Runs the named groups of workloads, or all of them.
 fn run(size: Size, groups: &[&str]) -> Result<()> {
-    const ALL: [&str; 6] = ["steps", "models", "workflows", "concurrent", "long", "start"];
+    const ALL: [&str; 7] = ["steps", "models", "workflows", "concurrent", "long", "postgres", "start"];
     anyhow::ensure!(groups.iter().all(|group| ALL.contains(group)), USAGE);
     let wanted = |group: &str| groups.is_empty() || groups.contains(&group);
     let (steps, models, concurrent, long) = (wanted("steps"), wanted("models"), wanted("concurrent"), wanted("long"));
-    let workflows = wanted("workflows");
+    let (workflows, postgres) = (wanted("workflows"), wanted("postgres"));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     // In a task, as in an application: what calls the kernel is on the runtime already.
     runtime.block_on(runtime.spawn(async move {
@@ -65,6 +67,9 @@ fn run(size: Size, groups: &[&str]) -> Result<()> {
             load::verification(&size)?;
             load::stored_verification(&size, &long).await?;
             memory::open_run(&long)?;
+        }
+        if postgres {
+            postgres::appends(&size).await?;
         }
         Ok::<(), anyhow::Error>(())
     }))??;

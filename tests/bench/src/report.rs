@@ -26,6 +26,7 @@ impl Line<'_> {
             "store": match self.durability {
                 "none" => "memory",
                 "fdatasync" => "none",
+                durability if durability.starts_with("postgres") => "postgres",
                 _ => "sqlite",
             },
             "durability": self.durability,

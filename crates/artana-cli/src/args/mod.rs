@@ -32,7 +32,7 @@ pub(crate) struct Stock {
 
 #[derive(Debug, Args)]
 pub(crate) struct StoreAddress {
-    /// The store, as sqlite://PATH.
+    /// The store, as sqlite://PATH or postgres://USER@HOST/DATABASE.
     #[arg(long = "store", value_name = "URL", env = "ARTANA_STORE", hide_env_values = true, global = true,
           default_value = DEFAULT_STORE)]
     pub(crate) address: String,

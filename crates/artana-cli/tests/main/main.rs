@@ -15,6 +15,7 @@ mod looks;
 mod own_binary;
 mod people;
 mod pipes;
+mod postgres;
 mod programs;
 mod progress;
 mod stories;

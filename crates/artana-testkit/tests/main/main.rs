@@ -7,6 +7,8 @@ mod crash_models;
 mod crash_workflows;
 mod fault;
 mod memory;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod provider;
 mod replayed;
 mod sampled;

@@ -5,4 +5,5 @@ mod evidence;
 mod examples;
 mod macros;
 mod outcomes;
+mod postgres;
 mod readme;

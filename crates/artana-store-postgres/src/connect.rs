@@ -1,0 +1,161 @@
+//! What every connection of this crate is like: its address, its timeouts, and what the server must be.
+//! It never repeats an address, which may hold a password.
+
+use std::time::Duration;
+
+use artana_ports::StoreError;
+use tokio_postgres::{
+    Config,
+    config::{Host, SslMode, TargetSessionAttrs},
+};
+
+use crate::{PostgresOptions, error::unavailable};
+
+/// Reads the options into the driver's terms.
+pub(crate) fn config(options: &PostgresOptions) -> Result<Config, StoreError> {
+    let unreadable = |_| unavailable("the address is not postgres://user@host/database, nor key=value pairs");
+    let mut config = options.address.parse::<Config>().map_err(unreadable)?;
+    let parts = &options.parts;
+    if parts.host.is_some() || parts.port.is_some() {
+        config = with_place(&config, parts.host.as_deref(), parts.port);
+    }
+    if let Some(user) = &parts.user {
+        config.user(user);
+    }
+    if let Some(password) = &parts.password {
+        config.password(password);
+    }
+    if let Some(database) = &parts.database {
+        config.dbname(database);
+    }
+    if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
+        return Err(unavailable("the address names no host"));
+    }
+    if config.get_ssl_mode() == SslMode::Require {
+        return Err(unavailable("the address asks for an encrypted connection, and this version makes none"));
+    }
+    if config.get_application_name().is_none() {
+        config.application_name("artana");
+    }
+    let session = session(options, config.get_options());
+    config.options(session);
+    config.connect_timeout(options.connect_timeout);
+    // A server that vanished is noticed although nobody sends anything.
+    config.keepalives(true).keepalives_idle(Duration::from_secs(30));
+    config.tcp_user_timeout(options.statement_timeout.saturating_add(Duration::from_secs(30)));
+    // Of several hosts, the one that takes writes: after a failover the old one is passed over.
+    let target = if options.read_only { TargetSessionAttrs::Any } else { TargetSessionAttrs::ReadWrite };
+    config.target_session_attrs(target);
+    Ok(config)
+}
+
+/// Copies what an address says, with another host or port. The driver adds hosts, and replaces none.
+fn with_place(told: &Config, host: Option<&str>, port: Option<u16>) -> Config {
+    let mut config = Config::new();
+    told.get_user().map(|user| config.user(user));
+    told.get_password().map(|password| config.password(password));
+    told.get_dbname().map(|name| config.dbname(name));
+    told.get_options().map(|options| config.options(options));
+    told.get_application_name().map(|name| config.application_name(name));
+    config.ssl_mode(told.get_ssl_mode()).ssl_negotiation(told.get_ssl_negotiation());
+    config.channel_binding(told.get_channel_binding());
+    match host {
+        Some(host) => {
+            config.host(host);
+        }
+        None => {
+            for host in told.get_hosts() {
+                match host {
+                    Host::Tcp(name) => config.host(name),
+                    Host::Unix(folder) => config.host_path(folder),
+                };
+            }
+        }
+    }
+    match port {
+        Some(port) => {
+            config.port(port);
+        }
+        None => {
+            for port in told.get_ports().iter().take(config.get_hosts().len()) {
+                config.port(*port);
+            }
+        }
+    }
+    config
+}
+
+/// What the server is told of a session when it begins. Names are qualified everywhere, so that no other schema's
+/// functions can stand in for the server's.
+fn session(options: &PostgresOptions, told: Option<&str>) -> String {
+    let millis = |timeout: Duration| i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX).max(1);
+    let mut session = format!(
+        "{} -c search_path=pg_catalog -c default_transaction_isolation=read\\ committed \
+         -c statement_timeout={} -c lock_timeout={} -c idle_in_transaction_session_timeout={}",
+        told.unwrap_or_default(),
+        millis(options.statement_timeout),
+        millis(options.lock_timeout),
+        millis(options.idle_in_transaction_timeout),
+    );
+    if options.read_only {
+        session.push_str(" -c default_transaction_read_only=on");
+    }
+    session
+}
+
+/// Names the place of a store without any secret.
+pub(crate) fn place(config: &Config) -> String {
+    let host = match config.get_hosts().first() {
+        Some(Host::Tcp(name)) => name.clone(),
+        Some(Host::Unix(folder)) => folder.display().to_string(),
+        None => config.get_hostaddrs().first().map_or_else(String::new, ToString::to_string),
+    };
+    let port = config.get_ports().first().map_or_else(String::new, |port| format!(":{port}"));
+    format!("postgres://{host}{port}/{}", config.get_dbname().or(config.get_user()).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(options: &PostgresOptions) -> Config {
+        config(options).expect("an address")
+    }
+
+    #[test]
+    fn parts_replace_those_of_the_address() {
+        let options = PostgresOptions::default().address("postgres://a:secret@one:1/x");
+        assert_eq!(place(&told(&options)), "postgres://one:1/x");
+        let options = options.host("two").port(2).user("b").database("y");
+        let config = told(&options);
+        assert_eq!(place(&config), "postgres://two:2/y");
+        assert_eq!((config.get_user(), config.get_password()), (Some("b"), Some(&b"secret"[..])));
+        let parts = PostgresOptions::default().host("/run/postgresql").user("b");
+        assert_eq!(place(&told(&parts)), "postgres:///run/postgresql/b");
+    }
+
+    #[test]
+    fn no_place_and_no_error_repeats_a_password() {
+        let options = PostgresOptions::default().address("postgres://a:secret@one/x");
+        assert!(!place(&told(&options)).contains("secret"));
+        assert!(!format!("{options:?}").contains("secret"));
+        for address in ["", "postgres://a:secret@one:port/x", "sqlite://secret"] {
+            let error = config(&PostgresOptions::default().address(address)).expect_err("no address");
+            assert!(!error.to_string().contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_should_be_encrypted_is_not_sent_in_clear() {
+        let options = PostgresOptions::default().address("postgres://a@one/x?sslmode=require");
+        assert!(config(&options).is_err_and(|error| error.to_string().contains("encrypted")));
+    }
+
+    #[test]
+    fn what_the_address_says_of_the_session_stays() {
+        let options = PostgresOptions::default().address("host=one options='-c work_mem=1MB'").read_only(true);
+        let session = told(&options).get_options().expect("options").to_owned();
+        assert!(session.starts_with("-c work_mem=1MB -c search_path=pg_catalog"), "{session}");
+        assert!(session.ends_with("-c default_transaction_read_only=on"), "{session}");
+    }
+}

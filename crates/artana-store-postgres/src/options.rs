@@ -1,0 +1,196 @@
+//! How a store is opened. Values only; nothing here opens anything but by handing itself over.
+
+use std::{
+    fmt,
+    future::{Future, IntoFuture},
+    ops::RangeInclusive,
+    pin::Pin,
+    sync::Arc,
+    time::Duration,
+};
+
+use artana_ports::{Clock, StoreError};
+
+use crate::PostgresStore;
+
+/// How to open a [`PostgresStore`]. Awaiting it opens the store.
+///
+/// Its `Debug` shows no address: that may hold a password.
+#[derive(Clone)]
+#[must_use = "nothing is opened before the options are awaited"]
+pub struct PostgresOptions {
+    pub(crate) address: String,
+    pub(crate) parts: Parts,
+    pub(crate) read_only: bool,
+    pub(crate) migrate_on_open: bool,
+    pub(crate) pool: RangeInclusive<usize>,
+    pub(crate) wait: Duration,
+    pub(crate) statement_timeout: Duration,
+    pub(crate) lock_timeout: Duration,
+    pub(crate) idle_in_transaction_timeout: Duration,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) clock: Option<Arc<dyn Clock>>,
+}
+
+/// What replaces or completes the parts of an address.
+#[derive(Clone, Default)]
+pub(crate) struct Parts {
+    pub(crate) host: Option<String>,
+    pub(crate) port: Option<u16>,
+    pub(crate) user: Option<String>,
+    pub(crate) password: Option<String>,
+    pub(crate) database: Option<String>,
+}
+
+impl Default for PostgresOptions {
+    fn default() -> Self {
+        Self {
+            address: String::new(),
+            parts: Parts::default(),
+            read_only: false,
+            migrate_on_open: true,
+            pool: 1..=10,
+            wait: Duration::from_secs(10),
+            statement_timeout: Duration::from_secs(30),
+            lock_timeout: Duration::from_secs(10),
+            idle_in_transaction_timeout: Duration::from_secs(30),
+            connect_timeout: Duration::from_secs(10),
+            clock: None,
+        }
+    }
+}
+
+impl fmt::Debug for PostgresOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresOptions")
+            .field("read_only", &self.read_only)
+            .field("migrate_on_open", &self.migrate_on_open)
+            .field("pool", &self.pool)
+            .field("wait", &self.wait)
+            .field("statement_timeout", &self.statement_timeout)
+            .field("lock_timeout", &self.lock_timeout)
+            .field("idle_in_transaction_timeout", &self.idle_in_transaction_timeout)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("clock", &self.clock)
+            .finish_non_exhaustive()
+    }
+}
+
+impl PostgresOptions {
+    /// Sets the address: `postgres://user:password@host:port/database?option=value`, or `key=value` pairs.
+    pub fn address(mut self, address: impl Into<String>) -> Self {
+        self.address = address.into();
+        self
+    }
+
+    /// Sets the host, or with a leading `/` the folder of the server's socket, in place of the address's.
+    pub fn host(mut self, host: impl Into<String>) -> Self {
+        self.parts.host = Some(host.into());
+        self
+    }
+
+    /// Sets the port, in place of the address's.
+    pub fn port(mut self, port: u16) -> Self {
+        self.parts.port = Some(port);
+        self
+    }
+
+    /// Sets the role, in place of the address's.
+    pub fn user(mut self, user: impl Into<String>) -> Self {
+        self.parts.user = Some(user.into());
+        self
+    }
+
+    /// Sets the password, in place of the address's.
+    pub fn password(mut self, password: impl Into<String>) -> Self {
+        self.parts.password = Some(password.into());
+        self
+    }
+
+    /// Sets the database, in place of the address's.
+    pub fn database(mut self, database: impl Into<String>) -> Self {
+        self.parts.database = Some(database.into());
+        self
+    }
+
+    /// Opens the store for reading only. Nothing is changed then, a server that recovers or replicates will do, and
+    /// a store of a newer schema can be opened.
+    pub fn read_only(mut self, read_only: bool) -> Self {
+        self.read_only = read_only;
+        self
+    }
+
+    /// Sets whether the schema is made, or brought up to date, when the store is opened; it is by default, which
+    /// suits development. Without it a database that needs it is refused.
+    pub fn migrate_on_open(mut self, migrate: bool) -> Self {
+        self.migrate_on_open = migrate;
+        self
+    }
+
+    /// Sets how many connections are opened at once, and how many there may be; 1 to 10 by default. One more
+    /// listens where runs are followed.
+    pub fn pool(mut self, connections: RangeInclusive<usize>) -> Self {
+        let most = (*connections.end()).max(1);
+        self.pool = (*connections.start()).min(most)..=most;
+        self
+    }
+
+    /// Sets how long a call waits for a connection before it answers [`StoreError::Busy`]; 10 seconds by default.
+    pub fn wait(mut self, timeout: Duration) -> Self {
+        self.wait = timeout;
+        self
+    }
+
+    /// Sets how long the server works on one statement before the call answers [`StoreError::Busy`]; 30 seconds by
+    /// default. A server that does not answer at all is given up a second later.
+    pub fn statement_timeout(mut self, timeout: Duration) -> Self {
+        self.statement_timeout = timeout;
+        self
+    }
+
+    /// Sets how long a statement waits for a row that another transaction holds before the call answers
+    /// [`StoreError::Busy`]; 10 seconds by default.
+    pub fn lock_timeout(mut self, timeout: Duration) -> Self {
+        self.lock_timeout = timeout;
+        self
+    }
+
+    /// Sets how long the server suffers a transaction in which nothing happens; 30 seconds by default. Only
+    /// migrations and the doctor have transactions of more than one statement.
+    pub fn idle_in_transaction_timeout(mut self, timeout: Duration) -> Self {
+        self.idle_in_transaction_timeout = timeout;
+        self
+    }
+
+    /// Sets how long making a connection may take; 10 seconds by default.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// Sets a clock on which heartbeats, rates and latest instants are judged, for tests. By default the server's
+    /// is, which all processes share.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Opens the store. Awaiting the options does the same.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Missing`], [`StoreError::NotAStore`], [`StoreError::TooNew`], and whatever else keeps the
+    /// database from being used.
+    pub async fn open(self) -> Result<PostgresStore, StoreError> {
+        PostgresStore::open_with(self).await
+    }
+}
+
+impl IntoFuture for PostgresOptions {
+    type Output = Result<PostgresStore, StoreError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.open())
+    }
+}

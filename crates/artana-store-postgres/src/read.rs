@@ -1,0 +1,51 @@
+//! Reads a run's rows exactly as they are stored. Damage that still fits a row is passed on, for
+//! verification to name; only what no row can hold is an error.
+
+use artana_core::{ChainHash, EventId, RawText, Record, RunRef, Seq, Timestamp, limits::MAX_PAGE_EVENTS};
+use artana_ports::StoreError;
+use tokio_postgres::Row;
+
+use crate::{
+    error::Failure,
+    session::Sessions,
+    statement::{Column, params},
+};
+
+const READ: &str = "SELECT seq, event_id, kind, step, at, payload, prev_hash, hash FROM artana.events \
+                    WHERE tenant = $1 AND run = $2 AND seq > $3 ORDER BY seq LIMIT $4";
+
+/// Reads a page of rows after a position.
+pub(crate) async fn read(sessions: &Sessions, run: &RunRef, after: Seq, limit: u32) -> Result<Vec<Record>, Failure> {
+    let after = i64::try_from(after.get()).unwrap_or(i64::MAX);
+    let limit = i64::from(limit.min(MAX_PAGE_EVENTS));
+    let params = params![run.tenant.as_str().to_owned(), run.run.as_str().to_owned(), after, limit];
+    let rows = sessions.ask(READ, params).await?;
+    rows.iter()
+        .map(|row| {
+            let seq = Column(0, "events.seq").int(row)?.cast_unsigned();
+            record(row, run, seq).map_err(|failure| at_seq(failure, run, seq))
+        })
+        .collect()
+}
+
+fn record(row: &Row, run: &RunRef, seq: u64) -> Result<Record, Failure> {
+    Ok(Record {
+        tenant: run.tenant.shared(),
+        run: run.run.shared(),
+        seq: Seq::new(seq),
+        event_id: EventId::from_bytes(Column(1, "event_id").array(row)?),
+        kind: Column(2, "kind").text(row)?.into(),
+        step: Column(3, "step").maybe_text(row)?.map(RawText::from),
+        at: Timestamp::from_micros(Column(4, "at").int(row)?),
+        payload: Column(5, "payload").bytes(row)?.to_vec(),
+        prev_hash: ChainHash::from_bytes(Column(6, "prev_hash").array(row)?),
+        hash: ChainHash::from_bytes(Column(7, "hash").array(row)?),
+    })
+}
+
+fn at_seq(failure: Failure, run: &RunRef, seq: u64) -> Failure {
+    match StoreError::from(failure) {
+        StoreError::Damaged { reason } => Failure::damaged(format!("events of {run} at sequence {seq}: {reason}")),
+        other => other.into(),
+    }
+}

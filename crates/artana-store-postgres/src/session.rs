@@ -1,0 +1,201 @@
+//! The pool, and the one way in which a statement is sent: in a task of its own, which the caller's going away does
+//! not split. A connection of which nobody knows what it is in the middle of is never lent again.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use artana_ports::StoreError;
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_postgres::{Config, NoTls, Row, error::SqlState, types::ToSql};
+
+use crate::{
+    PostgresOptions, connect,
+    error::{Failure, busy, unavailable},
+    statement::Param,
+};
+
+/// More calls than are ever under way at once.
+const CALLS: u32 = 1 << 20;
+/// How often a statement is sent that may be sent again: once, and once for each of two connections that were lost
+/// without anybody noticing.
+const TRIES: u32 = 3;
+/// How much longer than the server's own limit a caller waits for it: the time an answer needs.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// The connections of a store.
+#[derive(Clone)]
+pub(crate) struct Sessions {
+    pool: Pool,
+    calls: Arc<Semaphore>,
+    patience: Duration,
+    place: Arc<str>,
+}
+
+impl std::fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sessions").field("place", &self.place).field("pool", &self.pool.status()).finish()
+    }
+}
+
+impl Sessions {
+    /// Prepares a pool, without connecting.
+    pub(crate) fn new(config: &Config, options: &PostgresOptions) -> Result<Self, StoreError> {
+        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = Manager::from_config(config.clone(), NoTls, recycling);
+        let pool = Pool::builder(manager)
+            .max_size(*options.pool.end())
+            .wait_timeout(Some(options.wait))
+            .create_timeout(Some(options.connect_timeout))
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(|_| unavailable("the pool of connections cannot be made"))?;
+        Ok(Self {
+            pool,
+            calls: Arc::new(Semaphore::new(CALLS as usize)),
+            patience: options.statement_timeout.saturating_add(GRACE),
+            place: connect::place(config).into(),
+        })
+    }
+
+    /// Names the place of the store without any secret.
+    pub(crate) fn place(&self) -> &str {
+        &self.place
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.calls.is_closed()
+    }
+
+    /// Opens so many connections at once, and keeps them.
+    pub(crate) async fn warm(&self, connections: usize) -> Result<(), Failure> {
+        let mut lent = Vec::new();
+        for _ in 0..connections {
+            lent.push(self.lend().await?);
+        }
+        Ok(())
+    }
+
+    /// Sends a statement that changes nothing. A lost connection is replaced, and the statement sent again.
+    pub(crate) async fn ask(&self, sql: &'static str, params: Vec<Param>) -> Result<Vec<Row>, Failure> {
+        self.in_task(|this| async move { this.send(sql, &params, Failure::is_lost).await }).await
+    }
+
+    /// Sends a statement that changes something. It is sent again only if it certainly was not sent before.
+    pub(crate) async fn tell(&self, sql: &'static str, params: Vec<Param>) -> Result<Vec<Row>, Failure> {
+        self.tell_holding((), sql, params).await
+    }
+
+    /// Sends a statement that changes something, and drops what is held when it is done, not when the caller goes.
+    pub(crate) async fn tell_holding(
+        &self,
+        held: impl Send + 'static,
+        sql: &'static str,
+        params: Vec<Param>,
+    ) -> Result<Vec<Row>, Failure> {
+        let unsent = |failure: &Failure| failure.is_lost() && !failure.is_doubtful();
+        self.in_task(|this| async move {
+            let answer = this.send(sql, &params, unsent).await;
+            drop(held);
+            answer
+        })
+        .await
+    }
+
+    /// Does several things on one connection, which is kept only if they went well.
+    pub(crate) async fn with<T, F>(&self, work: impl FnOnce(Object) -> F + Send + 'static) -> Result<T, Failure>
+    where
+        T: Send + 'static,
+        F: Future<Output = (Object, Result<T, Failure>)> + Send,
+    {
+        self.in_task(|this| async move {
+            let (lent, done) = work(this.lend().await?).await;
+            if done.is_err() {
+                discard(lent);
+            }
+            done
+        })
+        .await
+    }
+
+    /// Waits for what was sent, and lets go of all connections.
+    pub(crate) async fn close(&self) -> Result<(), StoreError> {
+        let all = self.calls.acquire_many(CALLS).await.map_err(|_| StoreError::Closed)?;
+        self.calls.close();
+        self.pool.close();
+        drop(all);
+        Ok(())
+    }
+
+    /// Runs work in a task of its own, counted among the calls under way.
+    async fn in_task<T, F>(&self, work: impl FnOnce(Self) -> F) -> Result<T, Failure>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Failure>> + Send + 'static,
+    {
+        let call: OwnedSemaphorePermit =
+            Arc::clone(&self.calls).acquire_owned().await.map_err(|_| StoreError::Closed)?;
+        let work = work(self.clone());
+        let task = tokio::spawn(async move {
+            let done = work.await;
+            drop(call);
+            done
+        });
+        // The task ends without an answer only when the runtime ends, or by a defect of this crate.
+        task.await.unwrap_or(Err(Failure::Silent))
+    }
+
+    async fn send(
+        &self,
+        sql: &'static str,
+        params: &[Param],
+        again: impl Fn(&Failure) -> bool,
+    ) -> Result<Vec<Row>, Failure> {
+        for _ in 1..TRIES {
+            match self.send_once(sql, params).await {
+                Err(failure) if again(&failure) => {}
+                answer => return answer,
+            }
+        }
+        self.send_once(sql, params).await
+    }
+
+    async fn send_once(&self, sql: &'static str, params: &[Param]) -> Result<Vec<Row>, Failure> {
+        let lent = self.lend().await?;
+        let answer = match tokio::time::timeout(self.patience, query(&lent, sql, params)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(Failure::Silent),
+        };
+        if answer.as_ref().is_err_and(|failure| !failure.leaves_the_connection()) {
+            discard(lent);
+        }
+        answer
+    }
+
+    /// Lends a connection, making one if there may be another.
+    async fn lend(&self) -> Result<Object, Failure> {
+        self.pool.get().await.map_err(|error| match error {
+            PoolError::Closed => StoreError::Closed.into(),
+            PoolError::Timeout(TimeoutType::Wait) => busy("all connections of the pool are in use").into(),
+            PoolError::Timeout(_) => unavailable("the server does not let anybody in in time").into(),
+            PoolError::Backend(error) if error.code() == Some(&SqlState::INVALID_CATALOG_NAME) => {
+                StoreError::Missing { place: self.place.to_string() }.into()
+            }
+            PoolError::Backend(error) => Failure::Unsent(error),
+            PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => {
+                unavailable("the pool of connections is not usable").into()
+            }
+        })
+    }
+}
+
+/// Prepares a statement, once for each connection, and sends it.
+async fn query(lent: &Object, sql: &'static str, params: &[Param]) -> Result<Vec<Row>, Failure> {
+    let statement = lent.prepare_cached(sql).await.map_err(Failure::Unsent)?;
+    let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|param| &**param as &(dyn ToSql + Sync)).collect();
+    Ok(lent.query(&statement, &params).await?)
+}
+
+/// Takes a connection out of the pool for good.
+fn discard(lent: Object) {
+    drop(Object::take(lent));
+}

@@ -1,0 +1,12 @@
+//! The store from outside: its laws, its database, and what becomes of both when something goes wrong.
+
+mod close;
+mod conformance;
+mod doctor;
+mod follow;
+mod lives;
+mod names;
+mod open;
+mod support;
+mod trouble;
+mod wire;

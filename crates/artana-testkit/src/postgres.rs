@@ -1,0 +1,174 @@
+//! A private Postgres server for tests, and an empty database for each. It needs the server's programs and `psql`,
+//! not a running service. Nothing is left behind, however a test ends: what watches over the server ends it when
+//! the process that asked for it is gone. Making a database takes long, so one that was given back is emptied and
+//! lent again.
+//!
+//! Where there is no server and `CI` is not set, a test says so and passes without having run.
+
+mod cluster;
+mod programs;
+
+use std::{
+    env,
+    path::PathBuf,
+    sync::{
+        Mutex, OnceLock, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use cluster::Cluster;
+use programs::psql;
+
+/// Names a server to be used instead of a private one: the address of a database from which others may be made.
+const OVERRIDE: &str = "ARTANA_PG_URL";
+
+/// Ends whoever is still in a database, and empties it.
+const EMPTY: &str = "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity \
+    WHERE datname = current_database() AND pid <> pg_backend_pid(); \
+    DROP SCHEMA IF EXISTS artana CASCADE; DROP SCHEMA public CASCADE; CREATE SCHEMA public";
+
+/// An empty database that belongs to one test. Dropping it gives it back.
+#[derive(Debug)]
+pub struct Database {
+    name: String,
+    url: String,
+    server: &'static Server,
+}
+
+impl Database {
+    /// Makes an empty database, starting this process's server for the first one. `None`, said loudly, where no
+    /// server can be had; that is a skipped test.
+    ///
+    /// # Panics
+    ///
+    /// When a server is there and makes no database; and when there is none and `CI` is set.
+    #[must_use]
+    pub fn fresh() -> Option<Self> {
+        let server = match Server::of_this_process() {
+            Ok(server) => server,
+            Err(why) => {
+                assert!(env::var_os("CI").is_none(), "tests need a Postgres server here: {why}");
+                eprintln!("SKIPPED, not run: {why}; set {OVERRIDE} to the address of a server to run it");
+                return None;
+            }
+        };
+        let name = server.idle_database().unwrap_or_else(|| {
+            let name = unused_name();
+            server.run(&format!("CREATE DATABASE {name}"));
+            name
+        });
+        Some(Self { url: with_database(&server.url, &name), name, server })
+    }
+
+    /// Borrows the address of the database, as `postgres://…`.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Borrows the name of the database.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Says whether the server is this process's own, on this machine and on a Unix socket.
+    #[must_use]
+    pub fn is_private(&self) -> bool {
+        self.server.private.is_some()
+    }
+
+    /// Runs statements in the database behind a store's back, as the owner of everything, and returns the answers
+    /// without headings, a line a row and a bar between columns.
+    ///
+    /// # Panics
+    ///
+    /// When a statement fails.
+    pub fn run(&self, sql: &str) -> String {
+        psql(&self.server.psql, &self.url, sql)
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        // A test that panics has said enough; a private server goes with the process anyway.
+        if std::thread::panicking() {
+            return;
+        }
+        if !self.is_private() {
+            return self.server.run(&format!("DROP DATABASE {} WITH (FORCE)", self.name));
+        }
+        self.run(EMPTY);
+        self.server.idle.lock().unwrap_or_else(PoisonError::into_inner).push(std::mem::take(&mut self.name));
+    }
+}
+
+/// The server of this process.
+#[derive(Debug)]
+struct Server {
+    url: String,
+    psql: PathBuf,
+    /// Ends with the process: its pipe closes then.
+    private: Option<Cluster>,
+    /// Databases that were given back.
+    idle: Mutex<Vec<String>>,
+}
+
+impl Server {
+    fn of_this_process() -> Result<&'static Self, String> {
+        static SERVER: OnceLock<Result<Server, String>> = OnceLock::new();
+        SERVER.get_or_init(Self::start).as_ref().map_err(Clone::clone)
+    }
+
+    fn start() -> Result<Self, String> {
+        if let Ok(url) = env::var(OVERRIDE) {
+            let psql = programs::folder().map_or_else(|_| "psql".into(), |folder| programs::client(&folder));
+            return Ok(Self { url, psql, private: None, idle: Mutex::default() });
+        }
+        let programs = programs::folder()?;
+        let cluster = Cluster::start(&programs)?;
+        let (url, psql) = (cluster.url(), programs::client(&programs));
+        Ok(Self { url, psql, private: Some(cluster), idle: Mutex::default() })
+    }
+
+    fn idle_database(&self) -> Option<String> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+
+    fn run(&self, sql: &str) {
+        psql(&self.psql, &self.url, sql);
+    }
+}
+
+/// Names a database that no other test has, on this server or on one that is shared.
+fn unused_name() -> String {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
+    format!("artana_test_{}_{since}_{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Replaces the database in an address.
+fn with_database(url: &str, name: &str) -> String {
+    let (address, options) = url.split_once('?').map_or((url, None), |(address, options)| (address, Some(options)));
+    let (scheme, rest) = address.split_once("://").unwrap_or(("postgres", address));
+    let host = rest.split_once('/').map_or(rest, |(host, _)| host);
+    let options = options.map_or(String::new(), |options| format!("?{options}"));
+    format!("{scheme}://{host}/{name}{options}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_database;
+
+    #[test]
+    fn the_database_of_an_address_is_replaced() {
+        for (url, replaced) in [
+            ("postgres://u:p@host:5/old", "postgres://u:p@host:5/new"),
+            ("postgresql://host", "postgresql://host/new"),
+            ("postgres:///old?host=/tmp/x&user=u", "postgres:///new?host=/tmp/x&user=u"),
+        ] {
+            assert_eq!(with_database(url, "new"), replaced);
+        }
+    }
+}
