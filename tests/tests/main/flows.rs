@@ -191,16 +191,17 @@ async fn workers_killed_at_random_lose_no_workflow_and_repeat_no_effect_3() {
     random_kills(13).await;
 }
 
-/// One process after the other stays at a point that is further on each time, and is killed there; each goes on with
-/// what its predecessors left. Nothing waits for time: each successor's clock runs ahead by more than a life.
-async fn killed_at_points(kind: &str, first: usize, stride: usize) {
+/// One process after the other stays at another point, and is killed there; each goes on with what its predecessors
+/// left, and has an order of its own, so that it comes to its point. Nothing waits for time: each successor's clock
+/// runs ahead by more than a life.
+async fn killed_at_points(kind: &str, first: usize, stride: usize, last: usize) {
     const DEATHS: usize = 36;
     let scene = Scene::new();
     let mut computed = Computed::new();
     let ttl = format!("ttl={LONG}");
     for death in 0..DEATHS {
-        let (enqueue, park) = (death / 2, format!("park={kind}:{}", first + death * stride));
-        let enqueue = format!("enqueue={}..{}", enqueue.saturating_sub(1), enqueue + 1);
+        let park = format!("park={kind}:{}", first + (death * stride) % (last - first));
+        let enqueue = format!("enqueue={death}..{}", death + 2);
         let mut worker = starts(&scene, death, &["flows=4", &ttl, &enqueue, &park]);
         worker.hear_of("parked");
         worker.kill();
@@ -208,18 +209,18 @@ async fn killed_at_points(kind: &str, first: usize, stride: usize) {
             looks(&scene, u32::try_from(death + 1).expect("a number"), &mut computed).await;
         }
     }
-    let resolved = ends(&scene, DEATHS, DEATHS as u64 / 2, &computed).await;
+    let resolved = ends(&scene, DEATHS, DEATHS as u64 + 1, &computed).await;
     println!("{DEATHS} kills, {} runs taken over, {resolved} doubts at the end", events(&scene, "driver_changed"));
 }
 
 #[tokio::test]
 async fn workers_killed_around_the_ports_lose_no_workflow_and_repeat_no_effect() {
-    killed_at_points("port", 12, 3).await;
+    killed_at_points("port", 12, 3, 120).await;
 }
 
 #[tokio::test]
 async fn workers_killed_inside_the_store_lose_no_workflow_and_repeat_no_effect() {
-    killed_at_points("inner", 40, 7).await;
+    killed_at_points("inner", 40, 7, 130).await;
 }
 
 /// A process is killed in the middle of a step, with another one at hand. How long it takes until that one is at the
