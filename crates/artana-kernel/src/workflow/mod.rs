@@ -11,6 +11,7 @@ pub(crate) mod machine;
 pub(crate) mod moved;
 mod open;
 mod performing;
+mod ready;
 mod rollback;
 pub(crate) mod stay;
 mod values;
