@@ -40,9 +40,9 @@ mod view;
 pub use content::{Content, ContentRef, ContentType};
 pub use digest::{ChainHash, Digest, Digester, HexError, KeyId, RunKey, TenantKey, effect_key};
 pub use fold::{
-    AskKind, Asked, ChildStep, CodeStep, FoldError, Fork, Kept, KeptValue, ModelStep, Pause, PauseStep, Place, Program,
-    Projection, Resumption, RollbackStep, Round, RunState, Session, Signal, Stage, Step, Task, TaskState, TimerStep,
-    ToolStep, Work,
+    AskKind, Asked, ChildStep, CodeStep, FoldError, Fork, Kept, KeptValue, ModelStep, PAUSED_ABOVE, Pause, PauseStep,
+    Place, Program, Projection, Resumption, RollbackStep, Round, RunState, Session, Signal, Stage, Step, Task,
+    TaskState, TimerStep, ToolStep, Work,
 };
 pub use frame::{Frame, tag};
 pub use genesis::{Genesis, ParentLink};

@@ -34,6 +34,12 @@ impl Leases {
         self.note(run, drive);
     }
 
+    /// Returns whether a drive of this process holds a run's lease.
+    pub(crate) fn is_held(&self, run: &RunRef) -> bool {
+        let drives = self.drives.lock().unwrap_or_else(PoisonError::into_inner);
+        drives.iter().any(|(held, known)| held == run && known.upgrade().is_some_and(|drive| drive.is_held()))
+    }
+
     /// Waits until nobody is about to take a lease.
     pub(crate) async fn taking(&self) -> Taking<'_> {
         Taking { leases: self, _alone: self.taking.write().await }

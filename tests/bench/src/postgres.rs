@@ -31,7 +31,7 @@ const TABLES: &str = "CREATE SCHEMA raw; \
 const COMMIT: &str = "WITH \
     event AS (INSERT INTO raw.events VALUES ('bench', $1, $2, $3, 'note', 'step', 1, $4, $5, $6)), \
     words AS (INSERT INTO raw.vault (tenant, root, digest, len, codec, seal, bytes) \
-        VALUES ('bench', $1, $7, length($8), 0, 0, $8)) \
+        VALUES ('bench', $1, $7, length($8::bytea), 0, 0, $8::bytea)) \
     UPDATE raw.runs SET head_seq = $2, head_hash = $6, steps = $2 WHERE tenant = 'bench' AND run = $1";
 
 /// Measures both, where there is a server.

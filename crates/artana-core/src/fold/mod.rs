@@ -39,7 +39,7 @@ pub use kept::{Kept, KeptValue};
 pub use program::{AskKind, Asked, Place, Program, Signal};
 pub use projection::Projection;
 pub use step::{ModelStep, Round, Step, ToolStep};
-pub use summary::Pause;
+pub use summary::{PAUSED_ABOVE, Pause};
 pub use wait::{ChildStep, PauseStep, Resumption, RollbackStep, TimerStep};
 pub use work::{Session, Stage, Task, TaskState, Work};
 

@@ -66,6 +66,9 @@ pub struct Pause {
     pub died: Vec<IncarnationId>,
 }
 
+/// By what a child is blocked while a run above it is paused: nobody drives it until that run goes on.
+pub const PAUSED_ABOVE: &str = "paused-above";
+
 /// Where a run stands that is driven as a whole.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Drive {
@@ -330,7 +333,11 @@ impl Summary {
     pub(super) fn queued(&self) -> Option<Queued> {
         let enqueued = self.drive.enqueued.as_ref().filter(|_| self.finished.is_none())?;
         let parked = self.pauses.values().any(Pause::is_parking);
-        let stopped = self.closing.is_none() && self.pauses.values().any(|pause| pause.step.is_none());
+        let stopped = self.pauses.values().any(|pause| match &pause.block {
+            // Its parent's code undoes what it did, when that goes on.
+            Some(block) if self.child && block.as_str() == PAUSED_ABOVE => true,
+            _ => self.closing.is_none() && pause.step.is_none(),
+        });
         if parked || stopped {
             return None;
         }

@@ -155,9 +155,12 @@ impl Drives {
             return self.park(taken, Some(&Error::Orphaned(taken.run.name().clone()))).await;
         };
         let parent = Taken { run, drive: Arc::default(), name: None };
-        let is_driven_here = parent.run.journal.driving.try_lock().is_err();
+        let is_driven_here =
+            parent.run.journal.driving.try_lock().is_err() || self.kernel.0.leases.is_held(parent.run.name());
         if is_driven_here || !self.holds(&parent).await? {
             self.give_back(taken).await?;
+            // It is due until whoever has it goes on with it: there is time until it is worth another look.
+            self.rests(FIRST_REST, told.leave.as_ref()).await;
             return Ok(Ended::Left);
         }
         let driven = self.drive_held(taken, &parent, &name, told).await;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use artana_core::{
-    Content, ContentRef, ContentType, RunRef, RunState, Status, Step, StepKey,
+    Content, ContentRef, ContentType, PAUSED_ABOVE, RunRef, RunState, Status, Step, StepKey,
     decide::child_id,
     event::{ChildFinished, ChildOutcome, ChildStarted, Closing, Lineage, WorkflowStarted},
 };
@@ -144,9 +144,6 @@ pub(crate) async fn record(parent: &Run, step: &StepKey, child: &Run, ended: End
     };
     parent.journal.append_detached(parent.capacity(), Some(step.clone()), decide).await.map(drop)
 }
-
-/// By what a child is blocked while a run above it is paused: it would be due all the time, and could do nothing.
-const PAUSED_ABOVE: &str = "paused-above";
 
 /// Blocks a child whose time has come, until its parent goes on.
 pub(crate) async fn block(child: &Run, paused: &RunRef) -> Result<(), Error> {

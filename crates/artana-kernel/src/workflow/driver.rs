@@ -401,6 +401,7 @@ impl Driver {
     /// Ends with what the code returned, once what it gave up has ended too.
     async fn end(&mut self, returned: Result<Vec<u8>, Failure>) -> Result<End, Error> {
         self.open.clear();
+        self.close_children().await?;
         self.settle().await?;
         if let Some(diverged) = self.diverged() {
             return Err(diverged);

@@ -12,14 +12,16 @@ pub(super) async fn still_waits(child: &Run, told: &Told) -> Result<Option<Held>
     loop {
         journal.refresh().await?;
         let now = told.came.map_or(clock.now(), |came| came.max(clock.now()));
-        let Some(left) = journal.with_state(|state| left(state, now, told.came.is_none())) else { return Ok(None) };
+        let Some((left, until)) = journal.with_state(|state| left(state, now, told.came.is_none())) else {
+            return Ok(None);
+        };
         let Some(stay) = &told.stay else { return Ok(Some(left.into())) };
         if !stay.is_wanted().await {
             return Ok(Some(left.into()));
         }
         let due = async {
-            match &left {
-                Left::Waits(Suspended::Sleeping(until)) => clock.sleep(until.since(clock.now())).await,
+            match (&left, until) {
+                (Left::Waits(_), Some(until)) => clock.sleep(until.since(clock.now())).await,
                 _ => std::future::pending().await,
             }
         };
@@ -52,14 +54,15 @@ impl From<Left> for Held {
 
 /// Says for what a child was left, if there is nothing to do in it now. Whoever calls a workflow has its doubts looked
 /// into each time.
-fn left(state: &RunState, now: Timestamp, is_called: bool) -> Option<Left> {
+fn left(state: &RunState, now: Timestamp, is_called: bool) -> Option<(Left, Option<Timestamp>)> {
     if state.is_closing() || state.finished().is_some() {
         return None;
     }
     let own = state.pauses().iter().next();
-    if let Some((id, pause)) = own {
-        let ticket = Ticket { run: state.run().clone(), id: *id, step: pause.step.clone() };
-        return Some(Left::Waits(Suspended::Paused(ticket)));
+    let own = own.map(|(id, pause)| Ticket { run: state.run().clone(), id: *id, step: pause.step.clone() });
+    // Somebody stopped it. What its own code asks may be raced with something else.
+    if let Some(ticket) = own.clone().filter(|_| state.pauses().values().any(|pause| pause.step.is_none())) {
+        return Some((Left::Waits(Suspended::Paused(ticket)), None));
     }
     if !state.is_suspended() {
         return None;
@@ -86,12 +89,15 @@ fn left(state: &RunState, now: Timestamp, is_called: bool) -> Option<Left> {
         return None;
     }
     if doubts {
-        return end::doubt(state).map(|(_, error)| Left::InDoubt(error));
+        return end::doubt(state).map(|(_, error)| (Left::InDoubt(error), None));
+    }
+    if let Some(ticket) = own {
+        return Some((Left::Waits(Suspended::Paused(ticket)), due));
     }
     let waits = match (due, signal) {
         (Some(due), _) => Suspended::Sleeping(due),
         (None, Some(signal)) => Suspended::Waiting(Awaited { run: state.run().clone(), signal }),
         (None, None) => return None,
     };
-    Some(Left::Waits(waits))
+    Some((Left::Waits(waits), due))
 }

@@ -9,7 +9,7 @@ use super::{
     child,
     driver::Driver,
     machine::{Held, Performed, Performing, Want},
-    open::Standing,
+    open::{Open, Standing},
     stay::Stay,
 };
 use crate::{
@@ -69,16 +69,25 @@ impl Driver {
 
     /// Begins the steps that may begin, in the order in which they were asked.
     pub(super) fn begin(&mut self) {
-        let room = MAX_STEPS_AT_ONCE.saturating_sub(self.performing.len());
-        let waiting = self.open.iter().filter(|(_, open)| matches!(open.standing, Standing::Waiting));
-        let due = waiting.filter_map(|(ordinal, open)| match &open.want {
-            Want::Step { key, .. } => self.state(|state| may_begin(state, key)).then_some(ordinal),
-            Want::Child { key, .. } => self
+        let taken = |children: bool| {
+            // Children that wait take nobody's place.
+            let takes = |under: &&Under| under.stay.is_some() == children && !under.waits();
+            self.performing.iter().filter(takes).count()
+        };
+        let room = |children| MAX_STEPS_AT_ONCE.saturating_sub(taken(children));
+        let waiting = |open: &Open| matches!(open.standing, Standing::Waiting);
+        let steps = self.open.iter().filter_map(|(ordinal, open)| match &open.want {
+            Want::Step { key, .. } if waiting(open) => self.state(|state| may_begin(state, key)).then_some(ordinal),
+            _ => None,
+        });
+        let children = self.open.waits().filter_map(|(ordinal, open)| match &open.want {
+            Want::Child { key, .. } if waiting(open) => self
                 .state(|state| if state.is_closing() { state.step(key).is_some() } else { state.admits(key) })
                 .then_some(ordinal),
             _ => None,
         });
-        let due: Vec<Ordinal> = due.take(room).collect();
+        let mut due: Vec<Ordinal> = steps.take(room(false)).chain(children.take(room(true))).collect();
+        due.sort_unstable();
         due.into_iter().for_each(|ordinal| self.perform(ordinal));
     }
 

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use artana_core::Status;
-use artana_kernel::{Failure, Kernel, Worker, WorkflowContext};
+use artana_kernel::{Either, Failure, Kernel, Worker, WorkflowContext};
 use artana_ports::Clock;
 use tokio::sync::Notify;
 
@@ -301,4 +301,95 @@ async fn a_limit_that_passes_in_an_ending_run_keeps_nobody_busy() {
     gate.opens.notify_one();
     assert_eq!(code(driven.await.unwrap()), "artana::ended");
     cancelling.await.unwrap().unwrap();
+}
+
+/// A child's own question is one of the things that it waits for, and not the end of its waiting.
+#[tokio::test]
+async fn a_child_that_asks_a_person_for_a_while_goes_on_when_that_is_over() {
+    let world = world();
+    let process = world.process();
+    let code = |cx: WorkflowContext, (): ()| async move {
+        let asks = |cx: WorkflowContext| async move {
+            match cx.race(cx.pause::<()>("ask", "now?"), cx.sleep("limit", seconds(600))).await {
+                Either::Left(said) => said.map(drop)?,
+                Either::Right(late) => late?,
+            }
+            Ok(())
+        };
+        Ok(cx.child("kid", asks).await?)
+    };
+    process.kernel.register("asks", code).unwrap();
+    let run = process.kernel.enqueue(&tenant(), "asks", &()).id("r").await.unwrap();
+    let worker = Worker::new(&process.kernel);
+    work_until(&world, &worker, &run, Status::Completed).await;
+    assert!(worker.stats().taken <= 4, "{:?}", worker.stats());
+}
+
+/// What it gave up ends too, and its parent hears of its own end in time.
+#[tokio::test]
+async fn a_child_ends_with_a_child_of_its_own_that_lost_a_race_beside_a_busy_run() {
+    let (world, gate) = (world(), Gate::default());
+    let process = world.process();
+    let inside = gate.clone();
+    let code = move |cx: WorkflowContext, (): ()| {
+        let gate = inside.clone();
+        async move {
+            let kid = cx.child("kid", |cx: WorkflowContext| async move {
+                let grand = |cx: WorkflowContext| async move { Ok(cx.signal::<()>("never").await?) };
+                match cx.race(cx.child("grand", grand), cx.sleep("limit", seconds(5))).await {
+                    Either::Left(said) => said?,
+                    Either::Right(late) => late?,
+                }
+                Ok(())
+            });
+            match cx.race(kid, cx.step("long").compute(move || gate.passes())).await {
+                Either::Left(kid) => kid.map(|()| true),
+                Either::Right(long) => long.map(|()| false),
+            }
+            .map_err(Into::into)
+        }
+    };
+    process.kernel.register("busy", code).unwrap();
+    let run = process.kernel.enqueue(&tenant(), "busy", &()).id("r").await.unwrap();
+    let worker = Worker::new(&process.kernel);
+    let ends = async {
+        Clock::sleep(&world.clock, seconds(60)).await;
+        for (child, status) in [("r/kid", Status::Completed), ("r/kid/grand", Status::Cancelled)] {
+            let child = process.kernel.open_run(&tenant(), child).await.unwrap();
+            assert_eq!(child.status().await.unwrap(), status);
+        }
+        gate.opens.notify_one();
+        while run.status().await.unwrap() != Status::Completed {
+            tokio::task::yield_now().await;
+        }
+    };
+    world.pass_time(worker.run_until(ends)).await.unwrap();
+}
+
+#[tokio::test]
+async fn children_that_wait_keep_no_step_from_beginning() {
+    let (world, gate, ran) = (world(), Gate::default(), Ran::default());
+    let process = world.process();
+    let (inside, counts) = (gate.clone(), ran.clone());
+    let code = move |cx: WorkflowContext, (): ()| {
+        let (gate, ran) = (inside.clone(), counts.clone());
+        async move {
+            let waits = |cx: WorkflowContext| async move { Ok(cx.signal::<()>("go").await?) };
+            let kids = cx.join_all((0..64).map(|n| cx.child(format!("kid{n}"), waits)));
+            let long = cx.step("long").compute(move || gate.passes());
+            let short = cx.step("short").compute(move || async move { Ok(ran.once()) });
+            let (_, (long, short)) = cx.join(kids, cx.join(long, short)).await;
+            long?;
+            Ok(short?)
+        }
+    };
+    process.kernel.register("many", code).unwrap();
+    process.kernel.enqueue(&tenant(), "many", &()).id("r").await.unwrap();
+    let worker = Worker::new(&process.kernel);
+    let begins = async {
+        Clock::sleep(&world.clock, seconds(60)).await;
+        assert_eq!((gate.inside.times(), ran.times()), (1, 1));
+        gate.opens.notify_one();
+    };
+    world.pass_time(worker.run_until(begins)).await.unwrap();
 }
