@@ -159,7 +159,8 @@ impl Drive {
 impl Above {
     fn is_held_by(&self, incarnation: IncarnationId) -> bool {
         let drive = self.parent.driver().map(|driven| &driven.drive);
-        drive.is_some_and(|drive| drive.is_held() && drive.lease().held.is_some_and(|(by, _)| by == incarnation))
+        let lease = drive.map(|drive| *drive.lease()).unwrap_or_default();
+        !lease.lost && lease.held.is_some_and(|(by, _)| by == incarnation)
     }
 
     /// Boxed, as the parent may be a child too.

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     Error,
+    control::ABOVE_ENDS,
     drive::{Driven, Told},
 };
 
@@ -35,7 +36,7 @@ impl Driver {
     /// Asks the children to end that nobody waits for any more, or whose parent is ending.
     pub(super) async fn close_children(&mut self) -> Result<(), Error> {
         let closing = self.state(RunState::is_closing);
-        let why = if closing { "the run that started it is ending" } else { "it lost a race" };
+        let why = if closing { ABOVE_ENDS } else { "it lost a race" };
         while let Some((ordinal, key)) = self.child_to_close(closing) {
             let driven = Driven { ordinal: Some(ordinal), ..Driven::by(&self.drive) };
             child::close(&self.run.driven(driven), &key, why).await?;
