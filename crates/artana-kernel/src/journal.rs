@@ -27,7 +27,7 @@ use crate::{
     error::append_failed,
     flight::Flights,
     load,
-    send::{event_after, send},
+    send::{MAX_BACKOFF, event_after, passes, send},
     shared::Shared,
     touched::Touched,
     workflow::moved,
@@ -57,6 +57,8 @@ pub(crate) struct Journal {
     /// What this process changed in it lately; taken after the state.
     touched: Mutex<Touched>,
     waiting: Mutex<VecDeque<Entry>>,
+    /// What needs a lease that somebody else has for a moment. It holds up nobody.
+    contended: Mutex<Vec<Entry>>,
     commit: AsyncMutex<()>,
     /// Held by whoever drives the run as a whole in this process.
     pub(crate) driving: Arc<AsyncMutex<()>>,
@@ -89,6 +91,7 @@ impl Journal {
             touched: Mutex::new(Touched::after(state.head().seq)),
             state: Mutex::new(state),
             waiting: Mutex::default(),
+            contended: Mutex::default(),
             commit: AsyncMutex::new(()),
             driving: Arc::default(),
         }
@@ -123,6 +126,20 @@ impl Journal {
             journal.catch_up().await.map(drop)
         });
         task.await.unwrap_or_else(|_| Err(Error::Internal("a read's task was lost".into())))
+    }
+
+    /// Waits until somebody has appended after a position, and reads that, however often the store is away meanwhile.
+    pub(crate) async fn hears(self: &Arc<Self>, after: Seq) -> Result<(), Error> {
+        loop {
+            let heard = async {
+                self.shared.store.follow(&self.run, after).await?;
+                self.refresh().await
+            };
+            match heard.await {
+                Err(Error::Store(error)) if passes(&error) => self.shared.clock.sleep(MAX_BACKOFF).await,
+                heard => return heard,
+            }
+        }
     }
 
     /// Says who works on a step, and whether they live.
@@ -167,15 +184,22 @@ impl Journal {
         let (reply, mut answer) = oneshot::channel();
         let entry = Entry { capacity, step, decide: Box::new(decide), reply };
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push_back(entry);
-        let _writing = self.commit.lock().await;
         loop {
-            match answer.try_recv() {
-                Ok(answered) => return answered,
-                Err(oneshot::error::TryRecvError::Closed) => {
-                    return Err(Error::Internal("an entry was dropped unanswered".into()));
+            let writing = self.commit.lock().await;
+            loop {
+                match answer.try_recv() {
+                    Ok(answered) => return answered,
+                    Err(oneshot::error::TryRecvError::Closed) => {
+                        return Err(Error::Internal("an entry was dropped unanswered".into()));
+                    }
+                    Err(oneshot::error::TryRecvError::Empty) if self.commit_waiting().await => {}
+                    Err(oneshot::error::TryRecvError::Empty) => break,
                 }
-                Err(oneshot::error::TryRecvError::Empty) => self.commit_waiting().await,
             }
+            drop(writing);
+            self.shared.clock.sleep(CONTENDED).await;
+            let contended = std::mem::take(&mut *self.contended.lock().unwrap_or_else(PoisonError::into_inner));
+            self.waiting.lock().unwrap_or_else(PoisonError::into_inner).extend(contended);
         }
     }
 
@@ -196,14 +220,19 @@ impl Journal {
         task.await.unwrap_or_else(|_| Err(Error::Internal("an append's task was lost".into())))
     }
 
-    async fn commit_waiting(&self) {
+    /// Returns whether anything waited.
+    async fn commit_waiting(&self) -> bool {
         let mut batch = self.take_batch();
+        let waited = !batch.is_empty();
         let mut alone = VecDeque::new();
         while !batch.is_empty() {
             match self.try_commit(&mut batch).await {
                 Round::Done => {}
                 Round::Again => continue,
                 Round::Singly => alone.extend(batch.drain(..).map(|entry| vec![entry])),
+                Round::Later => {
+                    self.contended.lock().unwrap_or_else(PoisonError::into_inner).append(&mut batch);
+                }
                 Round::Failed(error) => {
                     for entry in batch.drain(..) {
                         let _ = entry.reply.send(Err(error.clone()));
@@ -214,6 +243,7 @@ impl Journal {
                 batch = alone.pop_front().unwrap_or_default();
             }
         }
+        waited
     }
 
     /// Takes the entries that can leave together: of different steps, so that none depends on
@@ -294,8 +324,7 @@ impl Journal {
             }
             // Whoever holds a child without its parent finds that out, and gives it back.
             Err(AppendError::Fenced { .. }) if drive.as_ref().is_some_and(|drive| drive.is_within()) && takes => {
-                self.shared.clock.sleep(CONTENDED).await;
-                Round::Again
+                Round::Later
             }
             Err(error @ AppendError::Fenced { .. }) => {
                 drive.iter().for_each(|drive| drive.lose());
@@ -413,6 +442,7 @@ impl Journal {
 enum Round {
     Done,
     Again,
+    Later,
     Singly,
     Failed(Error),
 }

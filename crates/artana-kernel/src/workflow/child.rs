@@ -77,8 +77,14 @@ pub(crate) fn drive_child(parent: Run, step: StepKey, child: Child) -> Performin
         let drive = Arc::new(Drive::within(&parent, &step, &run.name().run));
         let lead = driver::Lead { drive, told: told_above, keeps: false };
         let Some(code) = child.take() else { return Err(Held::Left) };
+        let stay = lead.told.stay.clone();
         let end = match driver::drive(&run, code, lead).await {
-            Ok(End::Suspended(waits)) => return Err(Held::Suspended(waits)),
+            Ok(End::Suspended(waits)) => {
+                // Its code has come to its end. If it is to go on, it begins anew.
+                let Some(stay) = stay else { return Err(Held::Suspended(waits)) };
+                stay.leave(waits).await;
+                return Err(Held::Left);
+            }
             Ok(End::Left) => return Err(Held::Left),
             Ok(End::Completed(bytes)) => Ok(bytes),
             Err(error) => Err(error),

@@ -22,7 +22,7 @@ use super::{
     machine::{Alarm, Ask, Machine, Want},
     moved,
     open::{Asks, Open, Standing},
-    performing::{Under, next_ended},
+    performing::{Under, next},
     values, waits,
 };
 use crate::{
@@ -120,6 +120,8 @@ pub(super) struct Driver {
     answered: Option<Place>,
     pub(super) ready: BinaryHeap<Reverse<(Place, Ordinal)>>,
     pub(super) performing: Vec<Under>,
+    /// Children that were left in the middle of their code, and could go on with it.
+    pub(super) left: Vec<Under>,
     /// Whether a child was left in the middle, so that the run's code has to begin anew before it goes on.
     pub(super) renews: bool,
     /// Up to where the run was looked through for answers.
@@ -161,6 +163,7 @@ impl Driver {
             told,
             ready: BinaryHeap::new(),
             performing: Vec::new(),
+            left: Vec::new(),
             renews: false,
             looked: None,
             ahead_to: Ordinal::default(),
@@ -329,8 +332,10 @@ impl Driver {
             self.begin();
         }
         if !self.performing.is_empty() {
-            waits::begin(self).await?;
-            return self.wait().await.map(|()| Next::Look);
+            if self.is_busy() {
+                self.recall(|_| true);
+            }
+            return self.stay().await;
         }
         // A pause is told to whoever asked.
         let paused = self.state(|state| !state.pauses().is_empty() && !state.is_closing());
@@ -344,10 +349,25 @@ impl Driver {
         if let Some(stay) = self.told.stay.clone().filter(|_| !self.state(RunState::is_closing))
             && stay.is_wanted().await
         {
-            waits::begin(self).await?;
-            return self.wait().await.map(|()| Next::Look);
+            self.recall(|_| true);
+            return self.stay().await;
         }
-        Ok(waits::suspend(self).await?.map_or(Next::Look, |waits| Next::End(End::Suspended(waits))))
+        let Some(stay) = self.told.stay.clone() else {
+            return Ok(waits::suspend(self).await?.map_or(Next::Look, |waits| Next::End(End::Suspended(waits))));
+        };
+        stay.waits(true);
+        let suspended = waits::suspend(self).await;
+        stay.waits(false);
+        if let Some(waits) = suspended? {
+            stay.leave(waits).await;
+        }
+        Ok(Next::Look)
+    }
+
+    /// Stays with the run until something happens.
+    async fn stay(&mut self) -> Result<Next, Error> {
+        waits::begin(self).await?;
+        self.wait().await.map(|()| Next::Look)
     }
 
     /// Leaves the run in the middle. It is due at once.
@@ -380,20 +400,20 @@ impl Driver {
                 _ => std::future::pending().await,
             }
         };
-        let ended = tokio::select! {
+        let came = tokio::select! {
             biased;
             () = alarm.ring() => Err(Error::ForeignWait(self.run.name().clone())),
             asked = machine.asked_more() => {
                 Err(Error::AskedInside { run: self.run.name().clone(), asked: asked.to_string() })
             }
-            ended = next_ended(&mut self.performing, stay.as_deref()) => Ok(Some(ended)),
+            came = next(&mut self.performing, stay.as_deref(), !self.left.is_empty()) => Ok(Some(came)),
             () = timer => Ok(None),
             seen = outside => seen.map(|()| None),
             () = dismissed => Ok(None),
         };
         stay.iter().for_each(|stay| stay.waits(false));
-        match ended? {
-            Some((ordinal, performed)) => self.keep(ordinal, performed).await,
+        match came? {
+            Some(came) => self.keep(came).await,
             None => Ok(()),
         }
     }
@@ -431,6 +451,7 @@ impl Driver {
         let mut dropped = std::mem::replace(&mut self.dropped, Dropped::of(&self.run, &self.drive));
         self.machine.move_to(fork.clone());
         self.performing.clear();
+        self.left.clear();
         (self.looked, self.caught_up, self.keeps) = (None, false, false);
         moved::leave(&run, &drive).await?;
         dropped.disarm();

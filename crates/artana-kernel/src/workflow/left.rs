@@ -9,15 +9,19 @@ use crate::{Error, Run, drive::Told};
 /// what it is left once more, or nothing when there is something to do in it.
 pub(super) async fn still_waits(child: &Run, told: &Told) -> Result<Option<Held>, Error> {
     let (journal, clock) = (&child.journal, &child.journal.shared.clock);
+    journal.refresh().await?;
     loop {
-        journal.refresh().await?;
         let now = told.came.map_or(clock.now(), |came| came.max(clock.now()));
         let Some((left, until)) = journal.with_state(|state| left(state, now, told.came.is_none())) else {
             return Ok(None);
         };
         let Some(stay) = &told.stay else { return Ok(Some(left.into())) };
         if !stay.is_wanted().await {
-            return Ok(Some(left.into()));
+            match left {
+                Left::Waits(waits) => stay.leave(waits).await,
+                Left::InDoubt(error) => return Ok(Some(error.into())),
+            }
+            continue;
         }
         let due = async {
             match (&left, until) {
@@ -30,7 +34,7 @@ pub(super) async fn still_waits(child: &Run, told: &Told) -> Result<Option<Held>
         let happened = tokio::select! {
             () = due => Ok(()),
             () = stay.dismissed() => Ok(()),
-            happened = journal.shared.store.follow(&journal.run, head) => happened.map(drop),
+            happened = journal.hears(head) => happened,
         };
         stay.waits(false);
         happened?;

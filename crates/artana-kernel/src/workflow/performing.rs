@@ -6,7 +6,7 @@ use artana_core::{Ordinal, RunState, Step, StepKey, limits::MAX_STEPS_AT_ONCE};
 use artana_ports::Cancellation;
 
 use super::{
-    child,
+    Suspended, child,
     driver::Driver,
     machine::{Held, Performed, Performing, Want},
     open::{Open, Standing},
@@ -30,6 +30,20 @@ impl Under {
     fn waits(&self) -> bool {
         self.stay.as_ref().is_some_and(|stay| stay.is_waiting())
     }
+
+    fn left(&self) -> Option<Suspended> {
+        self.stay.as_ref()?.left()
+    }
+}
+
+/// What became of something that was being performed.
+pub(super) enum Came {
+    /// It has ended.
+    Ended(Ordinal, Performed),
+    /// It is a child that was left, in the middle of its code.
+    Left(Under, Suspended),
+    /// It does something, while others were left already.
+    Busy,
 }
 
 impl Driver {
@@ -43,6 +57,7 @@ impl Driver {
             if let Some(open) = self.open.get_mut(ordinal) {
                 open.closed = true;
             }
+            self.recall(|left| left == ordinal);
         }
         Ok(())
     }
@@ -93,6 +108,7 @@ impl Driver {
     }
 
     pub(super) fn perform(&mut self, ordinal: Ordinal) {
+        self.left.retain(|left| left.ordinal != ordinal);
         let Some(open) = self.open.get_mut(ordinal) else { return };
         let is_child = matches!(open.want, Want::Child { .. });
         let (Want::Step { perform, .. } | Want::Child { perform, .. }) = &mut open.want else { return };
@@ -103,13 +119,39 @@ impl Driver {
         self.performing.push(Under { ordinal, performing: perform(self.run.driven(driven)), stay });
     }
 
-    /// Waits until one of the steps being performed has ended, and keeps what came of it.
-    pub(super) async fn one_ended(&mut self) -> Result<(), Error> {
-        let (ordinal, performed) = next_ended(&mut self.performing, None).await;
-        self.keep(ordinal, performed).await
+    /// Returns whether something is being performed that does more than wait.
+    pub(super) fn is_busy(&self) -> bool {
+        !self.performing.iter().all(Under::waits)
     }
 
-    pub(super) async fn keep(&mut self, ordinal: Ordinal, performed: Performed) -> Result<(), Error> {
+    /// Goes on with children that were left in this life, as the run is not left with them.
+    pub(super) fn recall(&mut self, which: impl Fn(Ordinal) -> bool) {
+        for under in self.left.extract_if(.., |under| which(under.ordinal)) {
+            let Some(open) = self.open.get_mut(under.ordinal) else { continue };
+            open.standing = Standing::Performing;
+            under.stay.iter().for_each(|stay| stay.recall());
+            self.performing.push(under);
+        }
+    }
+
+    /// Waits until one of the steps being performed has ended, and keeps what came of it.
+    pub(super) async fn one_ended(&mut self) -> Result<(), Error> {
+        let came = next(&mut self.performing, None, false).await;
+        self.keep(came).await
+    }
+
+    pub(super) async fn keep(&mut self, came: Came) -> Result<(), Error> {
+        let (ordinal, performed) = match came {
+            Came::Ended(ordinal, performed) => (ordinal, performed),
+            Came::Left(under, waits) => {
+                if let Some(open) = self.open.get_mut(under.ordinal) {
+                    open.standing = Standing::Child(waits);
+                    self.left.push(under);
+                }
+                return Ok(());
+            }
+            Came::Busy => return Ok(()),
+        };
         if let Some(fork) = self.drive.take_moved() {
             Box::pin(self.move_to(fork)).await?;
         }
@@ -175,17 +217,23 @@ fn given_up(performed: Performed) -> Result<(), Error> {
     }
 }
 
-/// Waits for a step to end. Children that wait are dismissed when there is nothing but them, unless this run is a child
+/// Waits for a step to end, or a child to be left. Children that wait are dismissed when there is nothing but them, unless this run is a child
 /// too, and stays with its own parent.
-pub(super) async fn next_ended(performing: &mut Vec<Under>, stay: Option<&Stay>) -> (Ordinal, Performed) {
+pub(super) async fn next(performing: &mut Vec<Under>, stay: Option<&Stay>, some_left: bool) -> Came {
     std::future::poll_fn(|cx| {
         loop {
             for at in 0..performing.len() {
                 if let Poll::Ready(performed) = performing[at].performing.as_mut().poll(cx) {
-                    return Poll::Ready((performing.swap_remove(at).ordinal, performed));
+                    return Poll::Ready(Came::Ended(performing.swap_remove(at).ordinal, performed));
+                }
+                if let Some(waits) = performing[at].left() {
+                    return Poll::Ready(Came::Left(performing.swap_remove(at), waits));
                 }
             }
             let only_waits = performing.iter().all(Under::waits);
+            if some_left && !only_waits {
+                return Poll::Ready(Came::Busy);
+            }
             let stays = stay.filter(|stay| !stay.is_dismissed());
             stays.iter().for_each(|stay| stay.waits(only_waits));
             let children = performing.iter().filter_map(|under| under.stay.as_ref());

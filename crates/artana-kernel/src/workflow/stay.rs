@@ -3,17 +3,23 @@
 
 use std::{
     future::poll_fn,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     task::Poll,
 };
 
-use artana_ports::Cancel;
+use tokio::sync::watch;
+
+use super::Suspended;
 
 /// What a child and its parent tell each other while the parent drives it.
 #[derive(Debug, Default)]
 pub(crate) struct Stay {
     waits: AtomicBool,
-    dismissed: Cancel,
+    left: Mutex<Option<Suspended>>,
+    dismissed: watch::Sender<bool>,
 }
 
 impl Stay {
@@ -28,18 +34,45 @@ impl Stay {
 
     /// The parent says that it has nothing else to do, so that the child is to be left. Returns whether that is new.
     pub(crate) fn dismiss(&self) -> bool {
-        let new = !self.is_dismissed();
-        self.dismissed.cancel();
-        new
+        !self.dismissed.send_replace(true)
+    }
+
+    /// The parent says that it has something to do after all, so that a child that was left stays with it.
+    pub(crate) fn recall(&self) {
+        self.dismissed.send_replace(false);
     }
 
     pub(crate) fn is_dismissed(&self) -> bool {
-        self.dismissed.subscribe().is_cancelled()
+        *self.dismissed.borrow()
     }
 
     /// Waits until the child is to be left.
     pub(crate) async fn dismissed(&self) {
-        self.dismissed.subscribe().cancelled().await;
+        self.until(true).await;
+    }
+
+    /// The child says for what it was left, and waits until it is called back. Mostly it never is.
+    pub(crate) async fn leave(&self, waits: Suspended) {
+        self.set_left(Some(waits));
+        self.until(false).await;
+        self.set_left(None);
+    }
+
+    /// Returns for what the child was left.
+    pub(crate) fn left(&self) -> Option<Suspended> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_left(&self, waits: Option<Suspended>) {
+        *self.left.lock().unwrap_or_else(PoisonError::into_inner) = waits;
+    }
+
+    /// The sender lives as long as this does, so the wait ends with the value only.
+    async fn until(&self, dismissed: bool) {
+        let mut seen = self.dismissed.subscribe();
+        if seen.wait_for(|now| *now == dismissed).await.is_err() {
+            std::future::pending().await
+        }
     }
 
     /// Returns whether the child is to stay: its parent is asked, and looks whether it has anything else to do.

@@ -125,8 +125,7 @@ pub(super) fn from_outside(driver: &Driver) -> impl Future<Output = Result<(), E
         if !waits {
             std::future::pending::<()>().await;
         }
-        journal.shared.store.follow(&journal.run, head.seq).await?;
-        journal.refresh().await
+        journal.hears(head.seq).await
     }
 }
 
@@ -177,8 +176,6 @@ fn outcome(driver: &Driver) -> Result<Suspended, Error> {
     for (_, open) in waited_for(driver) {
         match (&open.standing, &open.want) {
             (Standing::Doubt(error), _) => return Err(error.clone()),
-            // It was left before it was asked to end; its code begins anew in the next life, and undoes what it did.
-            (Standing::Child(_), _) if open.closed => sleeping = sleeping.into_iter().chain([driver.now()]).min(),
             (Standing::Child(Suspended::Paused(ticket)), _) => paused = paused.or(Some(ticket.clone())),
             (Standing::Child(Suspended::Sleeping(until)), _) => sleeping = sleeping.into_iter().chain([*until]).min(),
             (Standing::Child(Suspended::Waiting(awaited)), _) => waiting = waiting.or(Some(awaited.clone())),

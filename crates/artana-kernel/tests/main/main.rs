@@ -46,6 +46,7 @@ mod told;
 mod workers;
 mod workers_beside;
 mod workers_children;
+mod workers_left;
 mod workers_outages;
 mod workflow;
 mod world;
