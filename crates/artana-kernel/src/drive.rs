@@ -5,17 +5,14 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use artana_core::{
-    IncarnationId, Ordinal, RunId, RunRef, RunState, Status, StepKey, Timestamp,
-    event::{Wait, WaitStarted},
-};
+use artana_core::{IncarnationId, Ordinal, RunId, RunRef, RunState, Status, StepKey, Timestamp, event::Wait};
 use artana_ports::{Authority, Cancel, Cancellation, Epoch};
 
 use crate::{
     Error, Run,
     ahead::Ahead,
     journal::{Capacity, Facts, Plan},
-    workflow::stay::Stay,
+    workflow::{stay::Stay, waits::wait_started},
 };
 
 /// One drive of a run: its lease, once the first append has taken it.
@@ -168,8 +165,7 @@ impl Above {
         let Some(driven) = self.parent.driver().cloned() else { return Box::pin(async { Ok(()) }) };
         let (parent, step) = (self.parent.clone(), self.step.clone());
         let wait = Wait::Child(self.child.clone());
-        let going_on = |ordinal| WaitStarted { given_up: Vec::new(), ordinal, suspends: false, wait };
-        let waits = driven.ordinal.map(going_on);
+        let waits = driven.ordinal.map(|ordinal| wait_started(ordinal, wait));
         Box::pin(async move {
             let (key, held) = (step.clone(), driven.drive.is_held());
             let decide = move |state: &RunState, facts: &Facts<'_>| match waits.clone() {

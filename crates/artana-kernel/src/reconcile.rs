@@ -148,7 +148,7 @@ async fn carry_out(invocation: &Invocation, doubtful: Doubtful) -> Result<Option
     let Some((id, incarnation)) = announce(invocation, doubtful).await? else { return Ok(None) };
     let found = match action {
         // Whoever may count as dead does nothing, so nothing was learnt, and the next one asks.
-        _ if !perform::surely_alive(invocation.journal(), incarnation) => Found { unseen: true, ..stays(None) },
+        _ if !perform::surely_alive(invocation.journal(), incarnation) => unseen(stays(None)),
         ReconcileAction::Probe => probe(invocation, attempt).await,
         _ => call_again(invocation, attempt).await,
     };
@@ -219,10 +219,15 @@ async fn probe(invocation: &Invocation, attempt: Attempt) -> Found {
             Found { outcome: not_landed(&attempt, now), content: Vec::new(), unseen: true }
         }
         Ok(Ok(Probed::Unknown)) => stays(None),
-        Ok(Err(error)) => found(verdict::doubt(invocation, Cause::Reported, Some(error.message))),
-        Err(Ended::TimedOut) => found(verdict::doubt(invocation, Cause::Timeout, None)),
+        // Nobody has looked, so there is no reason not to look again.
+        Ok(Err(error)) => unseen(found(verdict::doubt(invocation, Cause::Reported, Some(error.message)))),
+        Err(Ended::TimedOut) => unseen(found(verdict::doubt(invocation, Cause::Timeout, None))),
         Err(_) => found(verdict::doubt(invocation, Cause::Panic, None)),
     }
+}
+
+fn unseen(found: Found) -> Found {
+    Found { unseen: true, ..found }
 }
 
 /// A failure says that this call did nothing, not that the one in doubt did nothing: a refusal for

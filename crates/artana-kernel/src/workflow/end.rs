@@ -13,7 +13,7 @@ use artana_core::{
     decide::Refused,
     event::{
         CancelRequested, Cause, Closing, CodeKind, FailureCategory, Outcome, RunFinished, RunOutcome, StepCompleted,
-        Success, ToolFailure, WaitStarted,
+        Success, ToolFailure,
     },
 };
 
@@ -235,7 +235,7 @@ async fn leaves_in_doubt(driver: &mut Driver, ordinal: Ordinal, error: &Error) -
         return Ok(false);
     };
     let Some(wait) = waits::doubted(error) else { return Ok(false) };
-    let (step, begun) = (step.clone(), WaitStarted { given_up: Vec::new(), ordinal, suspends: true, wait });
+    let (step, begun) = (step.clone(), waits::left_for(ordinal, wait));
     let decide = move |state: &RunState, facts: &Facts<'_>| {
         if state.step(&step).is_some_and(|step| step.answered().is_some()) {
             return Ok(Plan::default());

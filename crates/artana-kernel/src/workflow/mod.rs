@@ -15,7 +15,7 @@ mod ready;
 mod rollback;
 pub(crate) mod stay;
 mod values;
-mod waits;
+pub(crate) mod waits;
 mod woken;
 
 use std::{future::Future, sync::Arc};

@@ -8,7 +8,7 @@ use artana_core::{
     event::{CancelRequested, Closing, RunFinished, RunOutcome, Wait, WaitStarted},
 };
 
-use super::end::without_lost;
+use super::{end::without_lost, waits};
 use crate::{
     Error, Kernel, Run, control,
     drive::Drive,
@@ -59,7 +59,7 @@ fn wait(state: &RunState) -> Option<(StepKey, WaitStarted)> {
     let ordinal = asked.find_map(|(at, asked)| is_it(asked.name.as_deref(), asked.kind).then_some(at));
     let ordinal = ordinal.unwrap_or_default();
     let wait = Wait::Child(fork.clone());
-    Some((step.clone(), WaitStarted { given_up: Vec::new(), ordinal, suspends: true, wait }))
+    Some((step.clone(), waits::left_for(ordinal, wait)))
 }
 
 /// Tells the run whose rest this one is that it has ended, or looks whether the rest has. Where that fails, whoever asks

@@ -344,7 +344,12 @@ pub(super) async fn release(driver: &mut Driver) -> Result<(), Error> {
     driver.append(|_, _| Ok(Plan::default().release())).await.map(drop)
 }
 
-/// What a workflow waits for, told to whoever reads the ledger.
-fn wait_started(ordinal: Ordinal, wait: Wait) -> WaitStarted {
+/// What a workflow waits for, told to whoever reads the ledger. The run goes on meanwhile.
+pub(crate) fn wait_started(ordinal: Ordinal, wait: Wait) -> WaitStarted {
     WaitStarted { given_up: Vec::new(), ordinal, suspends: false, wait }
+}
+
+/// The last thing that a run is left for.
+pub(super) fn left_for(ordinal: Ordinal, wait: Wait) -> WaitStarted {
+    WaitStarted { suspends: true, ..wait_started(ordinal, wait) }
 }

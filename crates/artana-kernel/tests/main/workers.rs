@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use artana_core::{Status, Tenant, event::Body};
 use artana_kernel::{Error, Failure, Kernel, Run, Worker, WorkflowContext};
+use artana_ports::Clock;
 use artana_testkit::fault::Action;
 use tokio::sync::{Notify, Semaphore};
 
@@ -20,6 +21,20 @@ pub(crate) async fn work_until(world: &World, worker: &Worker, run: &Run, status
         }
     };
     world.pass_time(worker.run_until(stands)).await.unwrap();
+}
+
+/// Works until the run has a status, at most so many seconds. Returns whether it came to that.
+pub(crate) async fn works(world: &World, worker: &Worker, run: &Run, status: Status, limit: u64) -> bool {
+    let stands = async {
+        let is = async {
+            while run.status().await.unwrap() != status {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! { () = is => {}, () = world.clock.sleep(seconds(limit)) => {} }
+    };
+    world.pass_time(worker.run_until(stands)).await.unwrap();
+    run.status().await.unwrap() == status
 }
 
 async fn finished(world: &World, worker: &Worker, runs: &[Run]) {

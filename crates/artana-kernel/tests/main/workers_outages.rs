@@ -1,30 +1,23 @@
 //! Workers while the store is away: what they hold is not lost to everybody, and they wait for it to come back.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use artana_core::Status;
-use artana_kernel::{Kernel, Run, Worker, WorkflowContext};
+use artana_kernel::{Kernel, Worker, WorkflowContext};
 use artana_ports::{Clock, ToolError, ToolPort};
 use artana_testkit::fault::{Action, Faults, Spot};
 
 use crate::{
+    workers::works,
     workflow::{Ran, seconds},
-    world::{Amount, FIVE, Receipt, World, tenant, world},
+    world::{Amount, FIVE, Receipt, tenant, world},
 };
-
-/// Works until the run has a status, at most so many seconds. Returns whether it came to that.
-async fn works(world: &World, worker: &Worker, run: &Run, status: Status, limit: u64) -> bool {
-    let stands = async {
-        let is = async {
-            while run.status().await.unwrap() != status {
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::select! { () = is => {}, () = world.clock.sleep(seconds(limit)) => {} }
-    };
-    world.pass_time(worker.run_until(stands)).await.unwrap();
-    run.status().await.unwrap() == status
-}
 
 /// Two steps, in the second of which a process may hang until it dies.
 fn two_steps(kernel: &Kernel, hangs: bool) {
@@ -164,4 +157,28 @@ async fn a_doubt_that_nothing_clears_is_asked_about_less_and_less() {
         assert!(taken[0] >= 3, "it is asked about soon at first: {taken:?}");
         assert!(taken[0] <= 12 && taken[3] <= 2, "and once an hour in the end: {taken:?}");
     }
+}
+
+/// The provider cannot be asked for a while. That is no reason to call a person.
+#[tokio::test]
+async fn a_probe_that_fails_is_made_again_later() {
+    let (world, tries) = (world(), Arc::new(AtomicU64::new(0)));
+    let asked = Arc::clone(&tries);
+    let send = artana_kernel::tool("send")
+        .side_effect()
+        .handler(|_: Amount, _| async { Err::<Receipt, _>(ToolError::unknown("the connection broke")) })
+        .probe(move |_, _| {
+            let found = match asked.fetch_add(1, Ordering::SeqCst) {
+                0..3 => Err(ToolError::transient("no route to the provider")),
+                _ => Ok(Some(Receipt { charge: "c".into() })),
+            };
+            async { found }
+        });
+    let kernel = world.bare(&Faults::record()).tool(send).build().unwrap();
+    let code =
+        |cx: WorkflowContext, (): ()| async move { Ok(cx.step("s").reconcile_json("send", FIVE).await?.into_output()) };
+    kernel.register("sends", code).unwrap();
+    let run = kernel.enqueue(&tenant(), "sends", &()).id("r").await.unwrap();
+    assert!(works(&world, &Worker::new(&kernel), &run, Status::Completed, 3600).await);
+    assert_eq!(tries.load(Ordering::SeqCst), 4);
 }

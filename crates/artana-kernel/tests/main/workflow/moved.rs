@@ -7,27 +7,13 @@ use std::sync::{
 
 use artana_core::{RunId, Status, decide::ReplayPolicy};
 use artana_kernel::{Error, Kernel, Run, Worker, WorkflowContext, WorkflowOutcome};
-use artana_ports::Clock;
 
 use super::{Ran, done, seconds};
 use crate::{
     asking::{ONE, echo},
-    world::{FIVE, Process, World, code, tenant, world},
+    workers::works,
+    world::{FIVE, Process, code, tenant, world},
 };
-
-/// Works until the run has this status, for at most so many seconds. Says whether it has.
-async fn works(world: &World, worker: &Worker, run: &Run, status: Status, limit: u64) -> bool {
-    let stands = async {
-        let is = async {
-            while run.status().await.unwrap() != status {
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::select! { () = is => {}, () = world.clock.sleep(seconds(limit)) => {} }
-    };
-    world.pass_time(worker.run_until(stands)).await.unwrap();
-    run.status().await.unwrap() == status
-}
 
 async fn only_fork(kernel: &Kernel, run: &Run) -> Run {
     let [(fork, _)] = run.forks().await.unwrap().try_into().unwrap();
