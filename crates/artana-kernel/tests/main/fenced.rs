@@ -2,22 +2,27 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, Mutex, Once},
+    sync::{
+        Arc, Mutex, Once,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use artana_core::{Digest, Name, RunRef, Status, decide::ReplayPolicy, event::Phase, verify::Stored};
-use artana_kernel::{Failure, Rollback, Worker, WorkflowContext, tool};
+use artana_kernel::{Failure, Retry, Rollback, Worker, WorkflowContext, tool};
 use artana_ports::{
-    Append, AppendError, Appended, Authority, Epoch, Release, StoreError, ToolContext, ToolError, ToolPort,
+    Append, AppendError, Appended, ArgsError, Authority, Epoch, Release, StoreError, ToolContext, ToolError,
+    ToolOutput, ToolPort, ToolSpec,
 };
 use artana_testkit::{MemoryStore, ScriptedModel, fault::Action, provider::Manner};
-use serde_json::json;
+use async_trait::async_trait;
+use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use crate::{
     passing_store::passing_store,
     workers::work_until,
-    workflow::seconds,
+    workflow::{Ran, done, seconds},
     world::{Amount, FIVE, Process, Receipt, TTL, World, call, code, reconcile, tenant, world},
 };
 
@@ -241,6 +246,68 @@ async fn a_call_that_was_frozen_on_its_way_to_the_tools_own_code_does_not_leave(
         assert_eq!(kinds, ["tool_requested", "tool_attempt_failed", "tool_requested", "tool_completed"]);
         world.verify(&run).await;
     }
+}
+
+/// A tool written by hand, which never asks whether it may.
+#[derive(Debug)]
+struct Blunt {
+    spec: ToolSpec,
+    calls: AtomicU64,
+}
+
+#[async_trait]
+impl ToolPort for Blunt {
+    fn spec(&self) -> &ToolSpec {
+        &self.spec
+    }
+
+    fn check_args(&self, _: &Value) -> Result<(), ArgsError> {
+        Ok(())
+    }
+
+    async fn call(&self, _: Value, _: ToolContext) -> Result<ToolOutput, ToolError> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        Ok(ToolOutput::new("1"))
+    }
+}
+
+#[tokio::test]
+async fn a_process_that_was_frozen_after_its_request_does_not_call_a_tool_that_never_asks() {
+    let world = world();
+    let spec = world.charger(tool("mail").side_effect()).spec().clone();
+    let blunt = Arc::new(Blunt { spec, calls: AtomicU64::new(0) });
+    let process = world.process_of([Arc::clone(&blunt) as Arc<dyn ToolPort>]);
+    let run = process.run("r").await;
+    process.faults.plan("append.after", frozen(&world));
+    let answer = world.pass_time(async { call(&run, "a", "mail").await.unwrap() }).await;
+    assert_eq!((answer.attempts(), blunt.calls.load(Ordering::SeqCst)), (2, 1));
+}
+
+#[tokio::test]
+async fn a_process_that_was_frozen_after_its_request_does_not_begin_what_is_done_once() {
+    let (world, ran) = (world(), Ran::default());
+    let process = world.process();
+    let flow = || {
+        let ran = ran.clone();
+        process.workflow(move |cx: WorkflowContext| async move {
+            cx.signal::<()>("go").await?;
+            let retry = Retry::attempts(3).backoff(seconds(1), seconds(1));
+            let once = move || {
+                let ran = ran.clone();
+                async move { Ok(ran.once()) }
+            };
+            Ok(cx.step("once").retry(retry).once(once).await?)
+        })
+    };
+    flow().await.unwrap();
+    let run = process.kernel.open_run(&tenant(), "r").await.unwrap();
+    run.signal("go", "ann", &()).await.unwrap();
+    process.faults.plan("append.after", frozen(&world));
+    assert_eq!(code(world.pass_time(flow()).await), "artana::lease_lost");
+    assert_eq!(world.kinds(&run).await[2..], ["step_requested", "step_completed"]);
+    assert_eq!(ran.times(), 0);
+    assert_eq!(done(world.pass_time(flow()).await), 1);
+    assert_eq!(ran.times(), 1);
 }
 
 #[tokio::test]
