@@ -211,7 +211,8 @@ async fn session(process: &Process) {
     driving.leave().await.unwrap();
 }
 
-/// Every kind that whoever drives a run appends, each sent under an older epoch first.
+/// What a workflow, its workers and a session append, each sent under an older epoch first. A kind that is not in the
+/// list was not tried; a run that is parked is none of these.
 #[tokio::test]
 async fn whatever_a_driver_appends_is_refused_under_an_older_epoch() {
     let world = world();
