@@ -131,6 +131,11 @@ impl Drive {
         lease.held.is_some() && !lease.lost
     }
 
+    /// Returns the epoch of the lease, while it is held.
+    pub(crate) fn epoch(&self) -> Option<Epoch> {
+        self.lease().held.map(|(_, epoch)| epoch)
+    }
+
     pub(crate) fn is_lost(&self) -> bool {
         self.lease().lost
     }

@@ -17,6 +17,7 @@ mod events;
 mod explain;
 mod export;
 mod family;
+mod fence;
 mod flight;
 mod follow;
 mod invoke;

@@ -10,15 +10,16 @@ use std::{
 };
 
 use artana_core::{
-    Content, ContentRef, IncarnationId, RequestId, RunState, StepKey,
+    Content, ContentRef, Digest, IncarnationId, RequestId, RunState, StepKey,
     decide::{OwnerLife, ToolChange, ToolDecision, decide_tool, record_outcome},
     event::{Body, Effect, FailureCategory, Outcome, ToolAttemptFailed, ToolCompleted, ToolFailure, ToolRequested},
 };
-use artana_ports::{ClaimDenied, ToolContext, ToolError, ToolOutput};
+use artana_ports::{ClaimDenied, EffectToken, ToolContext, ToolError, ToolErrorKind, ToolOutput};
 use tracing::Instrument;
 
 use crate::{
     Error, Run, family,
+    fence::{Fence, Permit},
     invoke::Invocation,
     journal::{Capacity, Facts, Journal, Plan},
     send::{MAX_BACKOFF, passes},
@@ -52,6 +53,8 @@ pub(crate) enum Ended {
     Answered(Result<ToolOutput, ToolError>),
     TimedOut,
     Panicked,
+    /// The fence kept it back: nothing has happened.
+    NotSent,
 }
 
 /// What is to be recorded of a call.
@@ -71,12 +74,10 @@ pub(crate) enum Ending {
     },
 }
 
-/// A request that is durable.
-#[derive(Clone, Copy)]
+/// A request that is durable, with the one permit to act on it.
 struct Claimed {
-    request: RequestId,
+    permit: Permit,
     attempt: u32,
-    incarnation: IncarnationId,
 }
 
 /// Makes attempts until one ends the step, and returns a success.
@@ -124,25 +125,21 @@ enum After {
 /// Claim before effect: the request is durable before the call leaves.
 async fn act(invocation: &Invocation, gone: Option<IncarnationId>) -> Result<After, Error> {
     let journal = invocation.journal();
-    let Some(claimed) = claim(invocation, gone).await? else { return Ok(After::Ask) };
-    tracing::Span::current().record("attempt", claimed.attempt);
+    let Some(Claimed { permit, attempt }) = claim(invocation, gone).await? else { return Ok(After::Ask) };
+    tracing::Span::current().record("attempt", attempt);
+    let request = permit.token.request();
     let started = journal.shared.clock.elapsed();
-    let (ended, sent) = if surely_alive(journal, claimed.incarnation) {
-        (call(invocation, claimed.request, claimed.attempt).await, true)
-    } else {
-        let error = ToolError::transient("the heartbeat ran out before the call left");
-        (Ended::Answered(Err(error)), false)
-    };
+    let ended = act_once(invocation, permit, attempt).await;
     let elapsed = journal.shared.clock.elapsed().saturating_sub(started);
-    let wait = retry_wait(invocation, claimed.attempt, &ended);
+    let wait = retry_wait(invocation, attempt, &ended);
     let kept = kept(&ended);
-    let verdict = judge(invocation, ended, claimed.attempt, sent);
-    let recorded = record(journal, &invocation.ask.step, claimed.request, elapsed, verdict).await?;
+    let verdict = judge(invocation, ended, attempt);
+    let recorded = record(journal, &invocation.ask.step, request, elapsed, verdict).await?;
     let recorded = recorded.as_ref();
     tracing::Span::current().record("outcome", recorded.map_or("nothing", name));
     Ok(match kept {
         _ if matches!(recorded, Some(Body::ToolAttemptFailed(_))) => After::Retry(wait),
-        Some(output) if succeeded(recorded) => After::Done(Done::fresh(output, claimed.attempt, claimed.request)),
+        Some(output) if succeeded(recorded) => After::Done(Done::fresh(output, attempt, request)),
         _ => After::Ask,
     })
 }
@@ -156,11 +153,12 @@ async fn look(invocation: &Invocation, gone: Option<IncarnationId>) -> Result<Af
     };
     let request = RequestId::from(journal.shared.event_id(journal.shared.clock.now()));
     let started = journal.shared.clock.elapsed();
-    let ended = call(invocation, request, attempt).await;
+    let cx = ToolContext::new(invocation.run.name().clone(), step.clone(), request, effect_key(invocation));
+    let ended = call(invocation, context(invocation, cx, attempt)).await;
     let elapsed_us = micros(journal.shared.clock.elapsed().saturating_sub(started));
     let wait = retry_wait(invocation, attempt, &ended);
     let kept = kept(&ended);
-    let verdict = judge(invocation, ended, attempt, true);
+    let verdict = judge(invocation, ended, attempt);
     let task = invocation.clone();
     let Verdict { ending, content } = verdict;
     let retries = matches!(ending, Ending::AttemptFailed { .. });
@@ -236,7 +234,7 @@ async fn claim_as(
     let events = journal.append(invocation.run.capacity(), Some(invocation.ask.step.clone()), decide).await?;
     Ok(events.first().and_then(|event| match event.body() {
         Body::ToolRequested(asked) => {
-            Some(Claimed { request: event.id().into(), attempt: asked.attempt, incarnation: asked.incarnation })
+            Some(Claimed { permit: Permit::of(&invocation.run, event)?, attempt: asked.attempt })
         }
         _ => None,
     }))
@@ -270,18 +268,27 @@ fn requested(invocation: &Invocation, attempt: u32, incarnation: IncarnationId) 
     }
 }
 
-/// The last look at the local deadline before a call leaves.
-pub(crate) fn surely_alive(journal: &Journal, incarnation: IncarnationId) -> bool {
-    let lifeline = &journal.shared.lifeline;
-    lifeline.current().is_some_and(|life| life.id == incarnation && !lifeline.left(life).is_zero())
+/// Makes the one call that a permit is for.
+pub(crate) async fn act_once(invocation: &Invocation, Permit { token, fence }: Permit, attempt: u32) -> Ended {
+    match call(invocation, fenced(invocation, token, attempt)).await {
+        // A tool that was told so has done nothing, and the attempt does not count.
+        Ended::Answered(Err(error)) if held_back(&fence, &error) => Ended::NotSent,
+        ended => ended,
+    }
+}
+
+fn held_back(fence: &Fence, error: &ToolError) -> bool {
+    fence.kept_back() && error.kind == ToolErrorKind::Transient
 }
 
 /// Calls the tool with a deadline, catching panics.
-pub(crate) async fn call(invocation: &Invocation, request: RequestId, attempt: u32) -> Ended {
-    let cx = context(invocation, request, attempt);
-    let port = invocation.port();
-    let called = guarded(invocation, async { port.call(invocation.args.clone(), cx).await }).await;
-    called.map_or_else(|end| end, Ended::Answered)
+async fn call(invocation: &Invocation, cx: ToolContext) -> Ended {
+    let (port, args) = (invocation.port(), invocation.args.clone());
+    let called = async move {
+        // Nothing comes between this look and the call.
+        if cx.may_leave() { Ended::Answered(port.call(args, cx).await) } else { Ended::NotSent }
+    };
+    guarded(invocation, called).await.unwrap_or_else(|ended| ended)
 }
 
 /// Runs a tool's future with its deadline, catching panics.
@@ -300,11 +307,18 @@ pub(crate) async fn guarded<T>(invocation: &Invocation, future: impl Future<Outp
     .await
 }
 
-pub(crate) fn context(invocation: &Invocation, request: RequestId, attempt: u32) -> ToolContext {
-    let journal = invocation.journal();
-    let (step, spec) = (&invocation.ask.step, invocation.port().spec());
-    let run = invocation.run.name();
-    let mut cx = ToolContext::new(run.clone(), step.clone(), request, run.effect_key(step, &spec.signature.name));
+/// The context of a call whose effect leaves with this token.
+pub(crate) fn fenced(invocation: &Invocation, token: EffectToken, attempt: u32) -> ToolContext {
+    let (run, step) = (invocation.run.name().clone(), invocation.ask.step.clone());
+    context(invocation, ToolContext::fenced(run, step, token, effect_key(invocation)), attempt)
+}
+
+fn effect_key(invocation: &Invocation) -> Digest {
+    invocation.run.name().effect_key(&invocation.ask.step, &invocation.port().spec().signature.name)
+}
+
+fn context(invocation: &Invocation, mut cx: ToolContext, attempt: u32) -> ToolContext {
+    let (journal, spec) = (invocation.journal(), invocation.port().spec());
     cx.attempt = attempt;
     cx.capabilities = Arc::new(invocation.run.tenant.capabilities().clone());
     cx.limits = journal.with_state(RunState::limits);

@@ -14,6 +14,7 @@ use artana_ports::Probed;
 
 use crate::{
     Error,
+    fence::Permit,
     invoke::{self, Answered, Invocation},
     journal::{Capacity, Facts, Plan},
     perform::{self, Done, Ended, Ending, Verdict},
@@ -145,12 +146,10 @@ enum Doubts {
 /// Announces, does and records one way of finding out. `None` means that the ledger has the answer.
 async fn carry_out(invocation: &Invocation, doubtful: Doubtful) -> Result<Option<Doubts>, Error> {
     let Doubtful { action, attempt, .. } = doubtful;
-    let Some((id, incarnation)) = announce(invocation, doubtful).await? else { return Ok(None) };
+    let Some((id, permit)) = announce(invocation, doubtful).await? else { return Ok(None) };
     let found = match action {
-        // Whoever may count as dead does nothing, so nothing was learnt, and the next one asks.
-        _ if !perform::surely_alive(invocation.journal(), incarnation) => unseen(stays(None)),
-        ReconcileAction::Probe => probe(invocation, attempt).await,
-        _ => call_again(invocation, attempt).await,
+        ReconcileAction::Probe => probe(invocation, attempt, permit).await,
+        _ => call_again(invocation, attempt, permit).await,
     };
     let doubts = match (&found.outcome, found.unseen) {
         (Resolution::Unknown(_), true) => Some(Doubts::TooEarly),
@@ -165,7 +164,7 @@ async fn carry_out(invocation: &Invocation, doubtful: Doubtful) -> Result<Option
 async fn announce(
     invocation: &Invocation,
     Doubtful { action, attempt, gone }: Doubtful,
-) -> Result<Option<(EventId, IncarnationId)>, Error> {
+) -> Result<Option<(EventId, Permit)>, Error> {
     let journal = invocation.journal();
     let step = invocation.ask.step.clone();
     let task = invocation.clone();
@@ -186,10 +185,7 @@ async fn announce(
         Plan::default().event(facts.id(), Some(step), body)
     };
     let events = journal.append(invocation.run.capacity(), Some(step), decide).await?;
-    Ok(events.first().and_then(|event| match event.body() {
-        Body::ToolReconcileRequested(asked) => Some((event.id(), asked.incarnation)),
-        _ => None,
-    }))
+    Ok(events.first().and_then(|event| Some((event.id(), Permit::of(&invocation.run, event)?))))
 }
 
 /// What was found, and the content it refers to.
@@ -206,11 +202,19 @@ fn stays(error: Option<ContentRef>) -> Found {
     Found { outcome: Resolution::Unknown(doubt), content: Vec::new(), unseen: false }
 }
 
-async fn probe(invocation: &Invocation, attempt: Attempt) -> Found {
-    let cx = perform::context(invocation, attempt.request, attempt.number);
-    let asked = {
-        let port = invocation.port();
-        perform::guarded(invocation, async { port.probe(invocation.args.clone(), cx).await }).await
+/// Whoever may count as dead does nothing, so nothing was learnt, and the next one asks.
+fn nothing_done() -> Found {
+    unseen(stays(None))
+}
+
+async fn probe(invocation: &Invocation, attempt: Attempt, permit: Permit) -> Found {
+    let cx = perform::fenced(invocation, permit.token, attempt.number);
+    let (port, args) = (invocation.port(), invocation.args.clone());
+    let asked = async move { if cx.may_leave() { Some(port.probe(args, cx).await) } else { None } };
+    let asked = match perform::guarded(invocation, asked).await {
+        Ok(None) => return nothing_done(),
+        Ok(Some(answer)) => Ok(answer),
+        Err(ended) => Err(ended),
     };
     match asked {
         Ok(Ok(Probed::Landed(output))) => found(verdict::success(invocation, output)),
@@ -232,8 +236,9 @@ fn unseen(found: Found) -> Found {
 
 /// A failure says that this call did nothing, not that the one in doubt did nothing: a refusal for
 /// want of credentials, say, tells nothing about a charge made before. So every failure keeps the doubt.
-async fn call_again(invocation: &Invocation, attempt: Attempt) -> Found {
-    found(match perform::call(invocation, attempt.request, attempt.number).await {
+async fn call_again(invocation: &Invocation, attempt: Attempt, permit: Permit) -> Found {
+    found(match perform::act_once(invocation, permit, attempt.number).await {
+        Ended::NotSent => return nothing_done(),
         Ended::Answered(Ok(output)) => verdict::success(invocation, output),
         Ended::Answered(Err(error)) => verdict::doubt(invocation, Cause::Reported, Some(error.message)),
         Ended::TimedOut => verdict::doubt(invocation, Cause::Timeout, None),

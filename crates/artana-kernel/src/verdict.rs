@@ -8,7 +8,7 @@ use artana_core::{
     json::{self, JsonErrorKind},
     limits::MAX_APPEND_BYTES,
 };
-use artana_ports::{ToolErrorKind, ToolOutput};
+use artana_ports::{KeptBack, ToolErrorKind, ToolOutput};
 
 use crate::{
     invoke::Invocation,
@@ -22,21 +22,26 @@ pub(crate) const MAX_TEXT_BYTES: usize = 1024 * 1024;
 
 /// Says what a call's end means. A transient failure is known not to have happened; what nobody
 /// classified may have, unless the tool only reads.
-pub(crate) fn judge(invocation: &Invocation, ended: Ended, attempt: u32, sent: bool) -> Verdict {
+pub(crate) fn judge(invocation: &Invocation, ended: Ended, attempt: u32) -> Verdict {
     let spec = invocation.port().spec();
-    let more = !sent || attempt < spec.retry.attempts;
+    let more = attempt < spec.retry.attempts;
     match ended {
         Ended::Answered(Ok(output)) => success(invocation, output),
         Ended::Answered(Err(error)) => match error.kind {
             ToolErrorKind::Permanent => failure(invocation, FailureCategory::Permanent, error.message),
             ToolErrorKind::Transient if more => {
                 let (error, content) = text(invocation, error.message);
-                Verdict { ending: Ending::AttemptFailed { error, sent }, content: vec![content] }
+                Verdict { ending: Ending::AttemptFailed { error, sent: true }, content: vec![content] }
             }
             ToolErrorKind::Transient => failure(invocation, FailureCategory::Transient, error.message),
             ToolErrorKind::Unknown if spec.effect == Effect::Read => passing(invocation, error.message, more),
             ToolErrorKind::Unknown => doubt(invocation, Cause::Reported, Some(error.message)),
         },
+        // Whatever the policy says: it was no attempt of the tool's.
+        Ended::NotSent => {
+            let (error, content) = text(invocation, KeptBack.to_string());
+            Verdict { ending: Ending::AttemptFailed { error, sent: false }, content: vec![content] }
+        }
         Ended::TimedOut if spec.effect == Effect::Read => passing(invocation, "the deadline passed".into(), more),
         Ended::Panicked if spec.effect == Effect::Read => passing(invocation, "the tool panicked".into(), more),
         Ended::TimedOut => doubt(invocation, Cause::Timeout, None),

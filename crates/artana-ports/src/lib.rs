@@ -2,6 +2,7 @@
 //! clocks and randomness. Traits and their values only; nothing here decides anything.
 
 mod append;
+mod effect;
 mod environment;
 mod hooks;
 mod listing;
@@ -13,6 +14,7 @@ mod tool;
 pub use append::{
     Append, AppendError, Appended, Authority, Claim, ClaimDenied, Epoch, Malformed, Owner, Release, Reserve, TooLarge,
 };
+pub use effect::{EffectToken, Gate, KeptBack};
 pub use environment::{Clock, Entropy, OsEntropy, SystemClock};
 pub use hooks::{Guard, GuardFacts, Observer, Stage, Transform, Verdict};
 pub use listing::{Drifted, Listed, Page, RunQuery, TimeRange};

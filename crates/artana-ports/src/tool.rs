@@ -1,6 +1,11 @@
 //! The tool port: what a tool declares, what it is called with, and what it may answer.
 
-use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use artana_core::{
     Capability, Digest, Limits, RequestId, RunRef, StepKey, Timestamp, ToolVersion,
@@ -9,6 +14,8 @@ use artana_core::{
 use async_trait::async_trait;
 use serde_json::Value;
 use tokio::sync::watch;
+
+use crate::{EffectToken, Epoch, KeptBack};
 
 /// Something that acts on the world, or looks at it.
 #[async_trait]
@@ -129,10 +136,14 @@ pub struct ToolContext {
     /// Tells when somebody cancelled the run.
     pub cancellation: Cancellation,
     key: Arc<str>,
+    epoch: Option<Epoch>,
+    /// Clones share it, so that one effect leaves whoever asks. `None` where nothing keeps an effect back.
+    token: Option<Arc<Mutex<Option<EffectToken>>>>,
 }
 
 impl ToolContext {
-    /// Makes a context for a call; `key` is the step's [`artana_core::effect_key`].
+    /// Makes a context for a call; `key` is the step's [`artana_core::effect_key`]. Nothing keeps its effect back, as
+    /// befits a call that only reads, or a test of a tool.
     #[must_use]
     pub fn new(run: RunRef, step: StepKey, request: RequestId, key: Digest) -> Self {
         Self {
@@ -145,13 +156,56 @@ impl ToolContext {
             deadline: Timestamp::default(),
             cancellation: Cancellation::never(),
             key: key.to_string().into(),
+            epoch: None,
+            token: None,
         }
+    }
+
+    /// Makes a context for the call whose effect leaves with this token.
+    #[must_use]
+    pub fn fenced(run: RunRef, step: StepKey, token: EffectToken, key: Digest) -> Self {
+        let (request, epoch) = (token.request(), token.epoch());
+        Self { epoch, token: Some(Arc::new(Mutex::new(Some(token)))), ..Self::new(run, step, request, key) }
     }
 
     /// Borrows the idempotency key: equal on every retry and reconciliation of the step, 64 hex digits.
     #[must_use]
     pub fn idempotency_key(&self) -> &str {
         &self.key
+    }
+
+    /// Returns the epoch of the lease under which the request was recorded, if the run is leased. It grows with every
+    /// grant: a provider that remembers the highest one of a run can refuse what an older one sends.
+    #[must_use]
+    pub fn epoch(&self) -> Option<Epoch> {
+        self.epoch
+    }
+
+    /// Looks whether the effect may leave, without letting it: nobody else believes this process dead yet, and the
+    /// effect has not left before. The kernel looks right before it calls a tool.
+    #[must_use]
+    pub fn may_leave(&self) -> bool {
+        self.with_token(|token| token.as_ref().is_some_and(EffectToken::is_good)).unwrap_or(true)
+    }
+
+    /// Lets the effect leave, once. A tool that waits for something before it acts, such as a connection, asks as the
+    /// last thing before it acts; one that does not wait need not ask.
+    ///
+    /// # Errors
+    ///
+    /// A transient [`ToolError`] when others may believe this process dead: the tool returns it, and has done nothing.
+    /// An unknown one when the effect of this call has left already.
+    pub fn leave(&self) -> Result<(), ToolError> {
+        match self.with_token(Option::take) {
+            None => Ok(()),
+            Some(Some(token)) => token.spend().map_err(|kept: KeptBack| ToolError::transient(kept)),
+            Some(None) => Err(ToolError::unknown("the effect of this call has left already")),
+        }
+    }
+
+    fn with_token<T>(&self, look: impl FnOnce(&mut Option<EffectToken>) -> T) -> Option<T> {
+        let token = self.token.as_ref()?;
+        Some(look(&mut token.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 }
 

@@ -6,6 +6,7 @@ mod contradictions;
 mod crowd;
 mod failpoints;
 mod flows;
+mod frozen;
 mod kills;
 mod office;
 mod oracle;

@@ -8,6 +8,7 @@ use std::{
 };
 
 use artana_tests::provider::{Entry, Provider};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use tempfile::TempDir;
 
 /// A folder with a ledger and a provider, of one test alone.
@@ -26,17 +27,18 @@ impl Scene {
 
     /// Starts a worker.
     pub(crate) fn worker(&self, generation: usize, arguments: &[&str]) -> Worker {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_worker"))
-            .arg(format!("ledger={}", self.ledger.display()))
-            .arg(format!("provider={}", self.provider.address()))
-            .arg(format!("generation={generation}"))
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("a process");
-        let out = child.stdout.take().expect("its output is a pipe");
-        Worker { child, lines: BufReader::new(out).lines(), said: Vec::new() }
+        Worker::start(
+            Command::new(env!("CARGO_BIN_EXE_worker"))
+                .arg(format!("ledger={}", self.ledger.display()))
+                .arg(format!("provider={}", self.provider.address()))
+                .arg(format!("generation={generation}"))
+                .args(arguments),
+        )
+    }
+
+    /// Borrows the provider's address as a payer is told it.
+    pub(crate) fn provider(&self) -> String {
+        format!("provider={}", self.provider.address())
     }
 
     /// Reads the provider's book from its file.
@@ -53,6 +55,31 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
+    /// Starts a process that is heard and told lines.
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("a process");
+        let out = child.stdout.take().expect("its output is a pipe");
+        Self { child, lines: BufReader::new(out).lines(), said: Vec::new() }
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    /// Stops it, whatever it is doing, and waits until it stands still.
+    pub(crate) fn freeze(&self) {
+        kill_process(self.pid(), Signal::STOP).expect("it is our child");
+        let (_, status) =
+            waitpid(Some(self.pid()), WaitOptions::UNTRACED).expect("it is our child").expect("it was waited for");
+        assert!(status.stopped(), "it has ended: {status:?}");
+    }
+
+    /// Lets it go on where it was stopped.
+    pub(crate) fn thaw(&self) {
+        kill_process(self.pid(), Signal::CONT).expect("it is our child");
+    }
+
     /// Waits for the next line; none comes after the process's end.
     pub(crate) fn hear(&mut self) -> Option<String> {
         let line = self.lines.next()?.expect("lines of text");

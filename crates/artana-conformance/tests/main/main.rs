@@ -1,5 +1,6 @@
 //! Tests of the suite itself.
 
+mod examples;
 mod model_saboteurs;
 mod payment;
 mod saboteurs;

@@ -19,14 +19,15 @@ use artana_core::{
     },
     limits::MAX_CONTENT_BYTES,
 };
-use artana_ports::ClaimDenied;
+use artana_ports::{ClaimDenied, EffectToken};
 
 use super::{Failure, FailureKind, Retry};
 use crate::{
     Error, Run, control, family,
+    fence::Permit,
     invoke::{another_kind, wait_for_flight},
     journal::{Capacity, Facts, Journal, Plan},
-    perform::{insist, micros, surely_alive, wait_or_cancel},
+    perform::{insist, micros, wait_or_cancel},
     verdict::{MAX_TEXT_BYTES, clipped},
 };
 
@@ -216,11 +217,11 @@ fn result(done: &StepCompleted, content: &[Content]) -> Option<Vec<u8>> {
 /// Claim before effect: the request is durable before the closure runs.
 async fn once(code: &Code, due: Due) -> Result<(), Error> {
     let journal = &code.run.journal;
-    let Some((request, incarnation)) = claim(code, due).await? else { return Ok(()) };
-    let ran = if surely_alive(journal, incarnation) {
-        attempt(code).await?
-    } else {
-        Attempted { ended: Ended::NotRun, elapsed: Duration::ZERO }
+    let Some(token) = claim(code, due).await? else { return Ok(()) };
+    let request = token.request();
+    let ran = match token.spend() {
+        Ok(()) => attempt(code).await?,
+        Err(_) => Attempted { ended: Ended::NotRun, elapsed: Duration::ZERO },
     };
     let (done, content) = judged(code, due, &ran);
     let key = code.step.clone();
@@ -235,7 +236,7 @@ async fn once(code: &Code, due: Due) -> Result<(), Error> {
     insist(journal, Capacity::Outcome(request), &code.step, decide).await.map(drop)
 }
 
-async fn claim(code: &Code, due: Due) -> Result<Option<(RequestId, IncarnationId)>, Error> {
+async fn claim(code: &Code, due: Due) -> Result<Option<EffectToken>, Error> {
     let journal = &code.run.journal;
     let task = code.clone();
     let decide = move |state: &RunState, facts: &Facts<'_>| {
@@ -256,10 +257,7 @@ async fn claim(code: &Code, due: Due) -> Result<Option<(RequestId, IncarnationId
         }
         other => other?,
     };
-    Ok(events.first().and_then(|event| match event.body() {
-        Body::StepRequested(asked) => Some((event.id().into(), asked.incarnation)),
-        _ => None,
-    }))
+    Ok(events.first().and_then(|event| Permit::of(&code.run, event)).map(|permit| permit.token))
 }
 
 /// How an attempt ended, before anything was made of it.

@@ -28,8 +28,9 @@ use super::{
 };
 use crate::{
     Error,
+    fence::Permit,
     journal::{Capacity, Facts, Journal, Plan},
-    perform::{insist, micros, surely_alive, wait_or_cancel},
+    perform::{insist, micros, wait_or_cancel},
     verdict::{MAX_TEXT_BYTES, clipped},
 };
 
@@ -58,11 +59,10 @@ enum Ended {
     NotSent,
 }
 
-/// A request that is durable.
+/// A request that is durable, with the one permit to ask.
 struct Claimed {
-    request: RequestId,
+    permit: Permit,
     cycle: u32,
-    incarnation: IncarnationId,
     correction: Vec<conversation::Message>,
 }
 
@@ -106,19 +106,16 @@ async fn cycle(prepared: &Prepared, gone: Option<IncarnationId>, listener: &List
     let journal = prepared.journal();
     let port = Arc::clone(prepared.admit()?);
     let Some(claimed) = claim(prepared, gone).await? else { return Ok(After::Ask) };
-    tracing::Span::current().record("cycle", claimed.cycle);
+    let (request, number) = (claimed.permit.token.request(), claimed.cycle);
+    tracing::Span::current().record("cycle", number);
     let correction = correction(journal, &claimed.correction).await?;
     let started = journal.shared.clock.elapsed();
-    let ended = if surely_alive(journal, claimed.incarnation) {
-        call(prepared, &*port, &claimed, correction, listener).await
-    } else {
-        Ended::NotSent
-    };
+    let ended = call(prepared, &*port, claimed, correction, listener).await;
     let elapsed_us = micros(journal.shared.clock.elapsed().saturating_sub(started));
-    let wait = wait_after(&ended, claimed.cycle);
+    let wait = wait_after(&ended, number);
     let words = words_of(&ended);
     let verdict = judge(prepared, ended);
-    let recorded = record(prepared, claimed.request, elapsed_us, verdict).await?;
+    let recorded = record(prepared, request, elapsed_us, verdict).await?;
     tracing::Span::current().record("outcome", recorded.as_ref().map_or("none", outcome_name));
     Ok(match (recorded, words) {
         (Some(Body::ModelTerminal(ModelTerminal { outcome: ModelOutcome::Completed(answer), .. })), Some(words)) => {
@@ -128,8 +125,8 @@ async fn cycle(prepared: &Prepared, gone: Option<IncarnationId>, listener: &List
                 parts: words.parts,
                 response_id: words.response_id,
                 items: words.items,
-                request: claimed.request,
-                cycles: claimed.cycle,
+                request,
+                cycles: number,
                 replayed: false,
                 drift: None,
             }))
@@ -173,8 +170,8 @@ async fn claim(prepared: &Prepared, gone: Option<IncarnationId>) -> Result<Optio
     let events = journal.append(prepared.run.capacity(), Some(step), decide).await?;
     Ok(events.iter().find_map(|event| {
         let asked = requested(event)?;
-        let (cycle, incarnation) = (asked.cycle, asked.incarnation);
-        Some(Claimed { request: event.id().into(), cycle, incarnation, correction: asked.correction.clone() })
+        let permit = Permit::of(&prepared.run, event)?;
+        Some(Claimed { permit, cycle: asked.cycle, correction: asked.correction.clone() })
     }))
 }
 
@@ -209,28 +206,35 @@ async fn correction(journal: &Journal, recorded: &[conversation::Message]) -> Re
     Ok(words)
 }
 
-/// Asks the model with a deadline, catching panics.
+/// Asks the model once, with a deadline, catching panics.
 async fn call(
     prepared: &Prepared,
     port: &dyn ModelPort,
-    claimed: &Claimed,
+    claimed: Claimed,
     correction: Vec<Message>,
     listener: &Listener,
 ) -> Ended {
     let journal = prepared.journal();
     let clock = &journal.shared.clock;
     let timeout = prepared.words.timeout;
-    let mut cx = ModelContext::new(prepared.run.name().clone(), prepared.step().clone(), claimed.request);
+    let token = claimed.permit.token;
+    let mut cx = ModelContext::new(prepared.run.name().clone(), prepared.step().clone(), token.request());
     cx.cycle = claimed.cycle;
     cx.deadline = clock.now().after(timeout);
     cx.cancellation = prepared.run.cancellation();
     cx.deltas = listener.next_cycle();
     let request = prepared.outgoing(correction);
-    let mut answer = pin!(async { port.ask(&request, &cx).await });
+    let mut answer = pin!(async {
+        // Nothing comes between this look and the question.
+        match token.spend() {
+            Ok(()) => Ended::Answered(port.ask(&request, &cx).await.map(in_lines)),
+            Err(_) => Ended::NotSent,
+        }
+    });
     let mut deadline = pin!(clock.sleep(timeout));
     std::future::poll_fn(|cx| {
         match catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx))) {
-            Ok(Poll::Ready(answer)) => return Poll::Ready(Ended::Answered(answer.map(in_lines))),
+            Ok(Poll::Ready(ended)) => return Poll::Ready(ended),
             Ok(Poll::Pending) => {}
             Err(_) => return Poll::Ready(Ended::Panicked),
         }

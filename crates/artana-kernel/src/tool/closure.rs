@@ -2,7 +2,7 @@
 
 use std::{any::type_name, fmt, future::Future, marker::PhantomData, pin::Pin, sync::Arc};
 
-use artana_ports::{ArgsError, Probed, ToolContext, ToolError, ToolOutput, ToolPort, ToolSpec};
+use artana_ports::{ArgsError, KeptBack, Probed, ToolContext, ToolError, ToolOutput, ToolPort, ToolSpec};
 use async_trait::async_trait;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -47,6 +47,8 @@ where
         let run = move |args: Value, cx: ToolContext| -> Answer<ToolOutput> {
             let args = serde_json::from_value(args);
             match args {
+                // The last look before the tool's own code, whatever was waited for on the way here.
+                Ok(_) if !cx.may_leave() => Box::pin(async { Err(ToolError::transient(KeptBack)) }),
                 Ok(args) => {
                     let done = body(args, cx);
                     Box::pin(async move { Ok(ToolOutput::new(encode(&done.await?)?)) })

@@ -16,6 +16,7 @@ mod dropped;
 mod ending;
 mod erased;
 mod explain;
+mod fenced;
 mod fork_claims;
 mod fork_effects;
 mod fork_points;

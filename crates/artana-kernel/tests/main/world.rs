@@ -84,6 +84,18 @@ impl World {
         Process { kernel: more(builder, &faults).build().expect("a sound kernel"), faults }
     }
 
+    /// Starts a process with the usual tools on another store.
+    pub(crate) fn process_on(
+        &self,
+        store: impl EventStore,
+        more: impl FnOnce(KernelBuilder) -> KernelBuilder,
+    ) -> Process {
+        let faults = Faults::record();
+        let builder = self.bare_on(store, &faults);
+        let builder = self.tools().into_iter().fold(builder, |b, t| b.tool(FaultTool::new(t, faults.clone())));
+        Process { kernel: more(builder).build().expect("a sound kernel"), faults }
+    }
+
     /// Starts a process with only these tools.
     pub(crate) fn process_of(&self, tools: impl IntoIterator<Item = Arc<dyn ToolPort>>) -> Process {
         let faults = Faults::record();
@@ -92,8 +104,12 @@ impl World {
     }
 
     pub(crate) fn bare(&self, faults: &Faults) -> KernelBuilder {
+        self.bare_on(self.store.clone(), faults)
+    }
+
+    fn bare_on(&self, store: impl EventStore, faults: &Faults) -> KernelBuilder {
         let seed = self.processes.fetch_add(1, Ordering::SeqCst);
-        Kernel::builder(FaultStore::new(Arc::new(self.store.clone()), faults.clone()))
+        Kernel::builder(FaultStore::new(Arc::new(store), faults.clone()))
             .clock(Arc::new(self.clock.clone()))
             .entropy(Arc::new(SeededEntropy::new(seed)))
             .time_to_live(TTL)

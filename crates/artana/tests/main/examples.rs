@@ -18,6 +18,9 @@ mod chapter3_step4;
 #[path = "../../examples/chapter3_step7.rs"]
 pub(crate) mod chapter3_step7;
 #[expect(dead_code, reason = "an example's main is what `cargo run --example` starts")]
+#[path = "../../examples/chapter3_step8.rs"]
+pub(crate) mod chapter3_step8;
+#[expect(dead_code, reason = "an example's main is what `cargo run --example` starts")]
 #[path = "../../examples/custom_model.rs"]
 pub(crate) mod custom_model;
 #[expect(dead_code, reason = "an example's main is what `cargo run --example` starts")]
@@ -30,6 +33,9 @@ mod hello;
 #[path = "../../examples/supervisor.rs"]
 mod supervisor;
 #[expect(dead_code, reason = "an example's main is what `cargo run --example` starts")]
+#[path = "../../examples/three_workers.rs"]
+mod three_workers;
+#[expect(dead_code, reason = "an example's main is what `cargo run --example` starts")]
 #[path = "../../examples/workflow_human_approval.rs"]
 mod workflow_human_approval;
 #[expect(dead_code, reason = "an example's main is what `cargo run --example` starts")]
@@ -39,6 +45,7 @@ mod workflow_saga;
 use std::path::Path;
 
 use artana::{Level, Status, Usd, core::export, prelude::*};
+use artana_testkit::postgres::Database;
 
 #[tokio::test]
 async fn a_lost_reply_is_reconciled_to_one_charge() {
@@ -150,6 +157,64 @@ async fn an_approval_is_waited_for_across_processes_and_not_for_ever() {
     assert_eq!(proof.waited, [Status::Paused; 2]);
     assert_eq!(proof.told, ["refunded 4200 cents", "refused: nobody approved it"]);
     assert!(proof.verified);
+}
+
+#[tokio::test]
+async fn the_same_business_runs_on_a_file_and_on_a_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = chapter3_step8::kept::Ledger::inside(Some(folder.path().join("a")), "chapter3_step8", "a.db").unwrap();
+    let file = format!("sqlite://{}", ledger.path().display());
+    let on_file = chapter3_step8::run(chapter3_step8::open(&file).await.unwrap()).await.unwrap();
+    assert_eq!((on_file.store, on_file.cents, on_file.sent), ("sqlite", [4600; 2], [2; 2]), "the ledger answers");
+    assert!(on_file.verified);
+    let look = chapter3_step8::LOOK;
+    looked_at(ledger.path(), look.tenant, look.verbs, &ledger.next(&look)).await;
+    let Some(database) = Database::fresh() else { return };
+    let on_server = chapter3_step8::run(chapter3_step8::open(database.url()).await.unwrap()).await.unwrap();
+    assert_eq!((on_server.store, on_server.cents, on_server.sent), ("postgres", on_file.cents, on_file.sent));
+    assert_eq!(on_server.kinds, on_file.kinds, "event for event");
+    assert!(on_server.verified);
+}
+
+/// The worker processes are this test, started thrice more.
+async fn three_workers_on(address: &str, this: &str) {
+    if std::env::var_os(three_workers::STORE).is_some() {
+        return three_workers::work().await.expect("it works");
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let exe = std::env::current_exe().expect("this binary");
+    let process = || {
+        let mut process = std::process::Command::new(&exe);
+        process.args([this, "--exact", "--nocapture"]);
+        process
+    };
+    let proof = three_workers::run(address, &folder.path().join("printed"), process).await.expect("it runs");
+    assert_eq!(proof.pages, (12, 12));
+    assert_eq!(proof.printed, (0..12).collect::<Vec<_>>(), "each page once");
+    assert!(proof.taken_over > 0 && proof.verified, "{proof:?}");
+}
+
+#[tokio::test]
+async fn three_workers_share_a_file_and_outlive_one_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = three_workers::kept::Ledger::inside(Some(folder.path().join("a")), "three_workers", "a.db").unwrap();
+    let address = format!("sqlite://{}", ledger.path().display());
+    three_workers_on(&address, "examples::three_workers_share_a_file_and_outlive_one_of_them").await;
+    if std::env::var_os(three_workers::STORE).is_none() {
+        let look = three_workers::LOOK;
+        looked_at(ledger.path(), look.tenant, look.verbs, &ledger.next(&look)).await;
+    }
+}
+
+#[tokio::test]
+async fn three_workers_share_a_server_and_outlive_one_of_them() {
+    let this = "examples::three_workers_share_a_server_and_outlive_one_of_them";
+    if std::env::var_os(three_workers::STORE).is_some() {
+        return three_workers_on("", this).await;
+    }
+    if let Some(database) = Database::fresh() {
+        three_workers_on(database.url(), this).await;
+    }
 }
 
 /// The session that is killed lives in a process of its own: this test, started once more.
