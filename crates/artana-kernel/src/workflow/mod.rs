@@ -20,12 +20,14 @@ mod woken;
 
 use std::{future::Future, sync::Arc};
 
-use artana_core::{Event, EventId, Name, RunId, RunRef, RunState, StepKey, Tenant, Timestamp, event::WorkflowStarted};
+use artana_core::{
+    ContentType, Event, EventId, Name, RunId, RunRef, RunState, StepKey, Tenant, Timestamp, event::WorkflowStarted,
+};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     Error, Kernel, Run,
-    code::{Failure, from_json},
+    code::{Failure, from_json, to_json},
     control::is_here,
     journal::{Capacity, Facts, Plan},
     start::Beginning,
@@ -122,21 +124,57 @@ impl Kernel {
         F: FnOnce(WorkflowContext) -> Fut + Send,
         Fut: Future<Output = Result<T, Failure>> + Send,
     {
-        let run = self.workflow_run(tenant, id).await?;
-        let code = move |cx| -> driver::Code<'_> {
-            let code = f(cx);
-            Box::pin(async move { child::written(&code.await?) })
-        };
-        let end = driver::drive(&run, code, driver::Lead::default()).await?;
-        outcome(&run, end)
+        let run = self.workflow_run(tenant, id, None).await?;
+        driven(run, f).await
     }
 
-    async fn workflow_run(&self, tenant: &Tenant, id: &str) -> Result<Run, Error> {
+    /// Like [`Kernel::workflow`], with an input that is recorded, and is given to the code in every life.
+    ///
+    /// What a closure captures is not recorded: whoever goes on with the run in another process has to capture the same.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Kernel::workflow`]; [`Error::InvalidValue`] when the input cannot be written as JSON or read from it, and
+    /// when the run began with another one.
+    ///
+    /// # Cancellation
+    ///
+    /// Like [`Kernel::workflow`].
+    pub async fn workflow_with<I, T, F, Fut>(
+        &self,
+        tenant: &Tenant,
+        id: &str,
+        input: &I,
+        f: F,
+    ) -> Result<WorkflowOutcome<T>, Error>
+    where
+        I: Serialize + DeserializeOwned + Send,
+        T: Serialize + DeserializeOwned,
+        F: FnOnce(WorkflowContext, I) -> Fut + Send,
+        Fut: Future<Output = Result<T, Failure>> + Send,
+    {
+        let name = RunRef::new(tenant.id()?.clone(), RunId::parse(id)?);
+        let refused = |problem| {
+            let (run, name) = (name.clone(), Name::parse("input").expect("the name is fit"));
+            Error::InvalidValue { run, name, problem }
+        };
+        let bytes = to_json(input).map_err(refused)?;
+        let input = from_json(&bytes).map_err(refused)?;
+        let run = self.workflow_run(tenant, id, Some(bytes.clone())).await?;
+        let (given, _) = run.journal.content(ContentType::Json, bytes);
+        let began_with = |state: &RunState| state.started().workflow.as_ref().and_then(|workflow| workflow.input);
+        if run.journal.with_state(began_with) != Some(given) {
+            return Err(refused("the run began with another one: give it that, or begin another run".into()));
+        }
+        driven(run, move |cx| f(cx, input)).await
+    }
+
+    async fn workflow_run(&self, tenant: &Tenant, id: &str, input: Option<Vec<u8>>) -> Result<Run, Error> {
         let run = match self.open_run(tenant, id).await {
             Err(Error::RunNotFound { .. }) => {
                 let name = RunRef::new(tenant.id()?.clone(), RunId::parse(id)?);
                 let workflow = Some(WorkflowStarted { input: None, name: None });
-                match self.begin(tenant, name, Beginning { workflow, ..Beginning::default() }).await {
+                match self.begin(tenant, name, Beginning { workflow, input, ..Beginning::default() }).await {
                     Err(Error::RunExists { .. }) => self.open_run(tenant, id).await?,
                     other => other?,
                 }
@@ -153,6 +191,20 @@ impl Kernel {
             Some(what) => Err(Error::NotThatWorkflow { run: run.name().clone(), what: what.into() }),
         }
     }
+}
+
+async fn driven<T, F, Fut>(run: Run, f: F) -> Result<WorkflowOutcome<T>, Error>
+where
+    T: Serialize + DeserializeOwned,
+    F: FnOnce(WorkflowContext) -> Fut + Send,
+    Fut: Future<Output = Result<T, Failure>> + Send,
+{
+    let code = move |cx| -> driver::Code<'_> {
+        let code = f(cx);
+        Box::pin(async move { child::written(&code.await?) })
+    };
+    let end = driver::drive(&run, code, driver::Lead::default()).await?;
+    outcome(&run, end)
 }
 
 fn outcome<T: DeserializeOwned>(run: &Run, end: End) -> Result<WorkflowOutcome<T>, Error> {
