@@ -1,12 +1,16 @@
 //! The store from outside: its laws, its database, and what becomes of both when something goes wrong.
 
+mod chain;
 mod close;
 mod conformance;
 mod doctor;
+mod faults;
 mod follow;
 mod lives;
 mod names;
 mod open;
+mod proxy;
+mod scenarios;
 mod support;
 mod trouble;
 mod wire;
