@@ -9,6 +9,8 @@ mod flows;
 mod kills;
 mod office;
 mod oracle;
+mod postgres;
 mod process;
+mod server;
 mod sleepers;
 mod tamper;

@@ -86,7 +86,15 @@ impl Chain {
 
     /// Reads the run, verifies it, and returns its events.
     pub(crate) async fn verified(&self, store: &dyn EventStore) -> Vec<Record> {
-        let records = store.read(&self.run, Seq::ZERO, 1000).await.expect("rows");
+        let mut records = Vec::<Record>::new();
+        loop {
+            let after = records.last().map_or(Seq::ZERO, |record| record.seq);
+            let page = store.read(&self.run, after, u32::MAX).await.expect("rows");
+            if page.is_empty() {
+                break;
+            }
+            records.extend(page);
+        }
         let ids: BTreeSet<_> = records.iter().map(|record| *record.event_id.as_bytes()).collect();
         assert_eq!(ids.len(), records.len(), "an event is there twice");
         let head = store.head(&self.run).await.expect("a head");
@@ -102,7 +110,7 @@ impl Chain {
 /// Sends a batch as the kernel does: again and again, until the store says what became of it.
 pub(crate) async fn send(store: &dyn EventStore, batch: &Append) -> Result<Sent, StoreError> {
     let mut doubtful = false;
-    for _ in 0..5 {
+    for _ in 0..20 {
         match store.append(batch.clone()).await {
             Ok(appended) => {
                 assert_eq!(appended.head, batch.view.head);
@@ -121,5 +129,5 @@ pub(crate) async fn send(store: &dyn EventStore, batch: &Append) -> Result<Sent,
             Err(error) => panic!("{error}"),
         }
     }
-    panic!("five times in doubt")
+    panic!("twenty times in doubt")
 }

@@ -11,6 +11,7 @@ mod names;
 mod open;
 mod proxy;
 mod scenarios;
+mod server;
 mod support;
 mod trouble;
 mod wire;
