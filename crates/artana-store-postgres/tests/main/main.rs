@@ -6,6 +6,7 @@ mod conformance;
 mod doctor;
 mod faults;
 mod follow;
+mod leases;
 mod lives;
 mod names;
 mod open;
