@@ -2,6 +2,7 @@
 //! tampered with.
 
 mod canaries;
+mod contest;
 mod contradictions;
 mod crowd;
 mod failpoints;

@@ -65,7 +65,7 @@ rm -rf "$folder"
 const SETTINGS: &str = "
 listen_addresses = ''
 unix_socket_permissions = 0777
-max_connections = 200
+max_connections = 400
 fsync = off
 full_page_writes = off
 synchronous_commit = on
