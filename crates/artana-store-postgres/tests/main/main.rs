@@ -1,5 +1,6 @@
 //! The store from outside: its laws, its database, and what becomes of both when something goes wrong.
 
+mod cancel;
 mod chain;
 mod close;
 mod conformance;
