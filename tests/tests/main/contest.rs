@@ -45,7 +45,7 @@ async fn takes(run: &Run, step: &str, charge: &ClosureTool<u64, String>) -> Stri
         let before: Seq = run.view().await.expect("a view").head.seq;
         match run.step(step).tool(charge, &1).await {
             Ok(answer) => return answer.into_output(),
-            Err(Error::InFlight { .. }) => drop(run.wait_past(before).await.expect("it moves")),
+            Err(Error::InFlight { .. }) => run.wait_past(before).await.expect("it moves"),
             Err(error) => panic!("{step} of {}: {error}", run.id()),
         }
     }

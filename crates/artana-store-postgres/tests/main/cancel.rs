@@ -119,7 +119,8 @@ async fn a_caller_that_goes_away_while_it_waits_for_a_place_sends_nothing() {
 async fn five_hundred_at_a_frozen_row_are_told_in_time_and_others_do_not_notice() {
     const TASKS: usize = 500;
     let database = database!();
-    let timely = options(&database).pool(1..=4).lock_timeout(Duration::from_secs(1)).wait(Duration::from_secs(2));
+    // A connection that waits for the row does so for longer than anybody waits for a connection.
+    let timely = options(&database).pool(1..=4).lock_timeout(Duration::from_secs(3)).wait(Duration::from_secs(1));
     let store = Arc::new(timely.await.expect("a store"));
     store.append(batch(&run("held"), None)).await.expect("an append");
     let stranger = stranger(&database).await;
