@@ -47,11 +47,11 @@ pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut so: impl FnM
     tokio::time::timeout(Duration::from_secs(60), patient).await.unwrap_or_else(|_| panic!("it never was: {what}"));
 }
 
-/// Waits until so many sessions of stores wait for a lock.
+/// Waits until so many sessions of stores, or more, wait for a lock.
 pub(crate) async fn waiting(client: &Client, sessions: i64) {
     const WAITING: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
                            AND application_name = 'artana' AND wait_event_type = 'Lock'";
-    until("sessions wait for a lock", || async { count(client, WAITING).await == sessions }).await;
+    until("sessions wait for a lock", || async { count(client, WAITING).await >= sessions }).await;
 }
 
 /// Waits until no session of a store is in the middle of anything.
