@@ -103,8 +103,12 @@ async fn a_server_killed_under_load_loses_nothing_that_was_acknowledged() {
     for kill in 0..KILLS {
         all_wrote(BATCHES).await;
         tokio::task::block_in_place(|| if kill % 2 == 0 { server.kill() } else { server.stop() });
-        let down = store.head(&Chain::new("0").run).await.expect_err("the server is down");
-        assert!(matches!(down, StoreError::Unavailable { .. }), "{down}");
+        // After a kill, those who serve connections go on until they notice.
+        match store.head(&Chain::new("0").run).await {
+            Err(StoreError::Unavailable { .. }) => {}
+            Ok(_) if kill % 2 == 0 => {}
+            told => panic!("a server that is down answered {told:?}"),
+        }
         tokio::task::block_in_place(|| server.start_again());
         let back = Instant::now();
         all_wrote(1).await;
