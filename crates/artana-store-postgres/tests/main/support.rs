@@ -63,9 +63,14 @@ pub(crate) async fn nothing_is_open(client: &Client) {
 
 /// Waits until no store has a session.
 pub(crate) async fn nobody_is_in(client: &Client) {
+    sessions(client, 0).await;
+}
+
+/// Waits until stores have so many sessions.
+pub(crate) async fn sessions(client: &Client, sessions: i64) {
     const IN: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
                       AND application_name = 'artana'";
-    until("nobody is in the database", || async { count(client, IN).await == 0 }).await;
+    until("so many sessions are in the database", || async { count(client, IN).await == sessions }).await;
 }
 
 /// Counts sessions. Inside a transaction the server would tell what it first told.
