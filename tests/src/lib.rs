@@ -2,6 +2,7 @@
 
 pub mod diary;
 pub mod flow;
+pub mod ledger;
 pub mod payment;
 pub mod provider;
 pub mod verifier;

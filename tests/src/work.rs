@@ -25,7 +25,7 @@ const RETENTION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 pub const GENERATION: Duration = Duration::from_secs(60);
 
 /// A clock that runs ahead of the system's.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Ahead(pub Duration);
 
 #[async_trait]

@@ -11,6 +11,12 @@ use tokio_postgres::{
 
 use crate::{PostgresOptions, error::unavailable};
 
+/// After how long a silent connection is probed, how long each probe waits, and how many go unanswered before the
+/// other side counts as gone: a minute in all, on either side.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+const PROBE: Duration = Duration::from_secs(10);
+const PROBES: u32 = 3;
+
 /// Reads the options into the driver's terms.
 pub(crate) fn config(options: &PostgresOptions) -> Result<Config, StoreError> {
     let unreadable = |_| unavailable("the address is not postgres://user@host/database, nor key=value pairs");
@@ -41,7 +47,7 @@ pub(crate) fn config(options: &PostgresOptions) -> Result<Config, StoreError> {
     config.options(session);
     config.connect_timeout(options.connect_timeout);
     // A server that vanished is noticed although nobody sends anything.
-    config.keepalives(true).keepalives_idle(Duration::from_secs(30));
+    config.keepalives(true).keepalives_idle(KEEPALIVE).keepalives_interval(PROBE).keepalives_retries(PROBES);
     config.tcp_user_timeout(options.statement_timeout.saturating_add(Duration::from_secs(30)));
     // Of several hosts, the one that takes writes: after a failover the old one is passed over.
     let target = if options.read_only { TargetSessionAttrs::Any } else { TargetSessionAttrs::ReadWrite };
@@ -86,13 +92,17 @@ fn with_place(told: &Config, host: Option<&str>, port: Option<u16>) -> Config {
 }
 
 /// What the server is told of a session when it begins. Names are qualified everywhere, so that no other schema's
-/// functions can stand in for the server's.
+/// functions can stand in for the server's. A machine that vanishes between the message that executes an append and the
+/// one that ends it leaves a transaction open in which the server's own timeouts do not run; its probes end it.
 fn session(options: &PostgresOptions, told: Option<&str>) -> String {
     let millis = |timeout: Duration| i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX).max(1);
     let mut session = format!(
         "{} -c search_path=pg_catalog -c default_transaction_isolation=read\\ committed \
+         -c tcp_keepalives_idle={} -c tcp_keepalives_interval={} -c tcp_keepalives_count={PROBES} \
          -c statement_timeout={} -c lock_timeout={} -c idle_in_transaction_session_timeout={}",
         told.unwrap_or_default(),
+        KEEPALIVE.as_secs(),
+        PROBE.as_secs(),
         millis(options.statement_timeout),
         millis(options.lock_timeout),
         millis(options.idle_in_transaction_timeout),
@@ -149,6 +159,17 @@ mod tests {
     fn what_should_be_encrypted_is_not_sent_in_clear() {
         let options = PostgresOptions::default().address("postgres://a@one/x?sslmode=require");
         assert!(config(&options).is_err_and(|error| error.to_string().contains("encrypted")));
+    }
+
+    #[test]
+    fn either_side_notices_within_a_minute_that_the_other_vanished() {
+        let config = told(&PostgresOptions::default().address("host=one"));
+        assert_eq!(config.get_keepalives_idle() + PROBE * PROBES, Duration::from_secs(60));
+        assert_eq!((config.get_keepalives_interval(), config.get_keepalives_retries()), (Some(PROBE), Some(PROBES)));
+        let session = config.get_options().expect("options");
+        for probe in ["tcp_keepalives_idle=30", "tcp_keepalives_interval=10", "tcp_keepalives_count=3"] {
+            assert!(session.contains(&format!("-c {probe} ")), "{session}");
+        }
     }
 
     #[test]

@@ -149,7 +149,8 @@ impl PostgresOptions {
     }
 
     /// Sets how long a statement waits for a row that another transaction holds before the call answers
-    /// [`StoreError::Busy`]; 10 seconds by default.
+    /// [`StoreError::Busy`]; 10 seconds by default. One that queued behind others for the same row waits once more when
+    /// its turn has come; the statement's own timeout bounds it all.
     pub fn lock_timeout(mut self, timeout: Duration) -> Self {
         self.lock_timeout = timeout;
         self

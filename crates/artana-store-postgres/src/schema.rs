@@ -57,8 +57,9 @@ enum Identity {
 pub(crate) async fn prepare(sessions: &Sessions, options: &PostgresOptions) -> Result<u32, Failure> {
     let place = sessions.place().to_owned();
     let (may_migrate, read_only) = (options.migrate_on_open && !options.read_only, options.read_only);
+    let this = sessions.clone();
     let looked = |lent: Object| async move {
-        let done = look(&lent, &place).await;
+        let done = this.patiently(look(&lent, &place)).await;
         (lent, done)
     };
     match sessions.with(looked).await? {

@@ -117,6 +117,11 @@ impl Sessions {
         .await
     }
 
+    /// Waits for an answer no longer than a statement may take.
+    pub(crate) async fn patiently<T>(&self, answer: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        tokio::time::timeout(self.patience, answer).await.unwrap_or(Err(Failure::Silent))
+    }
+
     /// Waits for what was sent, and lets go of all connections.
     pub(crate) async fn close(&self) -> Result<(), StoreError> {
         let all = self.calls.acquire_many(CALLS).await.map_err(|_| StoreError::Closed)?;
@@ -161,10 +166,7 @@ impl Sessions {
 
     async fn send_once(&self, sql: &'static str, params: &[Param]) -> Result<Vec<Row>, Failure> {
         let lent = self.lend().await?;
-        let answer = match tokio::time::timeout(self.patience, query(&lent, sql, params)).await {
-            Ok(answer) => answer,
-            Err(_) => Err(Failure::Silent),
-        };
+        let answer = self.patiently(query(&lent, sql, params)).await;
         if answer.as_ref().is_err_and(|failure| !failure.leaves_the_connection()) {
             discard(lent);
         }

@@ -48,8 +48,7 @@ impl Database {
         let server = match Server::of_this_process() {
             Ok(server) => server,
             Err(why) => {
-                assert!(env::var_os("CI").is_none(), "tests need a Postgres server here: {why}");
-                eprintln!("SKIPPED, not run: {why}; set {OVERRIDE} to the address of a server to run it");
+                skipped(&why);
                 return None;
             }
         };
@@ -102,6 +101,83 @@ impl Drop for Database {
         self.run(EMPTY);
         self.server.idle.lock().unwrap_or_else(PoisonError::into_inner).push(std::mem::take(&mut self.name));
     }
+}
+
+/// A private server of one test alone, which may be killed. Dropping it ends it and clears up.
+#[derive(Debug)]
+pub struct Mortal {
+    cluster: Cluster,
+    psql: PathBuf,
+}
+
+impl Mortal {
+    /// Starts a server. `None`, said loudly, where none can be had; that is a skipped test.
+    ///
+    /// # Panics
+    ///
+    /// When there is none and `CI` is set.
+    #[must_use]
+    pub fn start() -> Option<Self> {
+        let started = programs::folder()
+            .and_then(|programs| Ok(Self { cluster: Cluster::start(&programs)?, psql: programs::client(&programs) }));
+        match started {
+            Ok(server) => Some(server),
+            Err(why) => {
+                skipped(&why);
+                None
+            }
+        }
+    }
+
+    /// Returns the address of its one database, as `postgres://…`. It stays the same when the server is started again.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.cluster.url()
+    }
+
+    /// Runs statements in the database, as [`Database::run`] does.
+    ///
+    /// # Panics
+    ///
+    /// When a statement fails.
+    pub fn run(&self, sql: &str) -> String {
+        psql(&self.psql, &self.url(), sql)
+    }
+
+    /// Kills the server's first process with the signal that nothing can refuse, and waits for its end. The processes
+    /// that serve connections notice and end by themselves.
+    ///
+    /// # Panics
+    ///
+    /// When what watches over the server is gone.
+    pub fn kill(&self) {
+        self.cluster.kill();
+    }
+
+    /// Has the server end at once, without finishing anything, and waits for its end.
+    ///
+    /// # Panics
+    ///
+    /// When what watches over the server is gone.
+    pub fn stop(&self) {
+        self.cluster.stop();
+    }
+
+    /// Starts the server that was killed or stopped again, on the same files and the same socket, and waits until it
+    /// lets somebody in.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start within a minute.
+    pub fn start_again(&self) {
+        self.cluster.start_again();
+    }
+}
+
+/// Says that a test did not run.
+fn skipped(why: &str) {
+    assert!(env::var_os("CI").is_none(), "tests need a Postgres server here: {why}");
+    eprintln!("SKIPPED, not run: {why}; set {OVERRIDE} to the address of a server to run what needs no private one");
 }
 
 /// The server of this process.

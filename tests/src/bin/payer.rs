@@ -1,10 +1,10 @@
 //! A process that drives payments for the tests that stop processes. It says on its standard output where it stays, and
 //! goes on from there when somebody says a line.
 //!
-//! Arguments are `name=value`: `store` (a file, or the address of a Postgres database), `provider`, `ttl` in
+//! Arguments are `name=value`: `ledger` (a file, or the address of a Postgres database), `provider`, `ttl` in
 //! milliseconds, and `runs`, ids of runs that it serves, each from a queue of that name, until all of them are over.
-//! `park=<point>:<n>` says so at the nth time that it passes a point, and stays there. `clock=still` makes it blind to its deadline, and `fence=off` lets whatever it writes pass:
-//! what a test finds then is what it would miss otherwise.
+//! `park=<point>:<n>` says so at the nth time that it passes a point, and stays there. `clock=still` makes it blind to
+//! its deadline, and `fence=off` lets whatever it writes pass: what a test finds then is what it would miss otherwise.
 
 use std::{
     collections::HashMap,
@@ -20,14 +20,13 @@ use std::{
 
 use artana_core::{Status, Tenant, Timestamp};
 use artana_kernel::{Kernel, Run, Worker};
-use artana_ports::{Clock, EventStore, SystemClock};
-use artana_store_postgres::PostgresStore;
-use artana_store_sqlite::SqliteStore;
+use artana_ports::{Clock, SystemClock};
 use artana_testkit::fault::{Action, FaultStore, FaultTool, Faults, Point, Spot};
 use artana_tests::{
+    ledger,
     payment::{Inside, Payments},
     provider::Client,
-    work::TENANT,
+    work::{Ahead, TENANT},
 };
 use async_trait::async_trait;
 
@@ -46,7 +45,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let faults = Faults::record();
     plan(&faults, park.as_ref());
-    let mut store = FaultStore::new(open(get("store")?).await?, faults.clone());
+    let mut store = FaultStore::new(ledger::open(get("ledger")?, Ahead::default()).await?, faults.clone());
     if arguments.contains_key("fence") {
         store = store.unfenced();
     }
@@ -74,13 +73,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
     kernel.close().await?;
     say(format_args!("over"));
     Ok(())
-}
-
-async fn open(store: &str) -> Result<Arc<dyn EventStore>, Box<dyn Error>> {
-    Ok(match store.starts_with("postgres") {
-        true => Arc::new(PostgresStore::connect(store).await?),
-        false => Arc::new(SqliteStore::open(store).await?),
-    })
 }
 
 /// Waits until all runs have ended.

@@ -1,7 +1,7 @@
 //! A worker process for the tests that kill processes. It says on its standard output, line by line,
 //! what it has got an acknowledgement for; what it must not do is remember anything but in the ledger.
 //!
-//! Arguments are `name=value`: `ledger`, `provider`, `generation`, and one of `drive=<run>` (one run to
+//! Arguments are `name=value`: `ledger` (a file, or the address of a database), `provider`, `generation`, and one of `drive=<run>` (one run to
 //! its end), `series=<n>` (run `n` and all after it, for ever), `crowd=<run>` (waits for a line, then
 //! takes the steps `step` of the run with all others) or `flows=<runs at once>` (a worker of workflows, until
 //! somebody says a line; `ttl` in milliseconds, `park_after`, `diary`, `cure` and `enqueue=<from>..<to>` belong to it).
@@ -22,11 +22,13 @@ use std::{
 
 use artana_core::{Seq, Tenant};
 use artana_kernel::{Error, Kernel, Run};
+use artana_ports::EventStore;
 use artana_store_sqlite::{SqliteOptions, SqliteStore};
 use artana_testkit::fault::{Action, FaultStore, FaultTool, Faults};
 use artana_tests::{
     diary::Diary,
     flow::{self, Flows},
+    ledger,
     provider::Client,
     work::{Ahead, GENERATION, TENANT, Tools},
 };
@@ -89,13 +91,17 @@ impl Worker {
         let generation: u32 = arguments.get("generation").map_or(Ok(0), |text| text.parse())?;
         let clock = Arc::new(Ahead(GENERATION * generation));
         let points = Points::new(arguments);
-        let store = points.watch_store(SqliteStore::options().clock(clock.clone())).open(get("ledger")?).await?;
+        let address = get("ledger")?;
+        let store: Arc<dyn EventStore> = match ledger::is_database(address) {
+            true => ledger::open(address, *clock).await?,
+            false => Arc::new(points.watch_store(SqliteStore::options().clock(clock.clone())).open(address).await?),
+        };
         let client = Client::new(get("provider")?.parse()?);
         let tools = match arguments.contains_key("flows") {
             true => Tools::within(client, TIMEOUT, SETTLE),
             false => Tools::new(client),
         };
-        let store = FaultStore::new(Arc::new(store), points.ports.clone());
+        let store = FaultStore::new(store, points.ports.clone());
         let mut kernel = Kernel::builder(store).clock(clock);
         if let Some(ttl) = arguments.get("ttl") {
             kernel = kernel.time_to_live(Duration::from_millis(ttl.parse()?));

@@ -40,8 +40,11 @@ fn charged(scene: &Scene, steps: impl Iterator<Item = String>) {
 
 #[tokio::test]
 async fn processes_on_one_step_cause_one_effect_and_get_one_answer() {
+    on_one_step(Scene::new()).await;
+}
+
+pub(crate) async fn on_one_step(scene: Scene) {
     const STEPS: usize = 12;
-    let scene = Scene::new();
     let steps: Vec<String> = (0..STEPS).map(|n| format!("pay/{n}")).collect();
     let said = together(&scene, |_| steps.join(","));
     let all: BTreeSet<Vec<&String>> = said.iter().map(|said| answers(said)).collect();
@@ -58,7 +61,10 @@ async fn processes_on_one_step_cause_one_effect_and_get_one_answer() {
 /// One process has made its call and not yet recorded what came of it when the others arrive.
 #[tokio::test]
 async fn processes_wait_for_the_one_that_is_at_the_step() {
-    let scene = Scene::new();
+    wait_at_the_step(Scene::new()).await;
+}
+
+pub(crate) async fn wait_at_the_step(scene: Scene) {
     let arguments = ["crowd=run", "step=pay"];
     let mut first = scene.worker(0, &[&arguments[..], &["park=called"]].concat());
     first.hear_of("ready");
@@ -83,8 +89,11 @@ async fn processes_wait_for_the_one_that_is_at_the_step() {
 
 #[tokio::test]
 async fn processes_on_many_steps_leave_one_sequence_without_gaps() {
+    on_many_steps(Scene::new()).await;
+}
+
+pub(crate) async fn on_many_steps(scene: Scene) {
     const EACH: usize = 15;
-    let scene = Scene::new();
     let steps = |n| (0..EACH).map(move |i| format!("worker-{n}/{i}"));
     let said = together(&scene, |n| steps(n).collect::<Vec<_>>().join(","));
     charged(&scene, (0..PROCESSES).flat_map(steps));

@@ -6,7 +6,9 @@
 
 use std::{
     collections::BTreeMap,
-    fs, thread,
+    fs,
+    ops::Range,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -33,10 +35,10 @@ const LONG: u64 = 20_000;
 /// Longest wait for a process to get anywhere before it is killed all the same.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Longest time that anything takes here that takes as long as it takes.
-const HOPELESS: Duration = Duration::from_secs(120);
+pub(crate) const HOPELESS: Duration = Duration::from_secs(120);
 
 /// Waits for what surely comes.
-async fn until(what: &str, mut come: impl AsyncFnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut come: impl AsyncFnMut() -> bool) {
     let begun = Instant::now();
     while !come().await {
         assert!(begun.elapsed() < HOPELESS, "{what}");
@@ -45,8 +47,8 @@ async fn until(what: &str, mut come: impl AsyncFnMut() -> bool) {
 }
 
 /// Starts a process that drives workflows.
-fn starts(scene: &Scene, generation: usize, arguments: &[&str]) -> Worker {
-    let file = |name: &str| scene.ledger.with_file_name(name).display().to_string();
+pub(crate) fn starts(scene: &Scene, generation: usize, arguments: &[&str]) -> Worker {
+    let file = |name: &str| scene.file(name).display().to_string();
     let (diary, cure) = (format!("diary={}", file("diary")), format!("cure={}", file("cure")));
     scene.worker(generation, &[&[diary.as_str(), cure.as_str()], arguments].concat())
 }
@@ -144,15 +146,8 @@ async fn ends(scene: &Scene, generation: usize, orders: u64, computed: &Computed
     resolved
 }
 
-/// Counts the events of a kind.
-fn events(scene: &Scene, kind: &str) -> i64 {
-    let raw = rusqlite::Connection::open(&scene.ledger).expect("the file opens");
-    raw.query_row("SELECT count(*) FROM events WHERE kind = ?1", [kind], |row| row.get(0)).expect("a number")
-}
-
-async fn random_kills(shard: u64) {
+pub(crate) async fn random_kills(scene: Scene, shard: u64, kills: usize) {
     let seed = Seed::given();
-    let scene = Scene::new();
     let mut hall = Hall::new(&scene, SeededEntropy::new(seed.moved(shard)));
     let (mut computed, mut resolved) = (Computed::new(), 0);
     for round in 1.. {
@@ -163,7 +158,7 @@ async fn random_kills(shard: u64) {
         } else {
             hall.kill_one();
         }
-        if hall.kills >= KILLS {
+        if hall.kills >= kills {
             break;
         }
         hall.fill();
@@ -171,36 +166,35 @@ async fn random_kills(shard: u64) {
     hall.kill_all();
     resolved += looks(&scene, 0, &mut computed).await;
     resolved += ends(&scene, 0, hall.orders, &computed).await;
-    let taken_over = events(&scene, "driver_changed");
+    let taken_over = scene.events("driver_changed");
     println!("{} kills, {taken_over} runs taken over, {resolved} doubts resolved by a person", hall.kills);
     assert!(taken_over > 0, "no kill came while a run was driven");
 }
 
 #[tokio::test]
 async fn workers_killed_at_random_lose_no_workflow_and_repeat_no_effect_1() {
-    random_kills(11).await;
+    random_kills(Scene::new(), 11, KILLS).await;
 }
 
 #[tokio::test]
 async fn workers_killed_at_random_lose_no_workflow_and_repeat_no_effect_2() {
-    random_kills(12).await;
+    random_kills(Scene::new(), 12, KILLS).await;
 }
 
 #[tokio::test]
 async fn workers_killed_at_random_lose_no_workflow_and_repeat_no_effect_3() {
-    random_kills(13).await;
+    random_kills(Scene::new(), 13, KILLS).await;
 }
 
 /// One process after the other stays at another point, and is killed there; each goes on with what its predecessors
 /// left, and has an order of its own, so that it comes to its point. Nothing waits for time: each successor's clock
 /// runs ahead by more than a life.
-async fn killed_at_points(kind: &str, first: usize, stride: usize, last: usize) {
+pub(crate) async fn killed_at_points(scene: Scene, kind: &str, points: Range<usize>, stride: usize) {
     const DEATHS: usize = 36;
-    let scene = Scene::new();
     let mut computed = Computed::new();
     let ttl = format!("ttl={LONG}");
     for death in 0..DEATHS {
-        let park = format!("park={kind}:{}", first + (death * stride) % (last - first));
+        let park = format!("park={kind}:{}", points.start + (death * stride) % points.len());
         let enqueue = format!("enqueue={death}..{}", death + 2);
         let mut worker = starts(&scene, death, &["flows=4", &ttl, &enqueue, &park]);
         worker.hear_of("parked");
@@ -210,27 +204,30 @@ async fn killed_at_points(kind: &str, first: usize, stride: usize, last: usize) 
         }
     }
     let resolved = ends(&scene, DEATHS, DEATHS as u64 + 1, &computed).await;
-    println!("{DEATHS} kills, {} runs taken over, {resolved} doubts at the end", events(&scene, "driver_changed"));
+    println!("{DEATHS} kills, {} runs taken over, {resolved} doubts at the end", scene.events("driver_changed"));
 }
 
 #[tokio::test]
 async fn workers_killed_around_the_ports_lose_no_workflow_and_repeat_no_effect() {
-    killed_at_points("port", 12, 3, 120).await;
+    killed_at_points(Scene::new(), "port", 12..120, 3).await;
 }
 
 #[tokio::test]
 async fn workers_killed_inside_the_store_lose_no_workflow_and_repeat_no_effect() {
-    killed_at_points("inner", 40, 7, 130).await;
+    killed_at_points(Scene::new(), "inner", 40..130, 7).await;
 }
 
 /// A process is killed in the middle of a step, with another one at hand. How long it takes until that one is at the
 /// step is told, not judged.
 #[tokio::test]
 async fn a_run_whose_process_was_killed_is_taken_over() {
+    taken_over(Scene::new()).await;
+}
+
+pub(crate) async fn taken_over(scene: Scene) {
     const ROUNDS: u64 = 12;
-    let scene = Scene::new();
     let office = Office::open(&scene, 0).await;
-    let (cure, ttl) = (scene.ledger.with_file_name("cure"), format!("ttl={TTL}"));
+    let (cure, ttl) = (scene.file("cure"), format!("ttl={TTL}"));
     let start = || starts(&scene, 0, &["flows=4", &ttl]);
     let (mut first, mut took) = (start(), Vec::new());
     for n in 0..ROUNDS {
@@ -286,7 +283,7 @@ async fn a_run_that_kills_its_processes_is_parked_and_the_others_end() {
     let deadly = ("compute".to_owned(), poison.id().to_owned(), "deadly".to_owned());
     assert!((1..=3).contains(&deaths), "{deaths}");
     assert_eq!(office.diary().get(&deadly), Some(&deaths), "{deaths} processes died of it");
-    fs::write(scene.ledger.with_file_name("cure"), "").expect("a file");
+    fs::write(scene.file("cure"), "").expect("a file");
     poison.resume("ann").await.expect("a person lets it go on");
     until("it ends", async || is_over(poison.status().await.expect("a status"))).await;
     let ended: BTreeMap<_, _> = office.runs().await;

@@ -11,12 +11,9 @@ use std::{
 
 use artana_core::{Event, Status, Tenant, event::Body};
 use artana_kernel::{Kernel, Run};
-use artana_store_postgres::PostgresStore;
-use artana_store_sqlite::SqliteStore;
-use artana_testkit::postgres::Database;
 use artana_tests::{
     payment::{LETTER, PAID, PAYMENT, POSTED},
-    work::TENANT,
+    work::{Ahead, TENANT},
 };
 
 use crate::{
@@ -45,36 +42,29 @@ const UNFENCED: [&str; 2] = ["clock=still", "fence=off"];
 /// A store that processes share, with a provider.
 struct Ground {
     scene: Scene,
-    database: Option<Database>,
     kernel: Kernel,
     tenant: Tenant,
 }
 
 impl Ground {
     async fn file() -> Self {
-        let scene = Scene::new();
-        let store = SqliteStore::open(&scene.ledger).await.expect("a store");
-        Self::with(scene, None, Kernel::builder(store).build().expect("a kernel"))
+        Self::of(Scene::new()).await
     }
 
     /// `None`, said loudly, where there is no server.
     async fn server() -> Option<Self> {
-        let database = Database::fresh()?;
-        let store = PostgresStore::connect(database.url()).await.expect("a store");
-        Some(Self::with(Scene::new(), Some(database), Kernel::builder(store).build().expect("a kernel")))
+        Some(Self::of(Scene::on_postgres()?).await)
     }
 
-    fn with(scene: Scene, database: Option<Database>, kernel: Kernel) -> Self {
-        Self { scene, database, kernel, tenant: Tenant::new(TENANT) }
+    async fn of(scene: Scene) -> Self {
+        let kernel = Kernel::builder_shared(scene.store(Ahead::default()).await).build().expect("a kernel");
+        Self { scene, kernel, tenant: Tenant::new(TENANT) }
     }
 
     /// Starts a process that serves these runs.
     fn payer(&self, runs: &str, arguments: &[&str]) -> Worker {
-        let file = self.scene.ledger.display().to_string();
-        let store = self.database.as_ref().map_or(file.as_str(), Database::url);
         let payer = &mut Command::new(env!("CARGO_BIN_EXE_payer"));
-        let payer = payer.arg(format!("store={store}")).arg(self.scene.provider());
-        Worker::start(payer.arg(format!("runs={runs}")).args(arguments))
+        Worker::start(self.scene.tell(payer).arg(format!("runs={runs}")).args(arguments))
     }
 
     async fn enqueue(&self, name: &str, id: &str) -> Run {
@@ -85,17 +75,11 @@ impl Ground {
     fn freeze(&self, worker: &Worker) {
         loop {
             worker.freeze();
-            if self.database.is_some() || self.is_free() {
+            if self.scene.is_free() {
                 return;
             }
             worker.thaw();
         }
-    }
-
-    fn is_free(&self) -> bool {
-        let raw = rusqlite::Connection::open(&self.scene.ledger).expect("the file opens");
-        raw.busy_timeout(std::time::Duration::ZERO).expect("a number");
-        raw.execute_batch("BEGIN IMMEDIATE; ROLLBACK").is_ok()
     }
 
     /// Starts a process on a run and stops it at a point. `None` where it has ended without coming there.

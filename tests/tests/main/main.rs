@@ -2,6 +2,7 @@
 //! tampered with.
 
 mod canaries;
+mod contest;
 mod contradictions;
 mod crowd;
 mod failpoints;
@@ -10,6 +11,8 @@ mod frozen;
 mod kills;
 mod office;
 mod oracle;
+mod postgres;
 mod process;
+mod server;
 mod sleepers;
 mod tamper;

@@ -6,7 +6,6 @@ use std::{collections::BTreeMap, sync::Arc};
 use artana_core::{RunState, Status, Step, StepKey, Tenant, cycle::ToolCycle, event::CodeKind};
 use artana_kernel::{Kernel, Resolve, Run};
 use artana_ports::{Listed, RunQuery};
-use artana_store_sqlite::SqliteStore;
 use artana_tests::{
     diary::{Diary, Line},
     flow::{self, EFFECTS, ONCE, REFUND, SHIPPED},
@@ -28,9 +27,9 @@ pub(crate) struct Office<'s> {
 impl<'s> Office<'s> {
     /// Opens it in the time of a generation.
     pub(crate) async fn open(scene: &'s Scene, generation: u32) -> Self {
-        let clock = Arc::new(Ahead(GENERATION * generation));
-        let store = SqliteStore::options().clock(clock.clone()).open(&scene.ledger).await.expect("the file opens");
-        let kernel = Kernel::builder(store).clock(clock).build().expect("a kernel");
+        let clock = Ahead(GENERATION * generation);
+        let store = scene.store(clock).await;
+        let kernel = Kernel::builder_shared(store).clock(Arc::new(clock)).build().expect("a kernel");
         Self { scene, kernel, tenant: Tenant::new(TENANT) }
     }
 
@@ -185,6 +184,6 @@ pub(crate) type Computed = BTreeMap<Line, usize>;
 impl Scene {
     /// Borrows what the closures of this place say.
     pub(crate) fn diary(&self) -> Diary {
-        Diary::new(self.ledger.with_file_name("diary"))
+        Diary::new(self.file("diary"))
     }
 }

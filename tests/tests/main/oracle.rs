@@ -1,14 +1,16 @@
 //! Judges what killed and competing workers left behind: acknowledged steps are in the ledger, the
 //! provider's book has each effect once and under the right key, and three verifiers find no break.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use artana_core::{Status, StepKey, Tenant, cycle::ToolCycle, export};
 use artana_kernel::{Error, ExportOptions, Kernel};
-use artana_store_sqlite::SqliteStore;
 use artana_tests::{
     verifier,
-    work::{STEPS, TENANT},
+    work::{Ahead, STEPS, TENANT},
 };
 
 use crate::process::Scene;
@@ -55,8 +57,8 @@ pub(crate) struct Judge<'s> {
 
 impl<'s> Judge<'s> {
     pub(crate) async fn open(scene: &'s Scene) -> Self {
-        let store = SqliteStore::open(&scene.ledger).await.expect("the file opens");
-        let kernel = Kernel::builder(store).build().expect("a kernel");
+        let store = scene.store(Ahead(Duration::ZERO)).await;
+        let kernel = Kernel::builder_shared(store).build().expect("a kernel");
         Self { scene, kernel, tenant: Tenant::new(TENANT) }
     }
 

@@ -3,42 +3,113 @@
 
 use std::{
     io::{BufRead, BufReader, Lines, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Stdio},
+    sync::Arc,
 };
 
-use artana_tests::provider::{Entry, Provider};
+use artana_ports::EventStore;
+use artana_testkit::postgres::{Database, Mortal};
+use artana_tests::{
+    ledger,
+    provider::{Entry, Provider},
+    work::Ahead,
+};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use tempfile::TempDir;
 
-/// A folder with a ledger and a provider, of one test alone.
+/// A ledger, a provider and a folder, of one test alone.
 pub(crate) struct Scene {
-    pub(crate) ledger: PathBuf,
+    ledger: Ledger,
     provider: Provider,
-    _folder: TempDir,
+    folder: TempDir,
+}
+
+/// Where the runs of a scene are.
+enum Ledger {
+    File(PathBuf),
+    Database(Database),
+    Server(Mortal),
 }
 
 impl Scene {
+    /// A scene with its ledger in a file.
     pub(crate) fn new() -> Self {
+        Self::with(|folder| Ledger::File(folder.join("ledger.db")))
+    }
+
+    /// A scene with its ledger in a database; `None`, said loudly, where there is no server.
+    pub(crate) fn on_postgres() -> Option<Self> {
+        Database::fresh().map(|database| Self::with(|_| Ledger::Database(database)))
+    }
+
+    /// A scene with a server of its own, which may be killed.
+    pub(crate) fn on_its_own_server() -> Option<Self> {
+        Mortal::start().map(|server| Self::with(|_| Ledger::Server(server)))
+    }
+
+    fn with(ledger: impl FnOnce(&Path) -> Ledger) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let provider = Provider::open(folder.path().join("book")).expect("a provider");
-        Self { ledger: folder.path().join("ledger.db"), provider, _folder: folder }
+        Self { ledger: ledger(folder.path()), provider, folder }
+    }
+
+    /// Opens the ledger as somebody who works on it.
+    pub(crate) async fn store(&self, clock: Ahead) -> Arc<dyn EventStore> {
+        ledger::open(&self.address(), clock).await.expect("the ledger opens")
+    }
+
+    fn address(&self) -> String {
+        match &self.ledger {
+            Ledger::File(path) => path.display().to_string(),
+            Ledger::Database(database) => database.url().to_owned(),
+            Ledger::Server(server) => server.url(),
+        }
+    }
+
+    /// Borrows the server that is the scene's own.
+    pub(crate) fn server(&self) -> &Mortal {
+        let Ledger::Server(server) = &self.ledger else { panic!("the scene has no server of its own") };
+        server
+    }
+
+    /// Names a file beside the ledger.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Counts the events of a kind, behind the store's back.
+    pub(crate) fn events(&self, kind: &str) -> u64 {
+        let sql = format!("SELECT count(*) FROM artana.events WHERE kind = '{kind}'");
+        let counted = match &self.ledger {
+            Ledger::Database(database) => database.run(&sql),
+            Ledger::Server(server) => server.run(&sql),
+            Ledger::File(path) => {
+                let raw = rusqlite::Connection::open(path).expect("the file opens");
+                let counted = raw.query_row(&sql.replace("artana.", ""), [], |row| row.get::<_, i64>(0));
+                counted.expect("a number").to_string()
+            }
+        };
+        counted.parse().expect("a number")
     }
 
     /// Starts a worker.
     pub(crate) fn worker(&self, generation: usize, arguments: &[&str]) -> Worker {
-        Worker::start(
-            Command::new(env!("CARGO_BIN_EXE_worker"))
-                .arg(format!("ledger={}", self.ledger.display()))
-                .arg(format!("provider={}", self.provider.address()))
-                .arg(format!("generation={generation}"))
-                .args(arguments),
-        )
+        let worker = &mut Command::new(env!("CARGO_BIN_EXE_worker"));
+        Worker::start(self.tell(worker).arg(format!("generation={generation}")).args(arguments))
     }
 
-    /// Borrows the provider's address as a payer is told it.
-    pub(crate) fn provider(&self) -> String {
-        format!("provider={}", self.provider.address())
+    /// Tells a process where the ledger and the provider are.
+    pub(crate) fn tell<'c>(&self, process: &'c mut Command) -> &'c mut Command {
+        process.arg(format!("ledger={}", self.address())).arg(format!("provider={}", self.provider.address()))
+    }
+
+    /// Says whether nobody has the ledger's file locked. A database knows no such lock.
+    pub(crate) fn is_free(&self) -> bool {
+        let Ledger::File(path) = &self.ledger else { return true };
+        let raw = rusqlite::Connection::open(path).expect("the file opens");
+        raw.busy_timeout(std::time::Duration::ZERO).expect("a number");
+        raw.execute_batch("BEGIN IMMEDIATE; ROLLBACK").is_ok()
     }
 
     /// Reads the provider's book from its file.

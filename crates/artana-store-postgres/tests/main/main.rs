@@ -1,12 +1,19 @@
 //! The store from outside: its laws, its database, and what becomes of both when something goes wrong.
 
+mod cancel;
+mod chain;
 mod close;
 mod conformance;
 mod doctor;
+mod faults;
 mod follow;
+mod leases;
 mod lives;
 mod names;
 mod open;
+mod proxy;
+mod scenarios;
+mod server;
 mod support;
 mod trouble;
 mod wire;

@@ -47,11 +47,11 @@ pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut so: impl FnM
     tokio::time::timeout(Duration::from_secs(60), patient).await.unwrap_or_else(|_| panic!("it never was: {what}"));
 }
 
-/// Waits until so many sessions of stores wait for a lock.
+/// Waits until so many sessions of stores, or more, wait for a lock.
 pub(crate) async fn waiting(client: &Client, sessions: i64) {
     const WAITING: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
                            AND application_name = 'artana' AND wait_event_type = 'Lock'";
-    until("sessions wait for a lock", || async { count(client, WAITING).await == sessions }).await;
+    until("sessions wait for a lock", || async { count(client, WAITING).await >= sessions }).await;
 }
 
 /// Waits until no session of a store is in the middle of anything.
@@ -63,9 +63,14 @@ pub(crate) async fn nothing_is_open(client: &Client) {
 
 /// Waits until no store has a session.
 pub(crate) async fn nobody_is_in(client: &Client) {
+    sessions(client, 0).await;
+}
+
+/// Waits until stores have so many sessions.
+pub(crate) async fn sessions(client: &Client, sessions: i64) {
     const IN: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
                       AND application_name = 'artana'";
-    until("nobody is in the database", || async { count(client, IN).await == 0 }).await;
+    until("so many sessions are in the database", || async { count(client, IN).await == sessions }).await;
 }
 
 /// Counts sessions. Inside a transaction the server would tell what it first told.

@@ -1,12 +1,22 @@
 //! What a caller is told when locks, rights, timeouts and connections fail, and what is left behind: nothing.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
 
 use artana_core::Seq;
 use artana_ports::{Append, AppendError, EventStore, StoreError};
 
-use crate::support::{
-    batch, born, database, filled, head, nothing_is_open, opened, options, reserve, run, run_of, stranger, waiting,
+use crate::{
+    chain::{Chain, send},
+    support::{
+        batch, born, database, filled, head, nothing_is_open, opened, options, reserve, run, run_of, stranger, until,
+        waiting,
+    },
 };
 
 const LOCK_RUN: &str = "BEGIN; SELECT FROM artana.runs WHERE run = 'held' FOR UPDATE";
@@ -149,6 +159,89 @@ async fn a_right_that_is_lost_fails_a_batch_as_a_whole() {
     database.run(&format!("GRANT INSERT ON artana.vault TO {role}"));
     writer.append(batch(&run("r"), Some(head(2)))).await.expect("the right is back");
     database.run(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
+}
+
+/// Takes every right away in turn, from a role that has all of them.
+#[tokio::test]
+async fn any_right_that_is_lost_fails_a_call_as_a_whole_and_leaves_nothing_open() {
+    let database = database!();
+    drop(opened(&database).await);
+    let (role, stranger) = (format!("writer_{}", database.name()), stranger(&database).await);
+    let run_sql = async |sql: String| stranger.batch_execute(&sql).await.expect("the owner may");
+    run_sql(format!(
+        "CREATE ROLE {role} LOGIN; GRANT USAGE ON SCHEMA artana TO {role}; \
+         GRANT ALL ON ALL TABLES IN SCHEMA artana TO {role}"
+    ))
+    .await;
+    let writer = options(&database).user(&role).pool(1..=1).await.expect("a store");
+    let rights = [
+        ("INSERT", "runs"),
+        ("INSERT", "events"),
+        ("INSERT", "vault"),
+        ("INSERT", "run_keys"),
+        ("INSERT", "accounts"),
+        ("UPDATE", "accounts"),
+        ("INSERT", "reservations"),
+        ("SELECT", "followed"),
+    ];
+    for (right, table) in rights {
+        let run = run(&format!("{right} {table}"));
+        let batch = Append { claims: vec![reserve(&format!("{right} {table}"))], ..batch(&run, None) };
+        run_sql(format!("REVOKE {right} ON artana.{table} FROM {role}")).await;
+        let refused = writer.append(batch.clone()).await.expect_err("a right was lost");
+        assert!(matches!(refused, AppendError::Store(StoreError::ReadOnly)), "{right} {table}: {refused}");
+        assert_eq!(writer.head(&run).await.expect("a head"), None);
+        nothing_is_open(&stranger).await;
+        run_sql(format!("GRANT {right} ON artana.{table} TO {role}")).await;
+        writer.append(batch).await.expect("the right is back");
+    }
+    run_sql(format!("REVOKE INSERT, UPDATE ON artana.heartbeats FROM {role}")).await;
+    let beat = artana_ports::Heartbeat { incarnation: crate::support::LIFE, ttl: Duration::from_secs(60), first: true };
+    let refused = writer.beat(beat).await.expect_err("a right was lost");
+    assert!(matches!(refused, artana_ports::BeatError::Store(StoreError::ReadOnly)), "{refused}");
+    run_sql(format!("REVOKE SELECT ON artana.events FROM {role}")).await;
+    let refused = writer.read(&run("INSERT runs"), Seq::ZERO, 9).await.expect_err("a right was lost");
+    assert!(matches!(refused, StoreError::Unavailable { .. }), "{refused}");
+    nothing_is_open(&stranger).await;
+    run_sql(format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
+}
+
+/// Whoever writes while all connections are killed again and again learns of each batch whether it stands.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_killed_under_load_repeat_nothing_and_lose_nothing() {
+    const KILLS: usize = 40;
+    let database = database!();
+    let store = Arc::new(options(&database).pool(1..=4).await.expect("a store"));
+    let (stranger, stop) = (stranger(&database).await, Arc::new(AtomicBool::new(false)));
+    let written: Arc<AtomicUsize> = Arc::default();
+    let write = |number: usize| {
+        let (store, stop, written) = (Arc::clone(&store), Arc::clone(&stop), Arc::clone(&written));
+        tokio::spawn(async move {
+            let (mut chain, mut known) = (Chain::new(&number.to_string()), Vec::new());
+            while !stop.load(SeqCst) {
+                let batch = chain.batch();
+                while send(&*store, &batch).await.is_err() {}
+                chain.head = Some(batch.view.head);
+                known.extend(batch.events);
+                written.fetch_add(1, SeqCst);
+            }
+            assert_eq!(chain.verified(&*store).await, known);
+        })
+    };
+    let writers: Vec<_> = (0..6).map(write).collect();
+    let mut killed = 0;
+    for _ in 0..KILLS {
+        let before = written.load(SeqCst);
+        until("they write", async || written.load(SeqCst) > before + 12).await;
+        killed += stranger.execute(KILL_ALL, &[]).await.expect("killed");
+    }
+    stop.store(true, SeqCst);
+    for writer in writers {
+        writer.await.expect("no panic");
+    }
+    println!("{killed} connections killed while {} batches were written", written.load(SeqCst));
+    assert!(killed >= KILLS as u64);
+    nothing_is_open(&stranger).await;
 }
 
 #[tokio::test]

@@ -3,14 +3,14 @@
 
 use std::{
     fs,
+    io::{BufRead, BufReader, Write},
     os::unix::{
         fs::{DirBuilderExt, MetadataExt, chown},
         process::CommandExt,
     },
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    thread,
-    time::{Duration, Instant},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use super::programs::output;
@@ -18,26 +18,54 @@ use super::programs::output;
 /// The owner of everything in the cluster.
 const OWNER: &str = "artana";
 
-/// How long a server may take to start; a busy machine is slow.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Starts the server, waits for the end of its input, ends the server by its process id, and clears up. Its input is
-/// a pipe from the process that asked for the server, so it ends with that process, whatever ended it.
+/// Starts the server, does with it what it is told to, and at the end of its input ends the server by its process id
+/// and clears up. Its input is a pipe from the process that asked for the server, so the server ends with that process,
+/// whatever ended it. After each thing it says how it went.
+///
+/// A server that was killed leaves processes behind, which notice and end by themselves; until then no other one starts.
 const WATCH: &str = r#"
-"$1/postgres" -D "$2/data" -c config_file="$2/data/postgresql.conf" >"$2/log" 2>&1 </dev/null &
-server=$!
-cat >/dev/null
-kill -QUIT "$server" 2>/dev/null
-wait "$server"
+programs=$1 folder=$2 server=
+launch() {
+    "$programs/postgres" -D "$folder/data" -c config_file="$folder/data/postgresql.conf" \
+        >>"$folder/log" 2>&1 </dev/null &
+    server=$!
+}
+is_ready() {
+    [ "$(sed -n '1p;8p' "$folder/data/postmaster.pid" 2>/dev/null | tr -d ' \n')" = "${server}ready" ]
+}
+start() {
+    launch
+    looks=0
+    until is_ready; do
+        looks=$((looks + 1))
+        if [ "$looks" -gt 6000 ]; then echo late; return; fi
+        if ! kill -0 "$server" 2>/dev/null; then launch; fi
+        sleep 0.01
+    done
+    echo ready
+}
+end() {
+    if [ -n "$server" ]; then kill "$1" "$server"; wait "$server"; fi
+    server=
+}
+start
+while read -r word; do
+    case $word in
+        kill) end -KILL; echo ended ;;
+        stop) end -QUIT; echo ended ;;
+        start) start ;;
+    esac
+done
+end -QUIT
 cd /
-rm -rf "$2"
+rm -rf "$folder"
 "#;
 
 /// Everything a test does not measure is switched off: nothing here has to survive a power cut.
 const SETTINGS: &str = "
 listen_addresses = ''
 unix_socket_permissions = 0777
-max_connections = 200
+max_connections = 400
 fsync = off
 full_page_writes = off
 synchronous_commit = on
@@ -52,7 +80,15 @@ log_min_messages = warning
 #[derive(Debug)]
 pub(super) struct Cluster {
     folder: PathBuf,
-    _watch: Child,
+    watch: Mutex<Watch>,
+}
+
+/// What watches over a server, and the pipes to and from it.
+#[derive(Debug)]
+struct Watch {
+    _process: Child,
+    told: ChildStdin,
+    says: BufReader<ChildStdout>,
 }
 
 /// Root's number.
@@ -76,10 +112,12 @@ impl Cluster {
         let mut watch = as_owner(Path::new("/bin/sh"), owner, &folder);
         watch.arg("-c").arg(WATCH).arg("watch").arg(programs).arg(&folder);
         // A group of its own: what interrupts the test must not interrupt the clearing up.
-        watch.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
-        let watch = watch.spawn().map_err(|error| format!("/bin/sh: {error}"))?;
-        let cluster = Self { folder, _watch: watch };
-        cluster.wait_until_ready()?;
+        watch.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
+        let mut process = watch.spawn().map_err(|error| format!("/bin/sh: {error}"))?;
+        let told = process.stdin.take().expect("its input is a pipe");
+        let says = BufReader::new(process.stdout.take().expect("its output is a pipe"));
+        let cluster = Self { folder, watch: Mutex::new(Watch { _process: process, told, says }) };
+        cluster.lock().hears("ready").map_err(|why| cluster.complaint(&why))?;
         Ok(cluster)
     }
 
@@ -88,18 +126,46 @@ impl Cluster {
         format!("postgres:///postgres?host={}&user={OWNER}", self.folder.display())
     }
 
-    /// Waits until the server says, in the file by which its programs know it, that it is ready.
-    fn wait_until_ready(&self) -> Result<(), String> {
-        let deadline = Instant::now() + PATIENCE;
-        while Instant::now() < deadline {
-            let state = fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap_or_default();
-            if state.lines().nth(7).is_some_and(|word| word.trim() == "ready") {
-                return Ok(());
-            }
-            thread::sleep(Duration::from_millis(5));
-        }
+    /// Kills the server's first process. Its others end when they notice.
+    pub(super) fn kill(&self) {
+        self.tells("kill", "ended");
+    }
+
+    /// Ends the server at once, and all that it does.
+    pub(super) fn stop(&self) {
+        self.tells("stop", "ended");
+    }
+
+    /// Starts a server that was ended.
+    pub(super) fn start_again(&self) {
+        self.tells("start", "ready");
+    }
+
+    fn tells(&self, word: &str, answer: &str) {
+        let done = self.lock().tells(word, answer);
+        done.unwrap_or_else(|why| panic!("{}", self.complaint(&why)));
+    }
+
+    fn complaint(&self, why: &str) -> String {
         let log = fs::read_to_string(self.folder.join("log")).unwrap_or_default();
-        Err(format!("the Postgres server did not start within {} s: {log}", PATIENCE.as_secs()))
+        format!("the Postgres server did not do as it was told: {why}: {log}")
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Watch> {
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Watch {
+    fn tells(&mut self, word: &str, answer: &str) -> Result<(), String> {
+        writeln!(self.told, "{word}").map_err(|error| error.to_string())?;
+        self.hears(answer)
+    }
+
+    fn hears(&mut self, answer: &str) -> Result<(), String> {
+        let mut line = String::new();
+        self.says.read_line(&mut line).map_err(|error| error.to_string())?;
+        if line.trim() == answer { Ok(()) } else { Err(format!("{answer} was expected, and {line:?} came")) }
     }
 }
 

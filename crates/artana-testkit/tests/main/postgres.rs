@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use artana_testkit::postgres::Database;
+use artana_testkit::postgres::{Database, Mortal};
 
 const CHILD: &str = "ARTANA_TEST_CHILD";
 const CHILD_TEST: &str = "postgres::a_process_that_is_killed_leaves_no_server_and_no_folder";
@@ -22,6 +22,30 @@ fn each_database_is_empty_and_its_own() {
     drop(one);
     let three = Database::fresh().expect("there is a server");
     assert_eq!(three.run("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), "0");
+}
+
+#[test]
+fn a_server_that_was_killed_starts_again_with_what_it_had() {
+    let Some(server) = Mortal::start() else { return };
+    server.run("CREATE TABLE t (n int)");
+    let folder = server.run("SHOW data_directory");
+    for n in 1..=4 {
+        server.run(&format!("INSERT INTO t VALUES ({n})"));
+        let address = server.url();
+        if n % 2 == 0 {
+            server.kill()
+        } else {
+            server.stop()
+        }
+        server.start_again();
+        assert_eq!((server.url(), server.run("SELECT count(*) FROM t")), (address, n.to_string()));
+    }
+    drop(server);
+    let begun = Instant::now();
+    while std::path::Path::new(&folder).exists() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "{folder} is left behind");
+        thread::sleep(Duration::from_millis(5));
+    }
 }
 
 #[test]
