@@ -26,7 +26,6 @@ mod claims;
 mod connect;
 mod doctor;
 mod error;
-mod follow;
 mod lanes;
 mod lease;
 mod listen;

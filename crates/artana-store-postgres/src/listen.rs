@@ -15,7 +15,7 @@ use artana_core::{RunId, RunRef, TenantId};
 use tokio::task::JoinHandle;
 use tokio_postgres::{AsyncMessage, Config, Error, NoTls};
 
-use crate::follow::Followers;
+use artana_store_sql::Followers;
 
 const LISTEN: &str = "LISTEN artana";
 

@@ -13,12 +13,12 @@ use artana_ports::{
     Append, AppendError, Appended, BeatError, Clock, DueQuery, EventStore, Finding, Heartbeat, Leased, Listed, Page,
     RunQuery, StoreError, StoreInfo, SystemClock,
 };
+use artana_store_sql::Followers;
 use async_trait::async_trait;
 
 use crate::{
     PostgresOptions, append, claims, connect, doctor,
     error::Failure,
-    follow::Followers,
     lanes::Lanes,
     lease,
     listen::Listener,

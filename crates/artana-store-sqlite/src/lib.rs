@@ -30,7 +30,6 @@ mod connect;
 mod doctor;
 mod error;
 mod failpoint;
-mod follow;
 mod lease;
 mod options;
 mod read;

@@ -15,6 +15,7 @@ use artana_ports::{
     Append, AppendError, Appended, BeatError, Clock, DueQuery, EventStore, Finding, Heartbeat, Leased, Listed, Page,
     RunQuery, StoreError, StoreInfo,
 };
+use artana_store_sql::Followers;
 use async_trait::async_trait;
 
 use crate::{
@@ -24,7 +25,6 @@ use crate::{
     connect::{self, Access, Identity},
     doctor,
     error::Failure,
-    follow::Followers,
     lease, read,
     reader::{Readers, Source},
     runs, schema,

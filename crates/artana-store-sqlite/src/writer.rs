@@ -11,6 +11,7 @@ use std::{
 
 use artana_core::{IncarnationId, RunRef, Timestamp};
 use artana_ports::{Clock, StoreError};
+use artana_store_sql::Followers;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
@@ -18,7 +19,6 @@ use crate::{
     checkpoint::Checkpoints,
     error::{Doubt, Failure},
     failpoint::Failpoint,
-    follow::Followers,
     statement::Statements,
 };
 
