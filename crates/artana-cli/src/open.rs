@@ -1,11 +1,11 @@
-//! Opens the store that was named. Nothing is created here, and an address is never repeated: it may
+//! Opens the store that was named, or migrates it. Opening creates nothing, and an address is never repeated: it may
 //! hold a password.
 
 use std::path::PathBuf;
 
 use artana_kernel::Kernel;
 use artana_store_postgres::PostgresStore;
-use artana_store_sqlite::SqliteStore;
+use artana_store_sqlite::{Migrated, SqliteStore};
 
 use crate::failure::Failure;
 
@@ -32,13 +32,29 @@ pub(crate) async fn kernel(address: &str, access: Access) -> Result<Kernel, Fail
     let read_only = access == Access::Read;
     let builder = match place_of(address)? {
         Place::Sqlite(path) => {
-            Kernel::builder(SqliteStore::options().create(false).read_only(read_only).open(path).await?)
+            Kernel::builder(SqliteStore::options().migrate_on_open(false).read_only(read_only).open(path).await?)
         }
         Place::Postgres(address) => {
             Kernel::builder(PostgresStore::connect(address).migrate_on_open(false).read_only(read_only).await?)
         }
     };
     builder.build().map_err(|error| Failure::invalid(error.code(), error.to_string()))
+}
+
+/// Makes the store, or brings its schema up to date.
+pub(crate) async fn migrate(address: &str) -> Result<Migrated, Failure> {
+    Ok(match place_of(address)? {
+        Place::Sqlite(path) => SqliteStore::options().migrate(path).await?,
+        Place::Postgres(address) => PostgresStore::connect(address).migrate().await?,
+    })
+}
+
+/// Says what migrating the store would do.
+pub(crate) async fn pending(address: &str) -> Result<Migrated, Failure> {
+    Ok(match place_of(address)? {
+        Place::Sqlite(path) => SqliteStore::options().pending(path).await?,
+        Place::Postgres(address) => PostgresStore::connect(address).pending().await?,
+    })
 }
 
 /// Reads where a store is. A path is taken as it is: nothing in it is decoded.

@@ -1,13 +1,17 @@
 //! Runs and batches for an adapter's own tests, made without a kernel. They are not sealed: a store reads no hash. The
 //! same names and numbers give the same rows each time, so that a test can say what it expects to find.
+//!
+//! What a store does about the schema of its own database no law can see; [`only_reads`] is what all of them owe.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use artana_core::{
-    Actor, ChainHash, Content, Digest, EventId, Head, IncarnationId, LabelKey, Record, RunId, RunKey, RunRef, RunView,
-    Seq, Status, StepKey, TenantId, Timestamp,
+    Actor, ChainHash, Content, Digest, EventId, Head, IncarnationId, LabelKey, Queued, Record, RunId, RunKey, RunRef,
+    RunView, Seq, Status, StepKey, TenantId, TenantKey, Timestamp,
 };
-use artana_ports::{Append, Authority, Claim, EventStore, Heartbeat, Reserve};
+use artana_ports::{
+    Append, AppendError, Authority, BeatError, Claim, DueQuery, EventStore, Heartbeat, Reserve, RunQuery, StoreError,
+};
 
 /// An incarnation.
 pub const LIFE: IncarnationId = IncarnationId::from_bytes([7; 16]);
@@ -141,4 +145,52 @@ pub async fn filled(store: &dyn EventStore, run: &RunRef, upto: u64) {
     for _ in 0..upto {
         expected = Some(store.append(batch(run, expected)).await.expect("an append").head);
     }
+}
+
+/// Appends an event that leaves the run due.
+///
+/// # Panics
+///
+/// When the store refuses.
+pub async fn enqueued(store: &dyn EventStore, run: &RunRef, expected: Option<Head>) {
+    let mut batch = batch(run, expected);
+    batch.view.queued = Some(Queued { queue: "q".into(), priority: 0, due_at: Timestamp::from_micros(0) });
+    store.append(batch).await.expect("an append");
+}
+
+/// Checks a store whose schema a newer version migrated while it was open: [`LIFE`] lives, the run has one event more
+/// than `upto`, and is [due](enqueued). Everything can be read, and every write is [`StoreError::TooNew`].
+///
+/// # Panics
+///
+/// When that is not so.
+pub async fn only_reads(store: &dyn EventStore, run: &RunRef, upto: u64) {
+    let at = head(upto + 1);
+    assert_eq!(store.head(run).await.expect("a head"), Some(at));
+    assert_eq!(store.read(run, Seq::ZERO, 1000).await.expect("rows").len() as u64, upto + 1);
+    assert!(store.view(run).await.expect("a view").is_some() && store.run_key(run).await.expect("a key").is_some());
+    let listed = store.runs(&RunQuery::all(run.tenant.clone())).await.expect("a page");
+    assert_eq!((listed.items.len(), store.alive(&[LIFE]).await.expect("an answer")), (1, vec![true]));
+
+    let newer = |error: &StoreError| assert!(matches!(error, StoreError::TooNew { .. }), "{error}");
+    let beat = Heartbeat { incarnation: LIFE, ttl: Duration::from_secs(60), first: false };
+    for append in [batch(run, Some(at)), batch(&run_of("acme", "another run"), None)] {
+        match store.append(append).await {
+            Err(AppendError::Store(error)) => newer(&error),
+            other => panic!("an append to a newer schema: {other:?}"),
+        }
+    }
+    match store.beat(beat).await {
+        Err(BeatError::Store(error)) => newer(&error),
+        other => panic!("a beat on a newer schema: {other:?}"),
+    }
+    match store.take_due(&DueQuery::all(LIFE, 1)).await {
+        Err(BeatError::Store(error)) => newer(&error),
+        other => panic!("leases of a newer schema: {other:?}"),
+    }
+    newer(&store.retire(LIFE).await.expect_err("a newer schema"));
+    let candidate = Some(TenantKey::from_bytes([3; 32]));
+    newer(&store.tenant_key(&run.tenant, candidate).await.expect_err("a newer schema"));
+    assert_eq!(store.head(run).await.expect("a head"), Some(at), "nothing was written");
+    assert_eq!(store.alive(&[LIFE]).await.expect("an answer"), [true]);
 }

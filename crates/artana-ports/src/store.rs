@@ -291,12 +291,23 @@ pub enum StoreError {
         /// Why it is not.
         reason: String,
     },
-    /// The store was written by a newer version.
-    #[error("the store has schema {found}, and this version knows {known}; use a newer version to write to it")]
+    /// The store was migrated by a newer version. It can be opened for reading.
+    #[error(
+        "the store has schema {found}, and this version knows {known}: it reads it, and writes nothing; use the version \
+         that migrated it"
+    )]
     TooNew {
         /// The store's schema.
         found: u32,
         /// The newest schema this version knows.
+        known: u32,
+    },
+    /// The store was made by an older version, and has to be migrated first.
+    #[error("the store has schema {found}, and this version needs {known}; run `artana store migrate`")]
+    TooOld {
+        /// The store's schema.
+        found: u32,
+        /// The schema this version needs.
         known: u32,
     },
     /// The store is open for reading only.
@@ -326,6 +337,7 @@ impl StoreError {
             Self::Missing { .. } => "artana::store_missing",
             Self::NotAStore { .. } => "artana::not_a_store",
             Self::TooNew { .. } => "artana::store_too_new",
+            Self::TooOld { .. } => "artana::store_too_old",
             Self::ReadOnly => "artana::store_read_only",
             Self::Full => "artana::store_full",
             Self::Damaged { .. } => "artana::store_damaged",

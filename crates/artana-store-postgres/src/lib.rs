@@ -38,5 +38,6 @@ mod statement;
 mod store;
 mod vault;
 
+pub use artana_store_sql::Migrated;
 pub use options::PostgresOptions;
 pub use store::PostgresStore;

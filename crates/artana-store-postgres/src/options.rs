@@ -10,8 +10,9 @@ use std::{
 };
 
 use artana_ports::{Clock, StoreError};
+use artana_store_sql::Migrated;
 
-use crate::PostgresStore;
+use crate::{PostgresStore, schema, session::Sessions};
 
 /// How to open a [`PostgresStore`]. Awaiting it opens the store.
 ///
@@ -121,7 +122,8 @@ impl PostgresOptions {
     }
 
     /// Sets whether the schema is made, or brought up to date, when the store is opened; it is by default, which
-    /// suits development. Without it a database that needs it is refused.
+    /// suits development. Without it nothing is made: a database without a store is [`StoreError::Missing`], and one of
+    /// an older schema [`StoreError::TooOld`] until somebody [migrates](Self::migrate) it.
     pub fn migrate_on_open(mut self, migrate: bool) -> Self {
         self.migrate_on_open = migrate;
         self
@@ -179,10 +181,40 @@ impl PostgresOptions {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Missing`], [`StoreError::NotAStore`], [`StoreError::TooNew`], and whatever else keeps the
-    /// database from being used.
+    /// [`StoreError::Missing`], [`StoreError::NotAStore`], [`StoreError::TooNew`], [`StoreError::TooOld`], and whatever
+    /// else keeps the database from being used.
     pub async fn open(self) -> Result<PostgresStore, StoreError> {
         PostgresStore::open_with(self).await
+    }
+
+    /// Makes the schema, or brings it up to date, and says what was done, even where opening would not. Many may do
+    /// this to one database at once, and one of them does it. Whoever reads or writes waits for it, as long as the
+    /// timeouts allow. What is cut short leaves the database as it was.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open`](Self::open), but for [`StoreError::TooOld`]; [`StoreError::ReadOnly`] where it is opened for
+    /// reading only.
+    pub async fn migrate(self) -> Result<Migrated, StoreError> {
+        if self.read_only {
+            return Err(StoreError::ReadOnly);
+        }
+        let sessions = Sessions::of_one(&self)?;
+        let migrated = schema::migrate(&sessions).await?;
+        sessions.close().await?;
+        Ok(migrated)
+    }
+
+    /// Says what [`migrate`](Self::migrate) would do. It changes nothing, and a standby will do.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`migrate`](Self::migrate).
+    pub async fn pending(self) -> Result<Migrated, StoreError> {
+        let sessions = Sessions::of_one(&self.read_only(true))?;
+        let planned = schema::plan(&sessions).await?;
+        sessions.close().await?;
+        Ok(planned)
     }
 }
 

@@ -11,6 +11,7 @@ use tokio_postgres::{Config, NoTls, Row, error::SqlState, types::ToSql};
 use crate::{
     PostgresOptions, connect,
     error::{Failure, busy, unavailable},
+    schema,
     statement::Param,
 };
 
@@ -57,6 +58,11 @@ impl Sessions {
         })
     }
 
+    /// Prepares one connection, without connecting.
+    pub(crate) fn of_one(options: &PostgresOptions) -> Result<Self, StoreError> {
+        Self::new(&connect::config(options)?, &options.clone().pool(1..=1))
+    }
+
     /// Names the place of the store without any secret.
     pub(crate) fn place(&self) -> &str {
         &self.place
@@ -77,7 +83,8 @@ impl Sessions {
 
     /// Sends a statement that changes nothing. A lost connection is replaced, and the statement sent again.
     pub(crate) async fn ask(&self, sql: &'static str, params: Vec<Param>) -> Result<Vec<Row>, Failure> {
-        self.in_task(|this| async move { this.send(sql, &params, Failure::is_lost).await }).await
+        let again = |failure: &Failure| failure.is_lost() || failure.is_stale();
+        self.in_task(|this| async move { this.send(sql, &params, again).await }).await
     }
 
     /// Sends a statement that changes something. It is sent again only if it certainly was not sent before.
@@ -92,7 +99,7 @@ impl Sessions {
         sql: &'static str,
         params: Vec<Param>,
     ) -> Result<Vec<Row>, Failure> {
-        let unsent = |failure: &Failure| failure.is_lost() && !failure.is_doubtful();
+        let unsent = |failure: &Failure| (failure.is_lost() && !failure.is_doubtful()) || failure.is_stale();
         self.in_task(|this| async move {
             let answer = this.send(sql, &params, unsent).await;
             drop(held);
@@ -165,7 +172,15 @@ impl Sessions {
             Ok(answer) => answer,
             Err(_) => Err(Failure::Silent),
         };
-        if answer.as_ref().is_err_and(|failure| !failure.leaves_the_connection()) {
+        let Err(failure) = &answer else { return answer };
+        if failure.is_of_schema() {
+            schema::refuse_newer(&lent).await?;
+        }
+        if failure.is_stale() {
+            // The others were made before the schema changed, too.
+            self.pool.retain(|_, _| false);
+        }
+        if !failure.leaves_the_connection() {
             discard(lent);
         }
         answer

@@ -3,8 +3,10 @@
 mod close;
 mod conformance;
 mod doctor;
+mod due;
 mod follow;
 mod lives;
+mod migrate;
 mod names;
 mod open;
 mod support;
