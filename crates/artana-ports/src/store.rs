@@ -310,6 +310,20 @@ pub enum StoreError {
         /// The schema this version needs.
         known: u32,
     },
+    /// The connection would not be as secure as was asked for.
+    #[error("the connection to the store would not be secure: {reason}")]
+    Insecure {
+        /// Why, and what to do about it, without any secret.
+        reason: String,
+    },
+    /// What is acknowledged would survive less than was asked for.
+    #[error("an acknowledged append would not survive {asked}: the server has {found}; change that, or ask for less")]
+    TooWeak {
+        /// What it should survive.
+        asked: &'static str,
+        /// The settings that stand in the way, as names and values.
+        found: String,
+    },
     /// The store is open for reading only.
     #[error("the store is open for reading only")]
     ReadOnly,
@@ -338,6 +352,8 @@ impl StoreError {
             Self::NotAStore { .. } => "artana::not_a_store",
             Self::TooNew { .. } => "artana::store_too_new",
             Self::TooOld { .. } => "artana::store_too_old",
+            Self::Insecure { .. } => "artana::store_insecure",
+            Self::TooWeak { .. } => "artana::store_too_weak",
             Self::ReadOnly => "artana::store_read_only",
             Self::Full => "artana::store_full",
             Self::Damaged { .. } => "artana::store_damaged",

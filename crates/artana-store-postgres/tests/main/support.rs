@@ -2,7 +2,7 @@
 
 use std::{future::Future, time::Duration};
 
-use artana_store_postgres::{PostgresOptions, PostgresStore};
+use artana_store_postgres::{Durability, PostgresOptions, PostgresStore};
 use artana_testkit::postgres::Database;
 use tokio_postgres::{Client, NoTls};
 
@@ -20,8 +20,9 @@ macro_rules! database {
 }
 pub(crate) use database;
 
+/// The tests' own server does not wait for the disk, and a store has to accept that.
 pub(crate) fn options(database: &Database) -> PostgresOptions {
-    PostgresStore::connect(database.url())
+    PostgresStore::connect(database.url()).durability(Durability::AsTheServer)
 }
 
 pub(crate) async fn opened(database: &Database) -> PostgresStore {

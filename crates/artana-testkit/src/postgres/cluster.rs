@@ -4,7 +4,7 @@
 use std::{
     fs,
     os::unix::{
-        fs::{DirBuilderExt, MetadataExt, chown},
+        fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown},
         process::CommandExt,
     },
     path::{Path, PathBuf},
@@ -48,10 +48,22 @@ jit = off
 log_min_messages = warning
 ";
 
-/// A server that runs as long as this process.
+/// What one server has that others have not.
+#[derive(Debug, Default)]
+pub(super) struct Extra {
+    /// Lines of its configuration, which count more than those of all.
+    pub(super) settings: String,
+    /// Files beside its data, by name, which only the server may read.
+    pub(super) files: Vec<(String, String)>,
+    /// The port, in place of the usual one.
+    pub(super) port: Option<u16>,
+}
+
+/// A server that runs as long as this process, or until it is dropped.
 #[derive(Debug)]
 pub(super) struct Cluster {
     folder: PathBuf,
+    port: Option<u16>,
     _watch: Child,
 }
 
@@ -67,9 +79,9 @@ struct Owner {
 
 impl Cluster {
     /// Makes a cluster and starts its server.
-    pub(super) fn start(programs: &Path) -> Result<Self, String> {
+    pub(super) fn start(programs: &Path, extra: &Extra) -> Result<Self, String> {
         let (folder, owner) = new_folder()?;
-        if let Err(why) = initialise(programs, &folder, owner) {
+        if let Err(why) = initialise(programs, &folder, owner).and_then(|()| add(extra, &folder, owner)) {
             fs::remove_dir_all(&folder).ok();
             return Err(why);
         }
@@ -78,14 +90,15 @@ impl Cluster {
         // A group of its own: what interrupts the test must not interrupt the clearing up.
         watch.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
         let watch = watch.spawn().map_err(|error| format!("/bin/sh: {error}"))?;
-        let cluster = Self { folder, _watch: watch };
+        let cluster = Self { folder, port: extra.port, _watch: watch };
         cluster.wait_until_ready()?;
         Ok(cluster)
     }
 
     /// The address of the database that every cluster has.
     pub(super) fn url(&self) -> String {
-        format!("postgres:///postgres?host={}&user={OWNER}", self.folder.display())
+        let port = self.port.map_or(String::new(), |port| format!("&port={port}"));
+        format!("postgres:///postgres?host={}&user={OWNER}{port}", self.folder.display())
     }
 
     /// Waits until the server says, in the file by which its programs know it, that it is ready.
@@ -112,6 +125,24 @@ fn initialise(programs: &Path, folder: &Path, owner: Option<Owner>) -> Result<()
     let settings = format!("{SETTINGS}unix_socket_directories = '{}'\n", folder.display());
     let file = folder.join("data/postgresql.conf");
     fs::write(&file, settings).map_err(|error| format!("{}: {error}", file.display()))
+}
+
+/// Adds what one server has that others have not.
+fn add(extra: &Extra, folder: &Path, owner: Option<Owner>) -> Result<(), String> {
+    let data = folder.join("data");
+    for (name, contents) in &extra.files {
+        let file = data.join(name);
+        let wrong = |error: std::io::Error| format!("{}: {error}", file.display());
+        fs::write(&file, contents).map_err(wrong)?;
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).map_err(wrong)?;
+        if let Some(Owner { uid, gid }) = owner {
+            chown(&file, Some(uid), Some(gid)).map_err(wrong)?;
+        }
+    }
+    let file = data.join("postgresql.conf");
+    let wrong = |error: std::io::Error| format!("{}: {error}", file.display());
+    let settings = fs::read_to_string(&file).map_err(wrong)? + &extra.settings;
+    fs::write(&file, settings).map_err(wrong)
 }
 
 /// Makes a folder that only its owner may enter; and says who that is, if not this process's user. The path is
