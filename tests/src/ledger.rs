@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use artana_ports::{EventStore, StoreError};
-use artana_store_postgres::PostgresStore;
+use artana_store_postgres::{Durability, PostgresStore};
 use artana_store_sqlite::SqliteStore;
 
 use crate::work::Ahead;
@@ -27,5 +27,7 @@ pub async fn open(address: &str, clock: Ahead) -> Result<Arc<dyn EventStore>, St
         return Ok(Arc::new(SqliteStore::options().clock(Arc::new(clock)).open(address).await?));
     }
     let options = PostgresStore::connect(address).pool(1..=CONNECTIONS);
+    // The server of the tests does not wait for its disk.
+    let options = options.durability(Durability::AsTheServer);
     Ok(Arc::new(if clock.0 == Duration::ZERO { options.await? } else { options.clock(Arc::new(clock)).await? }))
 }

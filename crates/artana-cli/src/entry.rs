@@ -8,9 +8,9 @@ use clap::Parser;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::{
-    args::{Command, Embedded, EmbeddedCommand, Stock, StockCommand, WorkArgs},
+    args::{Command, Embedded, EmbeddedCommand, Stock, StockCommand, StoreCommand, WorkArgs},
     command::{
-        self, Context,
+        self, Context, migrate,
         worker::{self, Ended},
     },
     completions, demo,
@@ -76,6 +76,9 @@ fn stock_command(typed: Stock, format: Format) -> Result<Exit, Failure> {
         StockCommand::Completions(args) => completions::write::<Stock>(&args, "artana", Out::new(format)),
         StockCommand::DemoProvider(args) => demo::provide(&args),
         StockCommand::DemoWorker(args) => runtime()?.block_on(demo::work(&args, &tenant)),
+        StockCommand::Over(Command::Store(StoreCommand::Migrate(args))) => {
+            runtime()?.block_on(migrate::perform(&address, &args, Out::new(format)))
+        }
         StockCommand::Over(command) => runtime()?.block_on(async {
             let kernel = open::kernel(&address, command.access()).await?;
             let speller = Speller::stock(&address, &tenant);

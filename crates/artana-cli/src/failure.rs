@@ -152,6 +152,10 @@ impl From<StoreError> for Failure {
             StoreError::Missing { .. } => failure.next(
                 "name the store with --store sqlite://PATH, --store postgres://USER@HOST/DATABASE or ARTANA_STORE",
             ),
+            StoreError::TooOld { .. } => failure.next("artana store migrate --check says what would be done"),
+            StoreError::TooNew { .. } => {
+                failure.next("take the version of the programs that migrated it; commands that only look work with any")
+            }
             _ => failure,
         }
     }

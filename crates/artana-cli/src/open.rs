@@ -1,13 +1,16 @@
-//! Opens the store that was named. Nothing is created here, and an address is never repeated: it may
+//! Opens the store that was named, or migrates it. Opening creates nothing, and an address is never repeated: it may
 //! hold a password.
 
-use std::path::PathBuf;
+use std::{env, fs, path::PathBuf};
 
 use artana_kernel::Kernel;
-use artana_store_postgres::PostgresStore;
-use artana_store_sqlite::SqliteStore;
+use artana_store_postgres::{Durability, PostgresOptions, PostgresStore};
+use artana_store_sqlite::{Migrated, SqliteStore};
 
 use crate::failure::Failure;
+
+/// Names a file of root certificates.
+const ROOT: &str = "PGSSLROOTCERT";
 
 /// What a command wants of the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,13 +35,39 @@ pub(crate) async fn kernel(address: &str, access: Access) -> Result<Kernel, Fail
     let read_only = access == Access::Read;
     let builder = match place_of(address)? {
         Place::Sqlite(path) => {
-            Kernel::builder(SqliteStore::options().create(false).read_only(read_only).open(path).await?)
+            Kernel::builder(SqliteStore::options().migrate_on_open(false).read_only(read_only).open(path).await?)
         }
         Place::Postgres(address) => {
-            Kernel::builder(PostgresStore::connect(address).migrate_on_open(false).read_only(read_only).await?)
+            // What a person decides is recorded as durably as the programs' own events are, on whatever server they use.
+            let options = server(address)?.durability(Durability::AsTheServer);
+            Kernel::builder(options.migrate_on_open(false).read_only(read_only).await?)
         }
     };
     builder.build().map_err(|error| Failure::invalid(error.code(), error.to_string()))
+}
+
+/// Names a server. The root that has to have signed its certificate stands where other programs for Postgres look.
+fn server(address: &str) -> Result<PostgresOptions, Failure> {
+    let options = PostgresStore::connect(address);
+    let Some(path) = env::var_os(ROOT).filter(|path| !path.is_empty()) else { return Ok(options) };
+    let unreadable = |_| Failure::usage(format!("{ROOT} names no file that can be read"));
+    Ok(options.tls_roots(fs::read(path).map_err(unreadable)?))
+}
+
+/// Makes the store, or brings its schema up to date.
+pub(crate) async fn migrate(address: &str) -> Result<Migrated, Failure> {
+    Ok(match place_of(address)? {
+        Place::Sqlite(path) => SqliteStore::options().migrate(path).await?,
+        Place::Postgres(address) => server(address)?.migrate().await?,
+    })
+}
+
+/// Says what migrating the store would do.
+pub(crate) async fn pending(address: &str) -> Result<Migrated, Failure> {
+    Ok(match place_of(address)? {
+        Place::Sqlite(path) => SqliteStore::options().pending(path).await?,
+        Place::Postgres(address) => server(address)?.pending().await?,
+    })
 }
 
 /// Reads where a store is. A path is taken as it is: nothing in it is decoded.

@@ -75,6 +75,7 @@ pub mod model;
 mod run;
 mod sabotage;
 pub mod saboteur;
+pub mod sample;
 pub mod tool;
 mod trial;
 mod writer;

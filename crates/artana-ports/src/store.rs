@@ -291,13 +291,38 @@ pub enum StoreError {
         /// Why it is not.
         reason: String,
     },
-    /// The store was written by a newer version.
-    #[error("the store has schema {found}, and this version knows {known}; use a newer version to write to it")]
+    /// The store was migrated by a newer version. It can be opened for reading.
+    #[error(
+        "the store has schema {found}, and this version knows {known}: it reads it, and writes nothing; use the version \
+         that migrated it"
+    )]
     TooNew {
         /// The store's schema.
         found: u32,
         /// The newest schema this version knows.
         known: u32,
+    },
+    /// The store was made by an older version, and has to be migrated first.
+    #[error("the store has schema {found}, and this version needs {known}; run `artana store migrate`")]
+    TooOld {
+        /// The store's schema.
+        found: u32,
+        /// The schema this version needs.
+        known: u32,
+    },
+    /// The connection would not be as secure as was asked for.
+    #[error("the connection to the store would not be secure: {reason}")]
+    Insecure {
+        /// Why, and what to do about it, without any secret.
+        reason: String,
+    },
+    /// What is acknowledged would survive less than was asked for.
+    #[error("an acknowledged append would not survive {asked}: the server has {found}; change that, or ask for less")]
+    TooWeak {
+        /// What it should survive.
+        asked: &'static str,
+        /// The settings that stand in the way, as names and values.
+        found: String,
     },
     /// The store is open for reading only.
     #[error("the store is open for reading only")]
@@ -326,6 +351,9 @@ impl StoreError {
             Self::Missing { .. } => "artana::store_missing",
             Self::NotAStore { .. } => "artana::not_a_store",
             Self::TooNew { .. } => "artana::store_too_new",
+            Self::TooOld { .. } => "artana::store_too_old",
+            Self::Insecure { .. } => "artana::store_insecure",
+            Self::TooWeak { .. } => "artana::store_too_weak",
             Self::ReadOnly => "artana::store_read_only",
             Self::Full => "artana::store_full",
             Self::Damaged { .. } => "artana::store_damaged",

@@ -9,14 +9,14 @@ use crate::{
     claims::{self, Claims},
     error::Failure,
     lease::authority,
-    runs,
+    runs, schema,
     statement::{Column, Param, params},
 };
 
 /// Appends a batch. Its parameters stand in the order of the function's.
 pub(crate) const APPEND: &str = "SELECT verdict, head_seq, head_hash, owner, epoch FROM artana.append(\
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, \
-    $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45)";
+    $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45, $46)";
 
 const WRITTEN: i16 = 0;
 const CONFLICT: i16 = 1;
@@ -37,6 +37,7 @@ pub(crate) fn prepare(batch: Append, now: Option<Timestamp>) -> Result<(Vec<Para
     let view = batch.view;
     let sent = Sent { head: view.head, takes_lease: matches!(batch.authority, Authority::TakeLease(_)), claims };
     let mut params = params![
+        schema::KNOWN.cast_signed(),
         batch.run.tenant.as_str().to_owned(),
         batch.run.run.as_str().to_owned(),
         now.map(Timestamp::as_micros),

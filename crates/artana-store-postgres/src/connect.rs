@@ -6,7 +6,7 @@ use std::time::Duration;
 use artana_ports::StoreError;
 use tokio_postgres::{
     Config,
-    config::{Host, SslMode, TargetSessionAttrs},
+    config::{Host, TargetSessionAttrs},
 };
 
 use crate::{PostgresOptions, error::unavailable};
@@ -36,9 +36,6 @@ pub(crate) fn config(options: &PostgresOptions) -> Result<Config, StoreError> {
     }
     if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
         return Err(unavailable("the address names no host"));
-    }
-    if config.get_ssl_mode() == SslMode::Require {
-        return Err(unavailable("the address asks for an encrypted connection, and this version makes none"));
     }
     if config.get_application_name().is_none() {
         config.application_name("artana");
@@ -153,12 +150,6 @@ mod tests {
             let error = config(&PostgresOptions::default().address(address)).expect_err("no address");
             assert!(!error.to_string().contains("secret"), "{error}");
         }
-    }
-
-    #[test]
-    fn what_should_be_encrypted_is_not_sent_in_clear() {
-        let options = PostgresOptions::default().address("postgres://a@one/x?sslmode=require");
-        assert!(config(&options).is_err_and(|error| error.to_string().contains("encrypted")));
     }
 
     #[test]

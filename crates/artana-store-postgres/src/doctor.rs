@@ -1,10 +1,10 @@
-//! Looks for what is wrong with the store as a whole. It reads everything and changes nothing.
+//! Looks for what is wrong with the store as a whole, and how it is doing. It reads everything and changes nothing.
 
 use artana_core::Timestamp;
 use artana_ports::{Finding, Severity};
 use deadpool_postgres::{Object, Transaction};
 
-use crate::{error::Failure, session::Sessions, statement::Column};
+use crate::{error::Failure, session::Sessions, statement::Column, vitals};
 
 /// Most findings of one kind: enough to act on.
 const MOST: usize = 100;
@@ -15,10 +15,6 @@ const INVALID: &str = "SELECT c.relname::text FROM pg_index AS i JOIN pg_class A
     JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = 'artana' AND NOT i.indisvalid";
 const STALE: &str = "SELECT count(*) FROM artana.heartbeats WHERE artana.ends(expires_at, ttl, $1) <= artana.clock($1)";
 const KEYLESS: &str = "SELECT tenant FROM artana.runs EXCEPT SELECT tenant FROM artana.tenant_keys";
-
-/// Settings that weaken what an acknowledged append survives.
-const WEAK: &str = "SELECT name, setting FROM pg_settings WHERE setting = 'off' \
-    AND name IN ('fsync', 'full_page_writes', 'synchronous_commit')";
 
 /// Rows that belong to nothing: the table, what is wrong, and the statement that names tenant and key.
 const STRAYS: [(&str, &str, &str); 8] = [
@@ -82,15 +78,15 @@ async fn examine_on(client: &mut Object, now: Option<Timestamp>) -> Result<Vec<F
     }
     findings.extend(keyless(&tx).await?);
     findings.extend(heartbeats(&tx, now).await?);
-    findings.extend(weak(&tx).await?);
-    tx.commit().await?;
     if findings.is_empty() {
         findings.push(finding(Severity::Fine, "database", "every table, every index and every key is in order"));
     }
+    findings.extend(vitals::examine(&tx, now).await?);
+    tx.commit().await?;
     Ok(findings)
 }
 
-fn finding(severity: Severity, subject: &str, message: impl Into<String>) -> Finding {
+pub(crate) fn finding(severity: Severity, subject: &str, message: impl Into<String>) -> Finding {
     Finding { severity, subject: subject.into(), message: message.into() }
 }
 
@@ -128,14 +124,4 @@ async fn heartbeats(tx: &Transaction<'_>, now: Option<Timestamp>) -> Result<Opti
     let stale = Column(0, "heartbeats").int(&row)?;
     let message = format!("{stale} incarnations have ended; a new one forgets those that ended a day ago");
     Ok((stale > 0).then(|| finding(Severity::Notice, "heartbeats", message)))
-}
-
-async fn weak(tx: &Transaction<'_>) -> Result<Vec<Finding>, Failure> {
-    let rows = tx.query(WEAK, &[]).await?;
-    let noticed = |row| {
-        let name = Column(0, "pg_settings.name").text(row)?;
-        let message = format!("{name}=off lets a power cut take appends that were acknowledged; switch it on");
-        Ok(finding(Severity::Notice, "durability", message))
-    };
-    rows.iter().map(noticed).collect()
 }

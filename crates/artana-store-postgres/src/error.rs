@@ -4,6 +4,11 @@
 use artana_ports::{AppendError, BeatError, StoreError};
 use tokio_postgres::error::{DbError, Severity, SqlState};
 
+use crate::schema;
+
+/// The code that the schema's functions raise where a newer version migrated it.
+const NEWER: &str = "AR007";
+
 /// What went wrong inside this crate, before it is told in the port's terms.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -56,6 +61,23 @@ impl Failure {
         self.is_lost() && !matches!(self, Self::Unsent(_))
     }
 
+    /// Says whether a statement does not fit the schema.
+    pub(crate) fn is_of_schema(&self) -> bool {
+        let codes = [
+            SqlState::UNDEFINED_FUNCTION,
+            SqlState::UNDEFINED_TABLE,
+            SqlState::UNDEFINED_COLUMN,
+            SqlState::INVALID_SCHEMA_NAME,
+        ];
+        self.code().is_some_and(|code| codes.contains(code))
+    }
+
+    /// Says whether a statement was prepared for a schema that has changed: nothing was done, and a connection that
+    /// prepares it anew may do it.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.code() == Some(&SqlState::FEATURE_NOT_SUPPORTED)
+    }
+
     /// Says whether a connection on which this happened is as good as before. One that takes no writes, or whose
     /// statements no longer fit the schema, is not.
     pub(crate) fn leaves_the_connection(&self) -> bool {
@@ -86,6 +108,7 @@ impl From<Failure> for StoreError {
         match &failure {
             Failure::Silent => unavailable("the server does not answer"),
             Failure::Driver(_) | Failure::Unsent(_) => match failure.code() {
+                Some(code) if code.code() == NEWER => schema::too_new(failure.said().and_then(DbError::detail)),
                 Some(code) => of_code(code),
                 None => unavailable("the server cannot be reached, or the connection to it was lost"),
             },

@@ -11,6 +11,7 @@ use tokio_postgres::Row;
 
 use crate::{
     error::{Failure, written},
+    schema,
     session::Sessions,
     statement::{Column, params},
 };
@@ -18,14 +19,12 @@ use crate::{
 /// How long the row of an ended life is kept, so that beating it again says so.
 const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
-const BEAT: &str = "SELECT artana.beat($1, $2, $3, $4, $5)";
-/// A life that was ended has the negative of the time it ended at, which no clock brings back.
-const END: &str = "UPDATE artana.heartbeats SET expires_at = -greatest(artana.clock($2), 1) \
-                   WHERE incarnation = $1 AND expires_at >= 0";
+const BEAT: &str = "SELECT artana.beat($1, $2, $3, $4, $5, $6)";
+const RETIRE: &str = "SELECT artana.retire($1, $2, $3)";
 const ALIVE: &str = "SELECT incarnation FROM artana.heartbeats \
                      WHERE incarnation = ANY ($1) AND artana.ends(expires_at, ttl, $2) > (SELECT artana.clock($2))";
 const TAKE_DUE: &str = "SELECT tenant, run, head_seq, head_hash, lease_epoch, queue, due_at, died \
-                        FROM artana.take_due($1, $2, $3, $4, $5, $6, $7, $8)";
+                        FROM artana.take_due($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 
 /// The code that the schema's functions raise for a life that has ended.
 const LAPSED: &str = "AR001";
@@ -52,7 +51,7 @@ pub(crate) async fn beat(
     let ttl = i64::try_from(beat.ttl.as_micros()).unwrap_or(i64::MAX);
     let kept = i64::try_from(KEPT.as_micros()).unwrap_or(i64::MAX);
     let incarnation = beat.incarnation.as_bytes().to_vec();
-    let params = params![incarnation, ttl, beat.first, now.map(Timestamp::as_micros), kept];
+    let params = params![known(), incarnation, ttl, beat.first, now.map(Timestamp::as_micros), kept];
     let rows = sessions.tell(BEAT, params).await?;
     let row = rows.first().ok_or_else(|| Failure::damaged("artana.beat answers nothing"))?;
     let ends = Column(0, "heartbeats.expires_at").maybe_int(row)?;
@@ -65,8 +64,8 @@ pub(crate) async fn retire(
     incarnation: IncarnationId,
     now: Option<Timestamp>,
 ) -> Result<(), StoreError> {
-    let params = params![incarnation.as_bytes().to_vec(), now.map(Timestamp::as_micros)];
-    sessions.tell(END, params).await.map(drop).map_err(written)
+    let params = params![known(), incarnation.as_bytes().to_vec(), now.map(Timestamp::as_micros)];
+    sessions.tell(RETIRE, params).await.map(drop).map_err(written)
 }
 
 /// Says for each incarnation whether it lives.
@@ -95,6 +94,7 @@ pub(crate) async fn take_due(
         .map(|driving| driving.iter().map(|run| (run.tenant.as_str().to_owned(), run.run.as_str().to_owned())).unzip());
     let (driven_tenants, driven_runs): (Option<Vec<String>>, Option<Vec<String>>) = driven.unzip();
     let params = params![
+        known(),
         query.taker.as_bytes().to_vec(),
         now.map(Timestamp::as_micros),
         kept(&query.queues),
@@ -110,6 +110,11 @@ pub(crate) async fn take_due(
     };
     // A row that cannot be read is not due: no damaged run keeps the healthy ones waiting.
     Ok(rows.iter().filter_map(|row| due_row(row).ok()).collect())
+}
+
+/// The schema this version knows, as the schema's functions take it.
+fn known() -> i32 {
+    schema::KNOWN.cast_signed()
 }
 
 /// The names that Postgres can compare with. With another one nothing is named: no row has it.

@@ -12,10 +12,11 @@ use std::{
 };
 
 use artana_core::{RunId, RunRef, TenantId};
+use artana_store_sql::Followers;
 use tokio::task::JoinHandle;
-use tokio_postgres::{AsyncMessage, Config, Error, NoTls};
+use tokio_postgres::{AsyncMessage, Config, Error, NoTls, Socket, tls::MakeTlsConnect};
 
-use crate::follow::Followers;
+use crate::tls::Tls;
 
 const LISTEN: &str = "LISTEN artana";
 
@@ -27,14 +28,15 @@ const LAST_RETRY: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(crate) struct Listener {
     config: Config,
+    tls: Tls,
     followers: Arc<Followers>,
     hears: Arc<AtomicBool>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Listener {
-    pub(crate) fn new(config: Config, followers: Arc<Followers>) -> Self {
-        Self { config, followers, hears: Arc::default(), task: Mutex::default() }
+    pub(crate) fn new(config: Config, tls: Tls, followers: Arc<Followers>) -> Self {
+        Self { config, tls, followers, hears: Arc::default(), task: Mutex::default() }
     }
 
     /// Says whether a move is heard of now.
@@ -49,6 +51,7 @@ impl Listener {
         if task.as_ref().is_none_or(JoinHandle::is_finished) {
             let ears = Ears {
                 config: self.config.clone(),
+                tls: self.tls.clone(),
                 followers: Arc::clone(&self.followers),
                 hears: Arc::clone(&self.hears),
             };
@@ -73,6 +76,7 @@ impl Drop for Listener {
 
 struct Ears {
     config: Config,
+    tls: Tls,
     followers: Arc<Followers>,
     hears: Arc<AtomicBool>,
 }
@@ -92,7 +96,19 @@ impl Ears {
 
     /// Listens on one connection until it ends.
     async fn listen_once(&self) -> Result<(), Error> {
-        let (client, mut connection) = self.config.connect(NoTls).await?;
+        match &self.tls {
+            Tls::Off => self.listen_by(NoTls).await,
+            #[cfg(feature = "tls")]
+            Tls::On(tls) => self.listen_by(tls.clone()).await,
+        }
+    }
+
+    async fn listen_by<T>(&self, tls: T) -> Result<(), Error>
+    where
+        T: MakeTlsConnect<Socket>,
+        T::Stream: Unpin,
+    {
+        let (client, mut connection) = self.config.connect(tls).await?;
         let mut listening = pin!(client.batch_execute(LISTEN));
         loop {
             tokio::select! {

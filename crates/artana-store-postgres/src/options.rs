@@ -10,8 +10,9 @@ use std::{
 };
 
 use artana_ports::{Clock, StoreError};
+use artana_store_sql::Migrated;
 
-use crate::PostgresStore;
+use crate::{Durability, PostgresStore, schema, session::Sessions};
 
 /// How to open a [`PostgresStore`]. Awaiting it opens the store.
 ///
@@ -23,6 +24,7 @@ pub struct PostgresOptions {
     pub(crate) parts: Parts,
     pub(crate) read_only: bool,
     pub(crate) migrate_on_open: bool,
+    pub(crate) durability: Durability,
     pub(crate) pool: RangeInclusive<usize>,
     pub(crate) wait: Duration,
     pub(crate) statement_timeout: Duration,
@@ -30,6 +32,8 @@ pub struct PostgresOptions {
     pub(crate) idle_in_transaction_timeout: Duration,
     pub(crate) connect_timeout: Duration,
     pub(crate) clock: Option<Arc<dyn Clock>>,
+    #[cfg(feature = "tls")]
+    pub(crate) tls_roots: Option<Vec<u8>>,
 }
 
 /// What replaces or completes the parts of an address.
@@ -49,6 +53,7 @@ impl Default for PostgresOptions {
             parts: Parts::default(),
             read_only: false,
             migrate_on_open: true,
+            durability: Durability::PowerCut,
             pool: 1..=10,
             wait: Duration::from_secs(10),
             statement_timeout: Duration::from_secs(30),
@@ -56,6 +61,8 @@ impl Default for PostgresOptions {
             idle_in_transaction_timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(10),
             clock: None,
+            #[cfg(feature = "tls")]
+            tls_roots: None,
         }
     }
 }
@@ -65,6 +72,7 @@ impl fmt::Debug for PostgresOptions {
         f.debug_struct("PostgresOptions")
             .field("read_only", &self.read_only)
             .field("migrate_on_open", &self.migrate_on_open)
+            .field("durability", &self.durability)
             .field("pool", &self.pool)
             .field("wait", &self.wait)
             .field("statement_timeout", &self.statement_timeout)
@@ -121,9 +129,17 @@ impl PostgresOptions {
     }
 
     /// Sets whether the schema is made, or brought up to date, when the store is opened; it is by default, which
-    /// suits development. Without it a database that needs it is refused.
+    /// suits development. Without it nothing is made: a database without a store is [`StoreError::Missing`], and one of
+    /// an older schema [`StoreError::TooOld`] until somebody [migrates](Self::migrate) it.
     pub fn migrate_on_open(mut self, migrate: bool) -> Self {
         self.migrate_on_open = migrate;
+        self
+    }
+
+    /// Sets what an acknowledged append has to survive; [`Durability::PowerCut`] by default. A store whose server
+    /// promises less is [`StoreError::TooWeak`], unless it is opened for reading only.
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
         self
     }
 
@@ -176,14 +192,53 @@ impl PostgresOptions {
         self
     }
 
+    /// Sets the root certificates, in PEM form, by one of which the server's must be signed. By default the system's
+    /// are believed where the address has `sslmode=require`, and any certificate is taken where it prefers encryption,
+    /// as it does if it says nothing: that keeps out who listens, and not who answers in the server's place.
+    #[cfg(feature = "tls")]
+    pub fn tls_roots(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.tls_roots = Some(pem.into());
+        self
+    }
+
     /// Opens the store. Awaiting the options does the same.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Missing`], [`StoreError::NotAStore`], [`StoreError::TooNew`], and whatever else keeps the
-    /// database from being used.
+    /// [`StoreError::Missing`], [`StoreError::NotAStore`], [`StoreError::TooNew`], [`StoreError::TooOld`],
+    /// [`StoreError::TooWeak`], and whatever else keeps the database from being used.
     pub async fn open(self) -> Result<PostgresStore, StoreError> {
         PostgresStore::open_with(self).await
+    }
+
+    /// Makes the schema, or brings it up to date, and says what was done, even where opening would not. Many may do
+    /// this to one database at once, and one of them does it. Whoever reads or writes waits for it, as long as the
+    /// timeouts allow. What is cut short leaves the database as it was.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open`](Self::open), but for [`StoreError::TooOld`]; [`StoreError::ReadOnly`] where it is opened for
+    /// reading only.
+    pub async fn migrate(self) -> Result<Migrated, StoreError> {
+        if self.read_only {
+            return Err(StoreError::ReadOnly);
+        }
+        let sessions = Sessions::of_one(&self)?;
+        let migrated = schema::migrate(&sessions).await?;
+        sessions.close().await?;
+        Ok(migrated)
+    }
+
+    /// Says what [`migrate`](Self::migrate) would do. It changes nothing, and a standby will do.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`migrate`](Self::migrate).
+    pub async fn pending(self) -> Result<Migrated, StoreError> {
+        let sessions = Sessions::of_one(&self.read_only(true))?;
+        let planned = schema::plan(&sessions).await?;
+        sessions.close().await?;
+        Ok(planned)
     }
 }
 

@@ -2,7 +2,7 @@
 //! verification to name; only what no row can hold is an error.
 
 use artana_core::{ChainHash, EventId, RawText, Record, RunRef, Seq, Timestamp, limits::MAX_PAGE_EVENTS};
-use artana_ports::StoreError;
+use artana_store_sql::at_seq;
 use tokio_postgres::Row;
 
 use crate::{
@@ -23,7 +23,7 @@ pub(crate) async fn read(sessions: &Sessions, run: &RunRef, after: Seq, limit: u
     rows.iter()
         .map(|row| {
             let seq = Column(0, "events.seq").int(row)?.cast_unsigned();
-            record(row, run, seq).map_err(|failure| at_seq(failure, run, seq))
+            record(row, run, seq).map_err(|failure| at_seq(failure.into(), run, seq).into())
         })
         .collect()
 }
@@ -41,11 +41,4 @@ fn record(row: &Row, run: &RunRef, seq: u64) -> Result<Record, Failure> {
         prev_hash: ChainHash::from_bytes(Column(6, "prev_hash").array(row)?),
         hash: ChainHash::from_bytes(Column(7, "hash").array(row)?),
     })
-}
-
-fn at_seq(failure: Failure, run: &RunRef, seq: u64) -> Failure {
-    match StoreError::from(failure) {
-        StoreError::Damaged { reason } => Failure::damaged(format!("events of {run} at sequence {seq}: {reason}")),
-        other => other.into(),
-    }
 }

@@ -2,39 +2,31 @@
 //! transaction under a lock of their own, so a process killed among them leaves the old schema whole.
 
 use artana_ports::StoreError;
+use artana_store_sql::{Identity, Migrated, Migration, Migrations};
 use deadpool_postgres::{GenericClient, Object};
 
-use crate::{
-    PostgresOptions,
-    error::{Failure, unavailable},
-    session::Sessions,
-    statement::Column,
-};
+use crate::{PostgresOptions, error::Failure, session::Sessions, statement::Column};
 
-/// Migration `n` makes schema `n + 1` of schema `n`.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_initial.sql")];
+const MIGRATIONS: Migrations = Migrations(&[
+    Migration { name: "0001_ledger", sql: include_str!("../migrations/0001_ledger.sql") },
+    Migration { name: "0002_coordination", sql: include_str!("../migrations/0002_coordination.sql") },
+    Migration { name: "0003_functions", sql: include_str!("../migrations/0003_functions.sql") },
+]);
 
 /// The schema this version writes.
-pub(crate) const KNOWN: u32 = MIGRATIONS.len() as u32;
+pub(crate) const KNOWN: u32 = MIGRATIONS.known();
 
-/// The tables of the newest schema.
-const TABLES: [&str; 12] = [
-    "accounts",
-    "events",
-    "followed",
-    "heartbeats",
-    "migrations",
-    "rates",
-    "reservations",
-    "run_keys",
-    "runs",
-    "tenant_keys",
-    "uniques",
-    "vault",
-];
+/// The tables of every schema.
+const LEDGER: [&str; 6] = ["events", "migrations", "run_keys", "runs", "tenant_keys", "vault"];
+/// What the newest schema adds.
+const COORDINATION: [&str; 6] = ["accounts", "followed", "heartbeats", "rates", "reservations", "uniques"];
 
 /// Of many who migrate at once, one does it and the others wait: `Arta` and `migr` in ASCII.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(4715816018889893746)";
+
+/// Whoever writes a run holds this table until the commit, and is either done or waits. Taken first and at its
+/// strongest, so that nobody waits for a migration that waits for him.
+const LOCK_WRITERS: &str = "LOCK TABLE artana.runs IN ACCESS EXCLUSIVE MODE";
 
 const IDENTITY: &str = "SELECT to_regclass('artana.migrations') IS NOT NULL, \
     EXISTS (SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = 'artana'), \
@@ -43,40 +35,55 @@ const VERSION: &str = "SELECT coalesce(max(version), 0)::bigint FROM artana.migr
 const TABLE_NAMES: &str = "SELECT tablename::text FROM pg_tables WHERE schemaname = 'artana'";
 const APPLIED: &str = "INSERT INTO artana.migrations (version) VALUES ($1)";
 
-/// What a database is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Identity {
-    /// It has nothing of a store yet.
-    Blank,
-    /// A store of this schema.
-    Store(u32),
-}
-
 /// Makes a store of a blank database if that is wanted, brings an old one up to date, refuses what is neither, and
 /// returns the schema there is. Any number of processes may do this at once.
 pub(crate) async fn prepare(sessions: &Sessions, options: &PostgresOptions) -> Result<u32, Failure> {
+    let found = identify(sessions).await?;
+    if options.migrate_on_open && !options.read_only {
+        return match found {
+            Identity::Store(KNOWN) => Ok(KNOWN),
+            Identity::Blank | Identity::Store(_) => Ok(migrate(sessions).await?.to),
+        };
+    }
+    let Identity::Store(schema) = found else {
+        return Err(StoreError::Missing { place: sessions.place().to_owned() }.into());
+    };
+    MIGRATIONS.refuse_older(schema)?;
+    if !options.read_only {
+        MIGRATIONS.refuse_newer(schema)?;
+    }
+    Ok(schema)
+}
+
+/// Says what migrating would do. It writes nothing.
+pub(crate) async fn plan(sessions: &Sessions) -> Result<Migrated, Failure> {
+    Ok(MIGRATIONS.plan(identify(sessions).await?)?)
+}
+
+/// Says, where a statement did not fit the schema, whether that is because a newer version migrated it meanwhile.
+pub(crate) async fn refuse_newer(client: &impl GenericClient) -> Result<(), StoreError> {
+    let found = match client.query_one(VERSION, &[]).await {
+        Ok(row) => Column(0, "migrations.version").int(&row)?,
+        // Then nobody knows, and the statement's own failure is told.
+        Err(_) => 0,
+    };
+    MIGRATIONS.refuse_newer(u32::try_from(found).unwrap_or(u32::MAX))
+}
+
+/// Tells of a schema that one of the schema's own functions found to be newer.
+pub(crate) fn too_new(found: Option<&str>) -> StoreError {
+    let found = found.and_then(|found| found.parse().ok()).unwrap_or(KNOWN + 1);
+    StoreError::TooNew { found, known: KNOWN }
+}
+
+async fn identify(sessions: &Sessions) -> Result<Identity, Failure> {
     let place = sessions.place().to_owned();
-    let (may_migrate, read_only) = (options.migrate_on_open && !options.read_only, options.read_only);
     let this = sessions.clone();
     let looked = |lent: Object| async move {
         let done = this.patiently(look(&lent, &place)).await;
         (lent, done)
     };
-    match sessions.with(looked).await? {
-        Identity::Store(KNOWN) => Ok(KNOWN),
-        Identity::Store(found) if found > KNOWN && read_only => Ok(found),
-        Identity::Store(found) if found > KNOWN => Err(too_new(found)),
-        Identity::Blank | Identity::Store(_) if may_migrate => migrate(sessions).await.map(|()| KNOWN),
-        Identity::Blank => Err(StoreError::Missing { place: sessions.place().to_owned() }.into()),
-        Identity::Store(found) => {
-            let reason = format!("the store has schema {found}, and this version needs {KNOWN}; migrate it first");
-            Err(unavailable(&reason).into())
-        }
-    }
-}
-
-fn too_new(found: u32) -> Failure {
-    StoreError::TooNew { found, known: KNOWN }.into()
+    sessions.with(looked).await
 }
 
 fn not_a_store(place: &str, reason: &str) -> Failure {
@@ -101,13 +108,15 @@ async fn look(client: &impl GenericClient, place: &str) -> Result<Identity, Fail
     }
     let names = client.query(TABLE_NAMES, &[]).await?;
     let names = names.iter().map(|row| Column(0, "tablename").text(row)).collect::<Result<Vec<_>, _>>()?;
-    if TABLES.iter().any(|table| !names.contains(table)) {
+    let expected = LEDGER.iter().chain(COORDINATION.iter().filter(|_| version > 1));
+    if expected.into_iter().any(|table| !names.contains(table)) {
         return Err(not_a_store(place, "it lacks a table that every store has"));
     }
     Ok(Identity::Store(version))
 }
 
-async fn migrate(sessions: &Sessions) -> Result<(), Failure> {
+/// Migrates, and says what was done.
+pub(crate) async fn migrate(sessions: &Sessions) -> Result<Migrated, Failure> {
     let place = sessions.place().to_owned();
     let migrated = |mut lent: Object| async move {
         let done = migrate_on(&mut lent, &place).await;
@@ -116,21 +125,32 @@ async fn migrate(sessions: &Sessions) -> Result<(), Failure> {
     sessions.with(migrated).await
 }
 
-async fn migrate_on(client: &mut Object, place: &str) -> Result<(), Failure> {
+async fn migrate_on(client: &mut Object, place: &str) -> Result<Migrated, Failure> {
     let tx = client.transaction().await?;
     // However long a change of the schema takes; only waiting for another who makes it stays bounded.
     tx.batch_execute("SET LOCAL statement_timeout = 0").await?;
     tx.batch_execute(LOCK).await?;
     // Another process may have been here between the first look and the lock.
-    let from = match look(&tx, place).await? {
-        Identity::Blank => 0,
-        Identity::Store(found) if found > KNOWN => return Err(too_new(found)),
-        Identity::Store(found) => found,
-    };
-    for version in from..KNOWN {
-        tx.batch_execute(MIGRATIONS[version as usize]).await?;
-        tx.execute(APPLIED, &[&(version + 1).cast_signed()]).await?;
+    let planned = MIGRATIONS.plan(look(&tx, place).await?)?;
+    if planned.from > 0 && !planned.migrations.is_empty() {
+        tx.batch_execute(LOCK_WRITERS).await?;
+    }
+    for (schema, migration) in MIGRATIONS.after(planned.from) {
+        tx.batch_execute(migration.sql).await?;
+        tx.execute(APPLIED, &[&schema.cast_signed()]).await?;
     }
     tx.commit().await?;
-    Ok(())
+    Ok(planned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn migrations_are_numbered_by_their_names() {
+        for (number, migration) in MIGRATIONS.after(0) {
+            assert!(migration.name.starts_with(&format!("{number:04}_")), "{}", migration.name);
+        }
+    }
 }

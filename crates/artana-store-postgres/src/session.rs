@@ -6,12 +6,14 @@ use std::{future::Future, sync::Arc, time::Duration};
 use artana_ports::StoreError;
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_postgres::{Config, NoTls, Row, error::SqlState, types::ToSql};
+use tokio_postgres::{Config, NoTls, Row, config::SslMode, error::SqlState, types::ToSql};
 
 use crate::{
     PostgresOptions, connect,
     error::{Failure, busy, unavailable},
+    schema,
     statement::Param,
+    tls::{self, Tls},
 };
 
 /// More calls than are ever under way at once.
@@ -29,6 +31,7 @@ pub(crate) struct Sessions {
     calls: Arc<Semaphore>,
     patience: Duration,
     place: Arc<str>,
+    must_encrypt: bool,
 }
 
 impl std::fmt::Debug for Sessions {
@@ -39,9 +42,13 @@ impl std::fmt::Debug for Sessions {
 
 impl Sessions {
     /// Prepares a pool, without connecting.
-    pub(crate) fn new(config: &Config, options: &PostgresOptions) -> Result<Self, StoreError> {
+    pub(crate) fn new(config: &Config, options: &PostgresOptions, tls: &Tls) -> Result<Self, StoreError> {
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_config(config.clone(), NoTls, recycling);
+        let manager = match tls {
+            Tls::Off => Manager::from_config(config.clone(), NoTls, recycling),
+            #[cfg(feature = "tls")]
+            Tls::On(tls) => Manager::from_config(config.clone(), tls.clone(), recycling),
+        };
         let pool = Pool::builder(manager)
             .max_size(*options.pool.end())
             .wait_timeout(Some(options.wait))
@@ -54,7 +61,14 @@ impl Sessions {
             calls: Arc::new(Semaphore::new(CALLS as usize)),
             patience: options.statement_timeout.saturating_add(GRACE),
             place: connect::place(config).into(),
+            must_encrypt: config.get_ssl_mode() == SslMode::Require,
         })
+    }
+
+    /// Prepares one connection, without connecting.
+    pub(crate) fn of_one(options: &PostgresOptions) -> Result<Self, StoreError> {
+        let config = connect::config(options)?;
+        Self::new(&config, &options.clone().pool(1..=1), &tls::of(options, &config)?)
     }
 
     /// Names the place of the store without any secret.
@@ -70,14 +84,26 @@ impl Sessions {
     pub(crate) async fn warm(&self, connections: usize) -> Result<(), Failure> {
         let mut lent = Vec::new();
         for _ in 0..connections {
-            lent.push(self.lend().await?);
+            lent.push(self.lend().await.map_err(|failure| self.of_clear(failure))?);
         }
         Ok(())
     }
 
+    /// Tells of a first connection that could not be made where it has to be encrypted. The driver does not say whether
+    /// that is why.
+    fn of_clear(&self, failure: Failure) -> Failure {
+        match failure {
+            Failure::Unsent(error) if self.must_encrypt && error.code().is_none() => {
+                unavailable("the server cannot be reached, or offers no encryption, which the address asks for").into()
+            }
+            other => other,
+        }
+    }
+
     /// Sends a statement that changes nothing. A lost connection is replaced, and the statement sent again.
     pub(crate) async fn ask(&self, sql: &'static str, params: Vec<Param>) -> Result<Vec<Row>, Failure> {
-        self.in_task(|this| async move { this.send(sql, &params, Failure::is_lost).await }).await
+        let again = |failure: &Failure| failure.is_lost() || failure.is_stale();
+        self.in_task(|this| async move { this.send(sql, &params, again).await }).await
     }
 
     /// Sends a statement that changes something. It is sent again only if it certainly was not sent before.
@@ -92,7 +118,7 @@ impl Sessions {
         sql: &'static str,
         params: Vec<Param>,
     ) -> Result<Vec<Row>, Failure> {
-        let unsent = |failure: &Failure| failure.is_lost() && !failure.is_doubtful();
+        let unsent = |failure: &Failure| (failure.is_lost() && !failure.is_doubtful()) || failure.is_stale();
         self.in_task(|this| async move {
             let answer = this.send(sql, &params, unsent).await;
             drop(held);
@@ -167,7 +193,15 @@ impl Sessions {
     async fn send_once(&self, sql: &'static str, params: &[Param]) -> Result<Vec<Row>, Failure> {
         let lent = self.lend().await?;
         let answer = self.patiently(query(&lent, sql, params)).await;
-        if answer.as_ref().is_err_and(|failure| !failure.leaves_the_connection()) {
+        let Err(failure) = &answer else { return answer };
+        if failure.is_of_schema() {
+            schema::refuse_newer(&lent).await?;
+        }
+        if failure.is_stale() {
+            // The others were made before the schema changed, too.
+            self.pool.retain(|_, _| false);
+        }
+        if !failure.leaves_the_connection() {
             discard(lent);
         }
         answer
@@ -182,7 +216,10 @@ impl Sessions {
             PoolError::Backend(error) if error.code() == Some(&SqlState::INVALID_CATALOG_NAME) => {
                 StoreError::Missing { place: self.place.to_string() }.into()
             }
-            PoolError::Backend(error) => Failure::Unsent(error),
+            PoolError::Backend(error) => match tls::refused(&error) {
+                Some(refused) => refused.into(),
+                None => Failure::Unsent(error),
+            },
             PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => {
                 unavailable("the pool of connections is not usable").into()
             }

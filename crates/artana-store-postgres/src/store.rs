@@ -13,19 +13,12 @@ use artana_ports::{
     Append, AppendError, Appended, BeatError, Clock, DueQuery, EventStore, Finding, Heartbeat, Leased, Listed, Page,
     RunQuery, StoreError, StoreInfo, SystemClock,
 };
+use artana_store_sql::Followers;
 use async_trait::async_trait;
 
 use crate::{
-    PostgresOptions, append, claims, connect, doctor,
-    error::Failure,
-    follow::Followers,
-    lanes::Lanes,
-    lease,
-    listen::Listener,
-    read, runs, schema,
-    session::Sessions,
-    statement::{Column, params},
-    vault,
+    PostgresOptions, append, claims, connect, doctor, lanes::Lanes, lease, listen::Listener, read, runs, schema,
+    session::Sessions, statement::params, tls, vault, vitals,
 };
 
 /// How long a follower first waits before it asks by itself.
@@ -40,8 +33,6 @@ const FOLLOWED_AGAIN: Duration = Duration::from_secs(20);
 
 const FOLLOW: &str = "INSERT INTO artana.followed (tenant, run, until) VALUES ($1, $2, artana.clock(NULL) + $3) \
                       ON CONFLICT (tenant, run) DO UPDATE SET until = excluded.until";
-const SETTINGS: &str = "SELECT current_setting('server_version'), current_setting('synchronous_commit'), \
-                        current_setting('fsync')";
 
 /// A store in one Postgres database.
 ///
@@ -72,15 +63,20 @@ impl PostgresStore {
 
     pub(crate) async fn open_with(options: PostgresOptions) -> Result<Self, StoreError> {
         let config = connect::config(&options)?;
-        let sessions = Sessions::new(&config, &options)?;
+        let tls = tls::of(&options, &config)?;
+        let sessions = Sessions::new(&config, &options, &tls)?;
         sessions.warm(*options.pool.start()).await?;
+        let settings = vitals::settings(&sessions).await?;
+        if !options.read_only {
+            settings.grant(options.durability)?;
+        }
         let schema = schema::prepare(&sessions, &options).await?;
-        let info = info(&sessions, schema, &options).await?;
+        let info = vitals::info(&sessions, &options, schema, &settings).await?;
         let followers = Arc::new(Followers::default());
         Ok(Self {
             sessions,
             lanes: Arc::new(Lanes::new(*options.pool.end(), options.wait)),
-            listener: Listener::new(config, Arc::clone(&followers)),
+            listener: Listener::new(config, tls, Arc::clone(&followers)),
             followers,
             clock: options.clock,
             read_only: options.read_only,
@@ -116,25 +112,6 @@ impl PostgresStore {
         let params = params![run.tenant.as_str().to_owned(), run.run.as_str().to_owned(), until];
         self.sessions.tell(FOLLOW, params).await.ok();
     }
-}
-
-async fn info(sessions: &Sessions, schema: u32, options: &PostgresOptions) -> Result<StoreInfo, Failure> {
-    let rows = sessions.ask(SETTINGS, Vec::new()).await?;
-    let row = rows.first().ok_or_else(|| Failure::damaged("the server has no settings"))?;
-    let setting = |at| Column(at, "pg_settings").text(row).map(str::to_owned);
-    let durability = match options.read_only {
-        true => "read only".to_owned(),
-        false => format!("synchronous_commit={}, fsync={}", setting(1)?, setting(2)?),
-    };
-    let facts = vec![
-        ("place", sessions.place().to_owned()),
-        ("schema", schema.to_string()),
-        ("postgres", setting(0)?),
-        ("synchronous_commit", setting(1)?),
-        ("fsync", setting(2)?),
-        ("connections", options.pool.end().to_string()),
-    ];
-    Ok(StoreInfo { kind: "postgres", durability, facts })
 }
 
 #[async_trait]

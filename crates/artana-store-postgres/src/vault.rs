@@ -1,5 +1,6 @@
 //! Content and keys: how they are found again. A row that cannot be read is never passed off as content, and a row
-//! that is gone is told from one that was erased. They are written by `artana.append`.
+//! that is gone is told from one that was erased. They are written by the schema's
+//! functions.
 
 use std::collections::HashMap;
 
@@ -9,6 +10,7 @@ use tokio_postgres::Row;
 
 use crate::{
     error::{Failure, written},
+    schema,
     session::Sessions,
     statement::{Column, params},
 };
@@ -16,7 +18,7 @@ use crate::{
 const FIND: &str = "SELECT digest, len, codec, seal, bytes, erased_run, erased_seq FROM artana.vault \
                     WHERE tenant = $1 AND root = $2 AND digest = ANY ($3)";
 const FIND_RUN_KEY: &str = "SELECT key, wrap_id FROM artana.run_keys WHERE tenant = $1 AND root = $2";
-const KEEP_TENANT_KEY: &str = "INSERT INTO artana.tenant_keys (tenant, key) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+const KEEP_TENANT_KEY: &str = "SELECT artana.keep_tenant_key($1, $2, $3)";
 const FIND_TENANT_KEY: &str = "SELECT key, wrap_id FROM artana.tenant_keys WHERE tenant = $1";
 
 /// Bytes stored as they are.
@@ -84,7 +86,7 @@ pub(crate) async fn claim_tenant_key(
     let name = || tenant.as_str().to_owned();
     let mut rows = sessions.ask(FIND_TENANT_KEY, params![name()]).await?;
     if rows.is_empty() {
-        let params = params![name(), candidate.expose().to_vec()];
+        let params = params![schema::KNOWN.cast_signed(), name(), candidate.expose().to_vec()];
         sessions.tell(KEEP_TENANT_KEY, params).await.map_err(written)?;
         // Another candidate may have been first.
         rows = sessions.ask(FIND_TENANT_KEY, params![name()]).await?;

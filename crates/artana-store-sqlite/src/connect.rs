@@ -8,6 +8,7 @@ use std::{
 };
 
 use artana_ports::StoreError;
+use artana_store_sql::Identity;
 use rusqlite::{Connection, OpenFlags, config::DbConfig, ffi, limits::Limit};
 
 use crate::error::Failure;
@@ -40,15 +41,6 @@ pub(crate) enum Access {
     Read,
     /// To read a file that nobody has open, without locks and without files beside it.
     ReadAtRest,
-}
-
-/// What a file is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Identity {
-    /// Nothing yet: new, or its creation was cut short.
-    Blank,
-    /// A store of this schema.
-    Store(u32),
 }
 
 /// Opens a hardened connection. It does not look into the file.

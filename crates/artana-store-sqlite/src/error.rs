@@ -30,6 +30,11 @@ impl Failure {
         matches!(self.code(), Some(ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED))
     }
 
+    /// Says whether a statement does not fit the file's schema.
+    pub(crate) fn is_of_schema(&self) -> bool {
+        matches!(self.code(), Some(ffi::SQLITE_ERROR))
+    }
+
     /// Says whether a failed commit certainly wrote nothing. After any other failure the transaction
     /// may stand in the log, and the next process to open the file may find it there.
     pub(crate) fn wrote_nothing(&self) -> bool {

@@ -1,8 +1,12 @@
-//! Named points inside the writer at which a test may hold or kill the process.
+//! Named points inside the writer and inside a migration at which a test may hold or kill the process.
 //! Without the feature `failpoints` they are nothing at all.
 
 #[cfg(feature = "failpoints")]
 use std::sync::Arc;
+
+/// The points inside a migration: before each of its statements and before its commit, and after that.
+#[cfg(feature = "failpoints")]
+pub const MIGRATION_FAILPOINTS: [&str; 2] = ["sqlite.migrating", "sqlite.migrated"];
 
 /// The points, in the order the writer passes them.
 #[cfg(feature = "failpoints")]

@@ -30,8 +30,8 @@ mod connect;
 mod doctor;
 mod error;
 mod failpoint;
-mod follow;
 mod lease;
+mod migrate;
 mod options;
 mod read;
 mod reader;
@@ -42,7 +42,8 @@ mod store;
 mod vault;
 mod writer;
 
+pub use artana_store_sql::Migrated;
 #[cfg(feature = "failpoints")]
-pub use failpoint::FAILPOINTS;
+pub use failpoint::{FAILPOINTS, MIGRATION_FAILPOINTS};
 pub use options::{SqliteOptions, Synchronous};
 pub use store::SqliteStore;

@@ -3,8 +3,9 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use artana_ports::{Clock, StoreError, SystemClock};
+use artana_store_sql::Migrated;
 
-use crate::{SqliteStore, failpoint::Failpoint};
+use crate::{SqliteStore, failpoint::Failpoint, migrate};
 
 /// How hard a commit is pushed to the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -53,24 +54,28 @@ impl Synchronous {
 #[derive(Debug, Clone)]
 pub struct SqliteOptions {
     pub(crate) create: bool,
+    pub(crate) migrate_on_open: bool,
     pub(crate) read_only: bool,
     pub(crate) synchronous: Synchronous,
     pub(crate) busy_timeout: Duration,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) readers: usize,
     pub(crate) failpoint: Failpoint,
+    pub(crate) migration_failpoint: Failpoint,
 }
 
 impl Default for SqliteOptions {
     fn default() -> Self {
         Self {
             create: true,
+            migrate_on_open: true,
             read_only: false,
             synchronous: Synchronous::Full,
             busy_timeout: Duration::from_secs(10),
             clock: Arc::new(SystemClock),
             readers: 2,
             failpoint: Failpoint::default(),
+            migration_failpoint: Failpoint::default(),
         }
     }
 }
@@ -80,6 +85,15 @@ impl SqliteOptions {
     #[must_use]
     pub fn create(mut self, create: bool) -> Self {
         self.create = create;
+        self
+    }
+
+    /// Sets whether the schema is made, or brought up to date, when the store is opened; it is by default, which suits
+    /// development. Without it nothing is made: a missing file is [`StoreError::Missing`], and one of an older schema
+    /// [`StoreError::TooOld`] until somebody [migrates](Self::migrate) it.
+    #[must_use]
+    pub fn migrate_on_open(mut self, migrate: bool) -> Self {
+        self.migrate_on_open = migrate;
         self
     }
 
@@ -129,13 +143,47 @@ impl SqliteOptions {
         self
     }
 
+    /// Sets what is called at each of [`MIGRATION_FAILPOINTS`](crate::MIGRATION_FAILPOINTS), on the thread that migrates.
+    #[cfg(feature = "failpoints")]
+    #[must_use]
+    pub fn migration_failpoint(mut self, hook: Arc<dyn Fn(&'static str) + Send + Sync>) -> Self {
+        self.migration_failpoint = Failpoint::new(hook);
+        self
+    }
+
     /// Opens the store.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Missing`], [`StoreError::NotAStore`], [`StoreError::TooNew`], and whatever else
-    /// keeps the file from being used.
+    /// [`StoreError::Missing`], [`StoreError::NotAStore`], [`StoreError::TooNew`], [`StoreError::TooOld`], and whatever
+    /// else keeps the file from being used.
     pub async fn open(self, path: impl AsRef<Path>) -> Result<SqliteStore, StoreError> {
         SqliteStore::open_with(self, path.as_ref()).await
+    }
+
+    /// Makes the schema, or brings it up to date, and says what was done. It does so even where opening would not, and
+    /// makes a missing file unless [`create`](Self::create) says otherwise. Many may do this to one file at once, and one
+    /// of them does it. What is cut short leaves the file as it was.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open`](Self::open), but for [`StoreError::TooOld`]; [`StoreError::ReadOnly`] where it is opened for
+    /// reading only.
+    pub async fn migrate(self, path: impl AsRef<Path>) -> Result<Migrated, StoreError> {
+        migrate::migrate(self, path.as_ref()).await
+    }
+
+    /// Says what [`migrate`](Self::migrate) would do. It writes nothing and makes no file.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`migrate`](Self::migrate).
+    pub async fn pending(self, path: impl AsRef<Path>) -> Result<Migrated, StoreError> {
+        migrate::pending(self, path.as_ref()).await
+    }
+
+    /// Says whether a file may be made.
+    pub(crate) fn may_create(&self) -> bool {
+        self.create && self.migrate_on_open && !self.read_only
     }
 }

@@ -2,7 +2,7 @@
 //! verification to name; only what no row can hold is an error.
 
 use artana_core::{ChainHash, EventId, RawText, Record, RunRef, Seq, Timestamp, limits::MAX_PAGE_EVENTS};
-use artana_ports::StoreError;
+use artana_store_sql::at_seq;
 use rusqlite::{Row, params};
 
 use crate::{
@@ -19,7 +19,7 @@ pub(crate) fn read(sql: &mut Statements<'_>, run: &RunRef, after: Seq, limit: u3
     let params = params![run.tenant.as_str(), run.run.as_str(), after, limit.min(MAX_PAGE_EVENTS)];
     sql.all(READ, params, |row| {
         let seq = Column(0, "events.seq").int(row)?.cast_unsigned();
-        record(row, run, seq).map_err(|failure| at_seq(failure, run, seq))
+        record(row, run, seq).map_err(|failure| at_seq(failure.into(), run, seq).into())
     })
 }
 
@@ -36,11 +36,4 @@ fn record(row: &Row<'_>, run: &RunRef, seq: u64) -> Result<Record, Failure> {
         prev_hash: ChainHash::from_bytes(Column(6, "prev_hash").array(row)?),
         hash: ChainHash::from_bytes(Column(7, "hash").array(row)?),
     })
-}
-
-fn at_seq(failure: Failure, run: &RunRef, seq: u64) -> Failure {
-    match StoreError::from(failure) {
-        StoreError::Damaged { reason } => Failure::damaged(format!("events of {run} at sequence {seq}: {reason}")),
-        other => other.into(),
-    }
 }

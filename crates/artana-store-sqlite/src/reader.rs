@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 use crate::{
     connect::{Access, connect, wal_of},
     error::Failure,
+    schema,
     statement::Statements,
 };
 
@@ -94,7 +95,7 @@ where
         if self.reply.as_ref().is_none_or(oneshot::Sender::is_closed) {
             return Asked::Answered;
         }
-        let answer = (self.read)(sql);
+        let answer = (self.read)(sql).map_err(|failure| judged(failure, sql));
         if !source.is_current() {
             return Asked::Moved;
         }
@@ -174,6 +175,14 @@ impl Readers {
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         // Nothing panics while it holds the lock.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Says of a statement that does not fit the schema whether a newer version migrated the file meanwhile.
+fn judged(failure: Failure, sql: &mut Statements<'_>) -> Failure {
+    match failure.is_of_schema().then(|| schema::refuse_newer(sql)) {
+        Some(Err(newer)) => newer,
+        Some(Ok(())) | None => failure,
     }
 }
 

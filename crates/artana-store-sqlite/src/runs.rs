@@ -1,15 +1,9 @@
-//! The runs' rows: how a view is written and read, and how rows are listed. A row that cannot be read
-//! is listed as broken; it never hides the others.
+//! The runs' rows: how a view is written, found and listed. What a row means is read by what all SQL stores share.
 
-use std::collections::BTreeMap;
-
-use artana_core::{
-    ChainHash, Head, LabelKey, ParentLink, Queued, RunId, RunRef, RunView, Seq, Status, StepKey, TenantId, Timestamp,
-    json, limits::MAX_PAGE_RUNS,
-};
-use artana_ports::{Listed, Page, RunQuery, StoreError};
+use artana_core::{Head, RunId, RunRef, RunView, StepKey};
+use artana_ports::{Listed, Page, RunQuery};
+use artana_store_sql::{Pages, RunRow, labels_text, listed};
 use rusqlite::{Row, params};
-use serde_json::Value;
 
 use crate::{
     append,
@@ -103,139 +97,43 @@ pub(crate) fn head(sql: &mut Statements<'_>, run: &RunRef) -> Result<Option<Head
 
 /// Returns a run's row.
 pub(crate) fn view(sql: &mut Statements<'_>, run: &RunRef) -> Result<Option<Listed>, Failure> {
-    sql.first(VIEW, params![run.tenant.as_str(), run.run.as_str()], |row| Ok(listed(row, &run.tenant)))
+    sql.first(VIEW, params![run.tenant.as_str(), run.run.as_str()], |row| Ok(listed(&Cells(row), &run.tenant)))
 }
 
-/// Lists a tenant's runs. Broken rows come whatever the filters, and count only if a page can go on
-/// after them. A row is read before it is filtered, because a condition in the statement would look at
-/// one column of a row that is broken in another, and hide it.
+/// Lists a tenant's runs. A row is read before it is filtered, because a condition in the statement would look at one
+/// column of a row that is broken in another, and hide it.
 pub(crate) fn list(sql: &mut Statements<'_>, query: &RunQuery) -> Result<Page, Failure> {
-    let limit = query.limit.min(MAX_PAGE_RUNS) as usize;
     let after = query.after.as_ref().map_or("", RunId::as_str);
     let mut rows = sql.get(LIST)?.query(params![query.tenant.as_str(), after])?;
-    let mut page = Page { items: Vec::new(), next: None };
-    let (mut counted, mut last) = (0, None);
+    let mut pages = Pages::new(query);
     while let Some(row) = rows.next()? {
-        let item = listed(row, &query.tenant);
-        if matches!(&item, Listed::View(view) if !query.admits(view)) {
-            continue;
-        }
-        if counted == limit {
-            page.next = last;
+        if pages.add(listed(&Cells(row), &query.tenant)).is_break() {
             break;
         }
-        if let Some(run) = name_of(&item) {
-            counted += 1;
-            last = Some(run);
-        }
-        page.items.push(item);
     }
-    Ok(page)
+    Ok(pages.page())
 }
 
-fn name_of(item: &Listed) -> Option<RunId> {
-    match item {
-        Listed::View(view) => Some(view.run.run.clone()),
-        Listed::Broken { run, .. } => RunId::parse(run).ok(),
+/// A row as the driver hands it out.
+struct Cells<'r>(&'r Row<'r>);
+
+impl RunRow for Cells<'_> {
+    type Failure = Failure;
+
+    fn maybe_int(&self, at: usize, name: &'static str) -> Result<Option<i64>, Failure> {
+        Column(at, name).maybe_int(self.0)
     }
-}
 
-fn listed(row: &Row<'_>, tenant: &TenantId) -> Listed {
-    read_view(row, tenant).map_or_else(
-        |failure| Listed::Broken { run: shown_name(row), why: StoreError::from(failure).to_string() },
-        Listed::View,
-    )
-}
-
-fn shown_name(row: &Row<'_>) -> String {
-    let name = Column(2, "runs.run").bytes(row).unwrap_or_default();
-    String::from_utf8_lossy(name).into_owned()
-}
-
-fn read_view(row: &Row<'_>, tenant: &TenantId) -> Result<RunView, Failure> {
-    let run = run_id(Column(2, "runs.run"), row)?.ok_or_else(|| Failure::damaged("runs.run is empty"))?;
-    let root = run_id(Column(3, "runs.root"), row)?.ok_or_else(|| Failure::damaged("runs.root is empty"))?;
-    let status = Status::parse(Column(7, "runs.status").text(row)?);
-    Ok(RunView {
-        run: RunRef::new(tenant.clone(), run),
-        root,
-        parent: parent(row)?,
-        status: status.ok_or_else(|| Failure::damaged("runs.status holds no status"))?,
-        head: append::head(row)?,
-        started_at: Timestamp::from_micros(Column(8, "runs.started_at").int(row)?),
-        updated_at: Timestamp::from_micros(Column(9, "runs.updated_at").int(row)?),
-        steps: count(Column(10, "runs.steps"), row)?,
-        pending: count(Column(11, "runs.pending"), row)?,
-        unknown: count(Column(12, "runs.unknown"), row)?,
-        drifts: count(Column(13, "runs.drifts"), row)?,
-        last_step: step(Column(14, "runs.last_step"), row)?,
-        failed_step: step(Column(15, "runs.failed_step"), row)?,
-        labels: read_labels(Column(16, "runs.labels").bytes(row)?)?,
-        queued: queued(row)?,
-    })
-}
-
-fn run_id(column: Column, row: &Row<'_>) -> Result<Option<RunId>, Failure> {
-    let text = column.maybe_text(row)?;
-    text.map(RunId::parse).transpose().map_err(|_| Failure::damaged(format!("{} holds no run id", column.1)))
-}
-
-fn step(column: Column, row: &Row<'_>) -> Result<Option<StepKey>, Failure> {
-    let text = column.maybe_text(row)?;
-    text.map(StepKey::parse).transpose().map_err(|_| Failure::damaged(format!("{} holds no step key", column.1)))
-}
-
-fn count(column: Column, row: &Row<'_>) -> Result<u64, Failure> {
-    u64::try_from(column.int(row)?).map_err(|_| Failure::damaged(format!("{} is negative", column.1)))
-}
-
-fn parent(row: &Row<'_>) -> Result<Option<ParentLink>, Failure> {
-    let run = run_id(Column(4, "runs.parent_run"), row)?;
-    let seq = Column(5, "runs.parent_seq").maybe_int(row)?;
-    let hash = Column(6, "runs.parent_hash").maybe_array(row)?;
-    match (run, seq, hash) {
-        (None, None, None) => Ok(None),
-        (Some(run), Some(seq), Some(hash)) => {
-            Ok(Some(ParentLink { run, seq: Seq::new(seq.cast_unsigned()), hash: ChainHash::from_bytes(hash) }))
-        }
-        _ => Err(Failure::damaged("runs holds a part of a parent")),
+    fn maybe_text(&self, at: usize, name: &'static str) -> Result<Option<&str>, Failure> {
+        Column(at, name).maybe_text(self.0)
     }
-}
 
-fn queued(row: &Row<'_>) -> Result<Option<Queued>, Failure> {
-    let queue = Column(17, "runs.queue").maybe_text(row)?;
-    let priority = Column(18, "runs.priority").maybe_int(row)?;
-    let due_at = Column(19, "runs.due_at").maybe_int(row)?;
-    match (queue, priority, due_at) {
-        (None, None, None) => Ok(None),
-        (Some(queue), Some(priority), Some(due_at)) => {
-            Ok(Some(Queued { queue: queue.into(), priority, due_at: Timestamp::from_micros(due_at) }))
-        }
-        _ => Err(Failure::damaged("runs holds a part of a place in a queue")),
+    fn maybe_hash(&self, at: usize, name: &'static str) -> Result<Option<[u8; 32]>, Failure> {
+        Column(at, name).maybe_array(self.0)
     }
-}
 
-fn labels_text(labels: &BTreeMap<LabelKey, String>) -> Result<String, Failure> {
-    if labels.is_empty() {
-        return Ok("{}".into());
+    fn shown_name(&self) -> String {
+        let name = Column(2, "runs.run").bytes(self.0).unwrap_or_default();
+        String::from_utf8_lossy(name).into_owned()
     }
-    let object = labels.iter().map(|(key, value)| (key.as_str().to_owned(), Value::from(value.as_str())));
-    let text = json::to_canonical(&Value::Object(object.collect()))
-        .map_err(|_| Failure::damaged("labels do not fit into one document"))?;
-    Ok(String::from_utf8(text).expect("canonical JSON is UTF-8"))
-}
-
-fn read_labels(text: &[u8]) -> Result<BTreeMap<LabelKey, String>, Failure> {
-    if text == b"{}" {
-        return Ok(BTreeMap::new());
-    }
-    let damaged = || Failure::damaged("runs.labels holds no labels");
-    let Ok(Value::Object(object)) = json::parse(text) else { return Err(damaged()) };
-    let mut labels = BTreeMap::new();
-    for (key, value) in object {
-        let (Ok(key), Value::String(value)) = (LabelKey::parse(key), value) else { return Err(damaged()) };
-        labels.insert(key, value);
-    }
-    // Another spelling of the same labels is a change all the same.
-    if labels_text(&labels)?.as_bytes() == text { Ok(labels) } else { Err(damaged()) }
 }

@@ -15,16 +15,16 @@ use artana_ports::{
     Append, AppendError, Appended, BeatError, Clock, DueQuery, EventStore, Finding, Heartbeat, Leased, Listed, Page,
     RunQuery, StoreError, StoreInfo,
 };
+use artana_store_sql::{Followers, Identity};
 use async_trait::async_trait;
 
 use crate::{
     SqliteOptions, Synchronous, append,
     checkpoint::Checkpoints,
     claims,
-    connect::{self, Access, Identity},
+    connect::{self, Access},
     doctor,
     error::Failure,
-    follow::Followers,
     lease, read,
     reader::{Readers, Source},
     runs, schema,
@@ -71,7 +71,7 @@ impl SqliteStore {
 
     pub(crate) async fn open_with(options: SqliteOptions, path: &Path) -> Result<Self, StoreError> {
         let path = absolute(path)?;
-        if !path.exists() && (options.read_only || !options.create) {
+        if !path.exists() && !options.may_create() {
             return Err(StoreError::Missing { place: path.display().to_string() });
         }
         if path.is_dir() {
@@ -98,13 +98,17 @@ impl SqliteStore {
 }
 
 /// Makes the path absolute: then it names a file, whatever it looks like to SQLite.
-fn absolute(path: &Path) -> Result<PathBuf, StoreError> {
+pub(crate) fn absolute(path: &Path) -> Result<PathBuf, StoreError> {
     std::path::absolute(path).map_err(|_| StoreError::Missing { place: path.display().to_string() })
 }
 
 async fn identify(readers: &Readers, path: PathBuf) -> Result<u32, StoreError> {
     let found = move |sql: &mut Statements<'_>| match connect::identify(sql.connection(), &path)? {
-        Identity::Store(found) => schema::check_tables(sql.connection(), &path).map(|()| found),
+        Identity::Store(found) => {
+            schema::check_tables(sql.connection(), &path, found)?;
+            schema::MIGRATIONS.refuse_older(found)?;
+            Ok(found)
+        }
         Identity::Blank => Err(connect::not_a_store(&path, "it is empty")),
     };
     readers.ask(found).await
@@ -117,7 +121,7 @@ async fn start_writer(
 ) -> Result<Writer, StoreError> {
     let (options, path, followers) = (options.clone(), source.path.clone(), Arc::clone(followers));
     let open = move || -> Result<_, Failure> {
-        let access = if options.create { Access::Create } else { Access::Write };
+        let access = if options.may_create() { Access::Create } else { Access::Write };
         let mut connection = connect::connect(&path, access, options.busy_timeout)?;
         schema::prepare(&connection, &path, &options)?;
         connection.execute_batch(options.synchronous.pragma())?;

@@ -11,6 +11,7 @@ use std::{
 
 use artana_core::{IncarnationId, RunRef, Timestamp};
 use artana_ports::{Clock, StoreError};
+use artana_store_sql::Followers;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
@@ -18,7 +19,7 @@ use crate::{
     checkpoint::Checkpoints,
     error::{Doubt, Failure},
     failpoint::Failpoint,
-    follow::Followers,
+    schema,
     statement::Statements,
 };
 
@@ -345,7 +346,11 @@ impl Groups<'_> {
         self.tx.forget_lives();
         self.tx.sql.run(BEGIN, ())?;
         self.failpoint.reach("sqlite.after_begin");
-        Ok(())
+        let admitted = schema::refuse_newer(&mut self.tx.sql);
+        if admitted.is_err() {
+            self.roll_back();
+        }
+        admitted
     }
 
     /// Runs one piece of work. An error means that the whole transaction is gone.

@@ -17,7 +17,7 @@ use std::{
     },
 };
 
-use cluster::Cluster;
+use cluster::{Cluster, Extra};
 use programs::psql;
 
 /// Names a server to be used instead of a private one: the address of a database from which others may be made.
@@ -103,45 +103,67 @@ impl Drop for Database {
     }
 }
 
-/// A private server of one test alone, which may be killed. Dropping it ends it and clears up.
+/// A server of its own for one test: with other settings, reachable by TCP, or to be killed. Dropping it ends it and
+/// clears up.
 #[derive(Debug)]
-pub struct Mortal {
+pub struct OwnServer {
     cluster: Cluster,
     psql: PathBuf,
+    port: u16,
 }
 
-impl Mortal {
-    /// Starts a server. `None`, said loudly, where none can be had; that is a skipped test.
+impl OwnServer {
+    /// Starts one. It listens on a port of 127.0.0.1 as well as on a socket. Each setting is a name and a value in
+    /// the server's own spelling; files lie beside the data, readable by the server alone. `None`, said loudly, where
+    /// no server can be had; that is a skipped test.
     ///
     /// # Panics
     ///
-    /// When there is none and `CI` is set.
+    /// When a server is installed and does not start; and when there is none and `CI` is set.
     #[must_use]
-    pub fn start() -> Option<Self> {
-        let started = programs::folder()
-            .and_then(|programs| Ok(Self { cluster: Cluster::start(&programs)?, psql: programs::client(&programs) }));
-        match started {
-            Ok(server) => Some(server),
+    pub fn start(settings: &[(&str, &str)], files: &[(&str, &str)]) -> Option<Self> {
+        let programs = match programs::folder() {
+            Ok(programs) => programs,
             Err(why) => {
                 skipped(&why);
-                None
+                return None;
             }
-        }
+        };
+        let port = free_port();
+        let mut lines = format!("listen_addresses = '127.0.0.1'\nport = {port}\n");
+        settings.iter().for_each(|(name, value)| lines += &format!("{name} = {value}\n"));
+        let files = files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+        let cluster = Cluster::start(&programs, &Extra { settings: lines, files, port: Some(port) });
+        let cluster = cluster.unwrap_or_else(|why| panic!("a server with these settings: {why}"));
+        Some(Self { cluster, psql: programs::client(&programs), port })
     }
 
-    /// Returns the address of its one database, as `postgres://…`. It stays the same when the server is started again.
+    /// Returns its port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Returns the address of its database on the socket. It stays the same when the server is started again.
     #[must_use]
     pub fn url(&self) -> String {
         self.cluster.url()
     }
 
-    /// Runs statements in the database, as [`Database::run`] does.
+    /// Returns the address of its database by TCP, with a host that leads to this machine and options such as
+    /// `sslmode=require`.
+    #[must_use]
+    pub fn tcp_url(&self, host: &str, options: &str) -> String {
+        format!("postgres://artana@{host}:{}/postgres?{options}", self.port)
+    }
+
+    /// Runs statements as the owner of everything, and returns the answers as [`Database::run`] does.
     ///
     /// # Panics
     ///
     /// When a statement fails.
     pub fn run(&self, sql: &str) -> String {
-        psql(&self.psql, &self.url(), sql)
+        psql(&self.psql, &self.cluster.url(), sql)
     }
 
     /// Kills the server's first process with the signal that nothing can refuse, and waits for its end. The processes
@@ -180,6 +202,12 @@ fn skipped(why: &str) {
     eprintln!("SKIPPED, not run: {why}; set {OVERRIDE} to the address of a server to run what needs no private one");
 }
 
+/// Finds a port that nobody listens on.
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    listener.local_addr().expect("an address").port()
+}
+
 /// The server of this process.
 #[derive(Debug)]
 struct Server {
@@ -203,7 +231,7 @@ impl Server {
             return Ok(Self { url, psql, private: None, idle: Mutex::default() });
         }
         let programs = programs::folder()?;
-        let cluster = Cluster::start(&programs)?;
+        let cluster = Cluster::start(&programs, &Extra::default())?;
         let (url, psql) = (cluster.url(), programs::client(&programs));
         Ok(Self { url, psql, private: Some(cluster), idle: Mutex::default() })
     }

@@ -123,7 +123,7 @@ pub use artana_ports::{
     ToolResult, ToolUse,
 };
 #[cfg(feature = "postgres")]
-pub use artana_store_postgres::{PostgresOptions, PostgresStore};
+pub use artana_store_postgres::{Durability, PostgresOptions, PostgresStore};
 #[cfg(feature = "sqlite")]
 pub use artana_store_sqlite::{SqliteOptions, SqliteStore, Synchronous};
 

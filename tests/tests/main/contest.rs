@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use artana_core::{Seq, Tenant};
 use artana_kernel::{ClosureTool, Error, Kernel, Run, tool};
 use artana_ports::{ToolContext, ToolError};
-use artana_store_postgres::PostgresStore;
+use artana_store_postgres::{Durability, PostgresStore};
 use artana_testkit::{
     postgres::Database,
     provider::{Keys, Provider},
@@ -35,7 +35,8 @@ fn charging(provider: Provider) -> ClosureTool<u64, String> {
 }
 
 async fn kernel(database: &Database, charge: &ClosureTool<u64, String>) -> Kernel {
-    let store = PostgresStore::connect(database.url()).pool(1..=1).wait(Duration::from_secs(60)).await;
+    let store = PostgresStore::connect(database.url()).durability(Durability::AsTheServer);
+    let store = store.pool(1..=1).wait(Duration::from_secs(60)).await;
     Kernel::builder(store.expect("a store")).tool(charge.clone()).build().expect("a kernel")
 }
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use artana_ports::EventStore;
-use artana_testkit::postgres::{Database, Mortal};
+use artana_testkit::postgres::{Database, OwnServer};
 use artana_tests::{
     ledger,
     provider::{Entry, Provider},
@@ -29,7 +29,7 @@ pub(crate) struct Scene {
 enum Ledger {
     File(PathBuf),
     Database(Database),
-    Server(Mortal),
+    Server(OwnServer),
 }
 
 impl Scene {
@@ -45,7 +45,7 @@ impl Scene {
 
     /// A scene with a server of its own, which may be killed.
     pub(crate) fn on_its_own_server() -> Option<Self> {
-        Mortal::start().map(|server| Self::with(|_| Ledger::Server(server)))
+        OwnServer::start(&[], &[]).map(|server| Self::with(|_| Ledger::Server(server)))
     }
 
     fn with(ledger: impl FnOnce(&Path) -> Ledger) -> Self {
@@ -68,7 +68,7 @@ impl Scene {
     }
 
     /// Borrows the server that is the scene's own.
-    pub(crate) fn server(&self) -> &Mortal {
+    pub(crate) fn server(&self) -> &OwnServer {
         let Ledger::Server(server) = &self.ledger else { panic!("the scene has no server of its own") };
         server
     }

@@ -21,12 +21,13 @@ enum Place {
 use Place::{Layer, Tool};
 
 /// The table of the architecture. A crate that is not here does not build.
-const TABLE: [(&str, Place); 20] = [
+const TABLE: [(&str, Place); 21] = [
     ("artana-core", Layer(0)),
     ("artana-ports", Layer(1)),
     ("artana-macros", Layer(1)),
     ("artana-kernel", Layer(2)),
     ("artana-middleware", Layer(2)),
+    ("artana-store-sql", Layer(2)),
     ("artana-store-sqlite", Layer(2)),
     ("artana-store-postgres", Layer(2)),
     ("artana-model-genai", Layer(2)),
@@ -43,6 +44,11 @@ const TABLE: [(&str, Place); 20] = [
     ("artana-fuzz", Tool),
     ("xtask", Tool),
 ];
+
+/// The neighbours that may be imported, and by whom alone: what the stores on SQL share stands beneath them and beneath
+/// nothing else.
+const SHARED: [(&str, &str); 2] =
+    [("artana-store-sqlite", "artana-store-sql"), ("artana-store-postgres", "artana-store-sql")];
 
 /// What tests may import from above: the laws and the simulators.
 const UPWARD_IN_TESTS: [&str; 2] = ["artana-conformance", "artana-testkit"];
@@ -96,6 +102,9 @@ fn judge(member: &Package, from: Place, to: &Dependency) -> Option<String> {
     let (Layer(height), Layer(depth)) = (from, target) else {
         return (target == Tool).then(|| format!("{name} imports {}: nobody imports a tool", to.name));
     };
+    if SHARED.contains(&(name.as_str(), to.name.as_str())) {
+        return None;
+    }
     if height > depth || (*name == to.name && to.kind == DependencyKind::Development) {
         return None;
     }
@@ -162,6 +171,13 @@ mod tests {
     fn neighbours_do_not_import_each_other() {
         let problems = edge("artana-store-sqlite", "dependencies", "artana-kernel");
         bites(&problems, &["artana-store-sqlite (L2) imports artana-kernel (L2)"]);
+    }
+
+    #[test]
+    fn what_the_stores_share_is_theirs_alone() {
+        assert_eq!(edge("artana-store-sqlite", "dependencies", "artana-store-sql"), []);
+        bites(&edge("artana-kernel", "dependencies", "artana-store-sql"), &["edges go only downwards"]);
+        bites(&edge("artana-store-sql", "dependencies", "artana-store-sqlite"), &["edges go only downwards"]);
     }
 
     #[test]

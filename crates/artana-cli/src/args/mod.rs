@@ -392,6 +392,18 @@ pub(crate) enum StoreCommand {
     Info,
     /// Looks for what is wrong with the store as a whole. Exits 1 when something is broken.
     Doctor,
+    /// Makes the store, or brings its schema up to date: once for each release, before its programs start.
+    ///
+    /// Many may do this at once, and one of them does it. What is cut short leaves the store as it was. Programs of an
+    /// older version that still run then read the store, and are refused when they write.
+    Migrate(MigrateArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MigrateArgs {
+    /// Changes nothing, and says what would be done. Exits 1 when there is something to do.
+    #[arg(long)]
+    pub(crate) check: bool,
 }
 
 #[derive(Debug, Args)]

@@ -14,6 +14,7 @@ mod info;
 mod kept;
 mod lineage;
 mod list;
+pub(crate) mod migrate;
 mod pause;
 mod progress;
 mod reconcile;
@@ -53,6 +54,7 @@ pub(crate) async fn perform(cx: &mut Context, command: Command) -> Result<Exit, 
         Command::Run(command) => run(cx, command).await,
         Command::Store(StoreCommand::Info) => Ok(info::perform(cx)),
         Command::Store(StoreCommand::Doctor) => doctor::perform(cx).await,
+        Command::Store(StoreCommand::Migrate(_)) => Err(migrate::needs_address()),
     }
 }
 

@@ -12,6 +12,7 @@ mod init;
 mod kept;
 mod listing;
 mod looks;
+mod migrate;
 mod own_binary;
 mod people;
 mod pipes;

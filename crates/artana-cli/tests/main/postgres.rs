@@ -1,13 +1,14 @@
 //! A ledger on a Postgres server, looked at and steered as one in a file is.
 
 use artana_kernel::Kernel;
-use artana_store_postgres::PostgresStore;
+use artana_store_postgres::{Durability, PostgresStore};
 use artana_testkit::postgres::Database;
 
 use crate::support::{Done, World, runtime, tenant};
 
 async fn furnish(address: &str) {
-    let kernel = Kernel::builder(PostgresStore::connect(address).await.unwrap()).build().unwrap();
+    let store = PostgresStore::connect(address).durability(Durability::AsTheServer).await.unwrap();
+    let kernel = Kernel::builder(store).build().unwrap();
     kernel.start_run(&tenant(), "done").await.unwrap().finish().await.unwrap();
     kernel.start_run(&tenant(), "open").await.unwrap();
     kernel.close().await.unwrap();
@@ -33,5 +34,33 @@ fn a_ledger_on_a_server_is_listed_verified_and_steered() {
     }
     let info = artana("store info");
     assert!(info.code == 0 && info.out.contains("postgres") && info.out.contains("synchronous_commit\ton"), "{info:?}");
-    assert_eq!(artana("store doctor").code, 0);
+    let number = |name: &str| {
+        let line = info.out.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('\t'));
+        line.unwrap().parse::<u64>().unwrap()
+    };
+    assert!(number("schema") == 3 && number("store_bytes") > 8192 && number("round_trip_us") > 0, "{info:?}");
+    let pretty = artana("store info --pretty");
+    assert!(pretty.out.lines().any(|line| line.starts_with("round_trip ") && line.ends_with('s')), "{pretty:?}");
+    let doctor = artana("store doctor");
+    assert_eq!(doctor.code, 0);
+    for found in ["fine\tleases\tno run is held", "fine\tsize\t", "fine\tconnections\t", "fine\tround trip\t"] {
+        assert!(doctor.out.contains(found), "{doctor:?}");
+    }
+    let notices = doctor.out.lines().filter(|line| line.starts_with("notice\tdurability\t")).count();
+    assert_eq!(notices, if database.is_private() { 2 } else { notices }, "{doctor:?}");
+}
+
+#[test]
+fn a_root_certificate_is_read_where_other_programs_find_it() {
+    let world = World::empty();
+    let told = |root: &str| {
+        let mut command = world.command(["--store", "postgres://u@127.0.0.1:1/d?sslmode=require", "run", "list"]);
+        let output = command.env("PGSSLROOTCERT", root).output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, error) = told("nothing.pem");
+    assert!(code == 2 && error.contains("PGSSLROOTCERT names no file"), "{error}");
+    std::fs::write(world.folder.path().join("letter.pem"), "no certificate").unwrap();
+    let (code, error) = told("letter.pem");
+    assert!(code == 5 && error.contains("artana::store_insecure"), "{error}");
 }

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use artana_conformance::{Place, StoreFactory, run_laws, skip_laws};
 use artana_ports::{Clock, EventStore};
-use artana_store_postgres::PostgresStore;
 use artana_testkit::postgres::Database;
 use async_trait::async_trait;
+
+use crate::support::options;
 
 #[derive(Debug)]
 struct Databases;
@@ -31,7 +32,7 @@ impl StoreFactory for Databases {
 #[async_trait]
 impl Place for Made {
     async fn open(&self) -> Arc<dyn EventStore> {
-        let options = PostgresStore::connect(self.database.url()).clock(Arc::clone(&self.clock));
+        let options = options(&self.database).clock(Arc::clone(&self.clock));
         Arc::new(options.await.expect("a store"))
     }
 }

@@ -1,9 +1,9 @@
 //! What the doctor finds.
 
-use artana_ports::{EventStore, Finding, Severity};
+use artana_ports::{Append, Authority, EventStore, Finding, Severity};
 use artana_testkit::postgres::Database;
 
-use crate::support::{LIFE, born, database, filled, opened, run};
+use crate::support::{LIFE, batch, born, database, filled, opened, run, until};
 
 async fn examined(database: &Database, sql: &str) -> Vec<Finding> {
     let store = opened(database).await;
@@ -63,4 +63,53 @@ async fn weak_settings_and_ended_lives_are_noticed() {
         findings.iter().any(|finding| finding.severity == Severity::Notice && finding.subject == subject)
     };
     assert!(noticed("heartbeats") && noticed("durability") == weak, "{findings:?}");
+}
+
+fn told<'f>(findings: &'f [Finding], subject: &str) -> &'f Finding {
+    findings.iter().find(|finding| finding.subject == subject).expect("a finding")
+}
+
+#[tokio::test]
+async fn leases_sizes_connections_and_the_round_trip_are_told() {
+    let database = database!();
+    let store = opened(&database).await;
+    assert_eq!(told(&store.doctor().await.expect("findings"), "leases").message, "no run is held");
+    born(&store).await;
+    for name in ["a", "b"] {
+        let held = Append { authority: Authority::TakeLease(LIFE), ..batch(&run(name), None) };
+        store.append(held).await.expect("an append");
+    }
+    let moved = "UPDATE artana.runs SET updated_at = artana.clock(NULL) - CASE run WHEN 'b' THEN 90000000 ELSE 0 END";
+    database.run(moved);
+    let findings = store.doctor().await.expect("findings");
+    let leases = &told(&findings, "leases").message;
+    let words = r#" ago, is "b" of tenant "acme", and whoever holds it lives"#;
+    assert!(leases.starts_with("2 held; the one that moved longest ago, 9") && leases.ends_with(words), "{leases}");
+    store.retire(LIFE).await.expect("retired");
+    let findings = store.doctor().await.expect("findings");
+    assert!(told(&findings, "leases").message.contains("has died"), "{findings:?}");
+    for subject in ["size", "connections", "round trip"] {
+        assert_eq!(told(&findings, subject).severity, Severity::Fine, "{findings:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_table_that_nobody_vacuums_is_noticed() {
+    let database = database!();
+    let store = opened(&database).await;
+    database.run("ALTER TABLE artana.rates SET (autovacuum_enabled = off)");
+    database.run(
+        "INSERT INTO artana.rates SELECT 't', int4send(n), 1, 0, 0 FROM generate_series(1, 11000) AS n; \
+         DELETE FROM artana.rates",
+    );
+    // The server counts what a session did some time after that ended.
+    until("the server has counted the dead rows", || async {
+        let findings = store.doctor().await.expect("findings");
+        findings.iter().any(|found| {
+            found.severity == Severity::Notice
+                && found.subject == "bloat"
+                && found.message.starts_with("rates holds 11000 ")
+        })
+    })
+    .await;
 }

@@ -2,9 +2,9 @@
 
 use artana_core::Seq;
 use artana_ports::{EventStore, StoreError};
-use artana_store_postgres::PostgresStore;
+use artana_store_postgres::{Durability, PostgresStore};
 
-use crate::support::{batch, database, filled, head, opened, options, run, stranger, waiting};
+use crate::support::{batch, database, filled, head, opened, options, run, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn thirty_two_openers_of_an_empty_database_make_one_store() {
@@ -14,7 +14,7 @@ async fn thirty_two_openers_of_an_empty_database_make_one_store() {
     for opener in openers {
         stores.push(opener.await.expect("no panic").expect("a store"));
     }
-    assert_eq!(database.run("SELECT count(*), max(version) FROM artana.migrations"), "1|1");
+    assert_eq!(database.run("SELECT count(*), max(version) FROM artana.migrations"), "3|3");
     let run = run("r");
     filled(&stores[0], &run, 2).await;
     assert_eq!(stores[31].head(&run).await.expect("a head"), Some(head(2)));
@@ -37,9 +37,9 @@ async fn a_newer_schema_is_read_and_not_written() {
     let database = database!();
     let (first, run) = (opened(&database).await, run("r"));
     filled(&first, &run, 2).await;
-    database.run("INSERT INTO artana.migrations (version) VALUES (2)");
+    database.run("INSERT INTO artana.migrations (version) VALUES (99)");
     let refused = options(&database).await.expect_err("a newer schema");
-    assert!(matches!(refused, StoreError::TooNew { found: 2, known: 1 }), "{refused}");
+    assert!(matches!(refused, StoreError::TooNew { found: 99, known: 3 }), "{refused}");
     let reader = options(&database).read_only(true).await.expect("a reader");
     assert_eq!(reader.read(&run, Seq::ZERO, 9).await.expect("rows").len(), 2);
     assert!(reader.append(batch(&run, Some(head(2)))).await.is_err());
@@ -58,24 +58,6 @@ async fn what_is_no_store_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_migration_that_is_killed_is_made_by_the_next() {
-    let database = database!();
-    database.run("CREATE SCHEMA artana");
-    let stranger = stranger(&database).await;
-    // The migration makes several tables, and then waits whether this one will be there.
-    stranger.batch_execute("BEGIN; CREATE TABLE artana.vault (n int)").await.expect("a table");
-    let opener = tokio::spawn(options(&database).open());
-    waiting(&stranger, 1).await;
-    const KILL: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
-                        WHERE application_name = 'artana' AND datname = current_database()";
-    stranger.execute(KILL, &[]).await.expect("killed");
-    assert!(opener.await.expect("no panic").is_err());
-    stranger.batch_execute("ROLLBACK").await.expect("the table is gone");
-    assert_eq!(database.run("SELECT count(*) FROM pg_tables WHERE schemaname = 'artana'"), "0");
-    filled(&opened(&database).await, &run("r"), 1).await;
-}
-
-#[tokio::test]
 async fn a_store_shares_a_database_with_an_application() {
     let database = database!();
     database.run("CREATE TABLE events (n int); CREATE TABLE runs (n int); CREATE SCHEMA artana");
@@ -83,4 +65,34 @@ async fn a_store_shares_a_database_with_an_application() {
     filled(&opened(&database).await, &run, 2).await;
     assert_eq!(database.run("SELECT count(*) FROM public.events"), "0");
     assert_eq!(database.run("SELECT count(*) FROM artana.events"), "2");
+}
+
+#[tokio::test]
+async fn a_server_that_promises_less_than_asked_is_refused_before_anything_is_made() {
+    let database = database!();
+    if !database.is_private() {
+        return eprintln!("SKIPPED, not run: the settings of a shared server are its owner's");
+    }
+    let asked = |durability| options(&database).durability(durability);
+    let weak = asked(Durability::default()).await.expect_err("a server that does not wait for the disk");
+    assert_eq!(weak.code(), "artana::store_too_weak");
+    assert!(weak.to_string().contains("a power cut: the server has fsync=off, full_page_writes=off"), "{weak}");
+    assert_eq!(database.run("SELECT count(*) FROM pg_namespace WHERE nspname = 'artana'"), "0");
+    opened(&database).await.close().await.expect("closes");
+    asked(Durability::PowerCut).read_only(true).await.expect("a reader asks for nothing");
+
+    for setting in ["fsync", "full_page_writes"] {
+        database.run(&format!("ALTER SYSTEM SET {setting} = on"));
+    }
+    database.run("SELECT pg_reload_conf()");
+    let settings = "SELECT current_setting('fsync') || current_setting('full_page_writes')";
+    until("the server has read its settings", || async { database.run(settings) == "onon" }).await;
+    let store = asked(Durability::PowerCut).await.expect("a server that waits for the disk");
+    assert_eq!(store.info().durability, "synchronous_commit=on, fsync=on, full_page_writes=on");
+    let weak = asked(Durability::Standby).await.expect_err("there is no standby");
+    assert!(weak.to_string().contains("the loss of the server: the server has synchronous_standby_names=''"), "{weak}");
+    database.run(&format!("ALTER DATABASE {} SET synchronous_commit = off", database.name()));
+    let weak = asked(Durability::PowerCut).await.expect_err("commits that are not waited for");
+    assert!(weak.to_string().contains("synchronous_commit=off"), "{weak}");
+    database.run(&format!("ALTER DATABASE {} RESET synchronous_commit", database.name()));
 }

@@ -11,8 +11,8 @@ use std::{
 
 use artana_core::{EventId, Record};
 use artana_ports::{Append, AppendError, Claim, EventStore, Reserve, StoreError};
-use artana_store_postgres::PostgresStore;
-use artana_testkit::postgres::Mortal;
+use artana_store_postgres::{Durability, PostgresStore};
+use artana_testkit::postgres::OwnServer;
 
 use crate::{
     chain::{Chain, Sent, new_life, send},
@@ -85,8 +85,10 @@ impl Writer {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_killed_under_load_loses_nothing_that_was_acknowledged() {
-    let Some(server) = Mortal::start() else { return };
-    let store = Arc::new(PostgresStore::connect(server.url()).pool(1..=6).await.expect("a store"));
+    let Some(server) = OwnServer::start(&[], &[]) else { return };
+    let store = Arc::new(
+        PostgresStore::connect(server.url()).durability(Durability::AsTheServer).pool(1..=6).await.expect("a store"),
+    );
     let acknowledged: Arc<[AtomicUsize; WRITERS]> = Arc::default();
     let stop: Arc<AtomicBool> = Arc::default();
     let writers: Vec<_> = (0..WRITERS)

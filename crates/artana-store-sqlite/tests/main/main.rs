@@ -7,5 +7,6 @@ mod doctor;
 mod file;
 #[cfg(feature = "failpoints")]
 mod group;
+mod migrate;
 mod processes;
 mod support;

@@ -5,7 +5,7 @@ use std::{
     fs,
     io::{BufRead, BufReader, Write},
     os::unix::{
-        fs::{DirBuilderExt, MetadataExt, chown},
+        fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown},
         process::CommandExt,
     },
     path::{Path, PathBuf},
@@ -76,10 +76,22 @@ jit = off
 log_min_messages = warning
 ";
 
-/// A server that runs as long as this process.
+/// What one server has that others have not.
+#[derive(Debug, Default)]
+pub(super) struct Extra {
+    /// Lines of its configuration, which count more than those of all.
+    pub(super) settings: String,
+    /// Files beside its data, by name, which only the server may read.
+    pub(super) files: Vec<(String, String)>,
+    /// The port, in place of the usual one.
+    pub(super) port: Option<u16>,
+}
+
+/// A server that runs as long as this process, or until it is dropped.
 #[derive(Debug)]
 pub(super) struct Cluster {
     folder: PathBuf,
+    port: Option<u16>,
     watch: Mutex<Watch>,
 }
 
@@ -103,9 +115,9 @@ struct Owner {
 
 impl Cluster {
     /// Makes a cluster and starts its server.
-    pub(super) fn start(programs: &Path) -> Result<Self, String> {
+    pub(super) fn start(programs: &Path, extra: &Extra) -> Result<Self, String> {
         let (folder, owner) = new_folder()?;
-        if let Err(why) = initialise(programs, &folder, owner) {
+        if let Err(why) = initialise(programs, &folder, owner).and_then(|()| add(extra, &folder, owner)) {
             fs::remove_dir_all(&folder).ok();
             return Err(why);
         }
@@ -116,14 +128,15 @@ impl Cluster {
         let mut process = watch.spawn().map_err(|error| format!("/bin/sh: {error}"))?;
         let told = process.stdin.take().expect("its input is a pipe");
         let says = BufReader::new(process.stdout.take().expect("its output is a pipe"));
-        let cluster = Self { folder, watch: Mutex::new(Watch { _process: process, told, says }) };
+        let cluster = Self { folder, port: extra.port, watch: Mutex::new(Watch { _process: process, told, says }) };
         cluster.lock().hears("ready").map_err(|why| cluster.complaint(&why))?;
         Ok(cluster)
     }
 
     /// The address of the database that every cluster has.
     pub(super) fn url(&self) -> String {
-        format!("postgres:///postgres?host={}&user={OWNER}", self.folder.display())
+        let port = self.port.map_or(String::new(), |port| format!("&port={port}"));
+        format!("postgres:///postgres?host={}&user={OWNER}{port}", self.folder.display())
     }
 
     /// Kills the server's first process. Its others end when they notice.
@@ -178,6 +191,24 @@ fn initialise(programs: &Path, folder: &Path, owner: Option<Owner>) -> Result<()
     let settings = format!("{SETTINGS}unix_socket_directories = '{}'\n", folder.display());
     let file = folder.join("data/postgresql.conf");
     fs::write(&file, settings).map_err(|error| format!("{}: {error}", file.display()))
+}
+
+/// Adds what one server has that others have not.
+fn add(extra: &Extra, folder: &Path, owner: Option<Owner>) -> Result<(), String> {
+    let data = folder.join("data");
+    for (name, contents) in &extra.files {
+        let file = data.join(name);
+        let wrong = |error: std::io::Error| format!("{}: {error}", file.display());
+        fs::write(&file, contents).map_err(wrong)?;
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).map_err(wrong)?;
+        if let Some(Owner { uid, gid }) = owner {
+            chown(&file, Some(uid), Some(gid)).map_err(wrong)?;
+        }
+    }
+    let file = data.join("postgresql.conf");
+    let wrong = |error: std::io::Error| format!("{}: {error}", file.display());
+    let settings = fs::read_to_string(&file).map_err(wrong)? + &extra.settings;
+    fs::write(&file, settings).map_err(wrong)
 }
 
 /// Makes a folder that only its owner may enter; and says who that is, if not this process's user. The path is

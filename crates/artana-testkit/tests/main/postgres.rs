@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use artana_testkit::postgres::{Database, Mortal};
+use artana_testkit::postgres::{Database, OwnServer};
 
 const CHILD: &str = "ARTANA_TEST_CHILD";
 const CHILD_TEST: &str = "postgres::a_process_that_is_killed_leaves_no_server_and_no_folder";
@@ -26,7 +26,7 @@ fn each_database_is_empty_and_its_own() {
 
 #[test]
 fn a_server_that_was_killed_starts_again_with_what_it_had() {
-    let Some(server) = Mortal::start() else { return };
+    let Some(server) = OwnServer::start(&[], &[]) else { return };
     server.run("CREATE TABLE t (n int)");
     let folder = server.run("SHOW data_directory");
     for n in 1..=4 {

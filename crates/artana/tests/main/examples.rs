@@ -45,7 +45,7 @@ mod workflow_saga;
 use std::path::Path;
 
 use artana::{Level, Status, Usd, core::export, prelude::*};
-use artana_testkit::postgres::Database;
+use artana_testkit::postgres::OwnServer;
 
 #[tokio::test]
 async fn a_lost_reply_is_reconciled_to_one_charge() {
@@ -159,6 +159,11 @@ async fn an_approval_is_waited_for_across_processes_and_not_for_ever() {
     assert!(proof.verified);
 }
 
+/// A server that waits for its disk, as programs ask of one.
+fn durable_server() -> Option<OwnServer> {
+    OwnServer::start(&[("fsync", "on"), ("full_page_writes", "on")], &[])
+}
+
 #[tokio::test]
 async fn the_same_business_runs_on_a_file_and_on_a_server() {
     let folder = tempfile::tempdir().unwrap();
@@ -169,8 +174,8 @@ async fn the_same_business_runs_on_a_file_and_on_a_server() {
     assert!(on_file.verified);
     let look = chapter3_step8::LOOK;
     looked_at(ledger.path(), look.tenant, look.verbs, &ledger.next(&look)).await;
-    let Some(database) = Database::fresh() else { return };
-    let on_server = chapter3_step8::run(chapter3_step8::open(database.url()).await.unwrap()).await.unwrap();
+    let Some(server) = durable_server() else { return };
+    let on_server = chapter3_step8::run(chapter3_step8::open(&server.url()).await.unwrap()).await.unwrap();
     assert_eq!((on_server.store, on_server.cents, on_server.sent), ("postgres", on_file.cents, on_file.sent));
     assert_eq!(on_server.kinds, on_file.kinds, "event for event");
     assert!(on_server.verified);
@@ -212,8 +217,8 @@ async fn three_workers_share_a_server_and_outlive_one_of_them() {
     if std::env::var_os(three_workers::STORE).is_some() {
         return three_workers_on("", this).await;
     }
-    if let Some(database) = Database::fresh() {
-        three_workers_on(database.url(), this).await;
+    if let Some(server) = durable_server() {
+        three_workers_on(&server.url(), this).await;
     }
 }
 

@@ -27,7 +27,8 @@ async fn a_program_changes_its_store_and_nothing_else() {
     let Some(database) = Database::fresh() else { return };
     let folder = tempfile::tempdir().expect("a folder");
     let file = SqliteStore::open(folder.path().join("ledger.db")).await.expect("a store");
-    let server = PostgresStore::connect(database.url()).pool(2..=20).await.expect("a store");
+    let server = PostgresStore::connect(database.url()).durability(artana::Durability::AsTheServer);
+    let server = server.pool(2..=20).await.expect("a store");
     let on_file = program(Kernel::builder(file)).await.expect("a run");
     let on_server = program(Kernel::builder(server)).await.expect("a run");
     assert_eq!(on_server, ("1200 cents".to_owned(), true, on_file.2));

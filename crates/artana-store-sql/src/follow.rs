@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 
 /// Who waits for which run.
 #[derive(Debug, Default)]
-pub(crate) struct Followers {
+pub struct Followers {
     waiting: Mutex<HashMap<RunRef, Arc<Notify>>>,
     /// So that a writer nobody follows takes no lock.
     any: AtomicBool,
@@ -22,7 +22,7 @@ pub(crate) struct Followers {
 
 impl Followers {
     /// Joins those who wait for a run, until the answer is dropped.
-    pub(crate) fn join(self: &Arc<Self>, run: &RunRef) -> Following {
+    pub fn join(self: &Arc<Self>, run: &RunRef) -> Following {
         let mut waiting = self.lock();
         self.any.store(true, SeqCst);
         let moved = Arc::clone(waiting.entry(run.clone()).or_default());
@@ -30,7 +30,7 @@ impl Followers {
     }
 
     /// Wakes those who wait for one of these runs.
-    pub(crate) fn tell<'a>(&self, runs: impl Iterator<Item = &'a RunRef>) {
+    pub fn tell<'a>(&self, runs: impl Iterator<Item = &'a RunRef>) {
         if !self.any.load(SeqCst) {
             return;
         }
@@ -43,7 +43,7 @@ impl Followers {
     }
 
     /// Wakes everybody.
-    pub(crate) fn tell_all(&self) {
+    pub fn tell_all(&self) {
         self.lock().values().for_each(|moved| moved.notify_waiters());
     }
 
@@ -55,7 +55,7 @@ impl Followers {
 
 /// A place among those who wait for a run.
 #[derive(Debug)]
-pub(crate) struct Following {
+pub struct Following {
     run: RunRef,
     moved: Arc<Notify>,
     all: Arc<Followers>,
@@ -63,7 +63,7 @@ pub(crate) struct Following {
 
 impl Following {
     /// Borrows what is notified when the run moves.
-    pub(crate) fn moved(&self) -> &Notify {
+    pub fn moved(&self) -> &Notify {
         &self.moved
     }
 }

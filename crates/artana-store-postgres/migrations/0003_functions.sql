@@ -1,147 +1,21 @@
--- Schema 1. Released migrations never change; a change of the schema is a new file.
--- Everything stands in a schema of its own, so that a store may share a database with an application.
-
-DO $$ BEGIN
-    -- Whoever prepared the schema need not have given the right to make one.
-    IF NOT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'artana') THEN
-        CREATE SCHEMA artana;
-    END IF;
-END $$;
-
-CREATE TABLE artana.migrations (
-    version    integer PRIMARY KEY,
-    applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
-);
-
-CREATE TABLE artana.events (
-    tenant    text COLLATE "C" NOT NULL,
-    run       text COLLATE "C" NOT NULL,
-    seq       bigint NOT NULL,
-    event_id  bytea NOT NULL,
-    kind      text COLLATE "C" NOT NULL,
-    step      text COLLATE "C",
-    at        bigint NOT NULL,
-    payload   bytea NOT NULL,
-    prev_hash bytea NOT NULL,
-    hash      bytea NOT NULL,
-    PRIMARY KEY (tenant, run, seq)
-);
-
--- Room on each page, because an append moves the run's row.
-CREATE TABLE artana.runs (
-    tenant      text COLLATE "C" NOT NULL,
-    run         text COLLATE "C" NOT NULL,
-    root        text COLLATE "C" NOT NULL,
-    parent_run  text COLLATE "C",
-    parent_seq  bigint,
-    parent_hash bytea,
-    status      text COLLATE "C" NOT NULL,
-    head_seq    bigint NOT NULL,
-    head_hash   bytea NOT NULL,
-    started_at  bigint NOT NULL,
-    updated_at  bigint NOT NULL,
-    steps       bigint NOT NULL,
-    pending     bigint NOT NULL,
-    unknown     bigint NOT NULL,
-    drifts      bigint NOT NULL,
-    last_step   text COLLATE "C",
-    failed_step text COLLATE "C",
-    labels      text COLLATE "C" NOT NULL,
-    queue       text COLLATE "C",
-    priority    bigint,
-    due_at      bigint,
-    lease_owner bytea,
-    lease_epoch bigint NOT NULL,
-    PRIMARY KEY (tenant, run)
-) WITH (fillfactor = 70);
-
--- Only what waits in a queue is in the index, so that other runs pay nothing for it.
-CREATE INDEX runs_due ON artana.runs (priority DESC, due_at, tenant, run) WHERE queue IS NOT NULL;
-
-CREATE TABLE artana.vault (
-    tenant     text COLLATE "C" NOT NULL,
-    root       text COLLATE "C" NOT NULL,
-    digest     bytea NOT NULL,
-    len        bigint NOT NULL,
-    codec      smallint NOT NULL,
-    seal       smallint NOT NULL,
-    nonce      bytea,
-    bytes      bytea,
-    erased_run text COLLATE "C",
-    erased_seq bigint,
-    PRIMARY KEY (tenant, root, digest)
-);
-
-CREATE TABLE artana.run_keys (
-    tenant     text COLLATE "C" NOT NULL,
-    root       text COLLATE "C" NOT NULL,
-    key        bytea,
-    wrap_id    text COLLATE "C",
-    erased_run text COLLATE "C",
-    erased_seq bigint,
-    PRIMARY KEY (tenant, root)
-);
-
-CREATE TABLE artana.tenant_keys (
-    tenant  text COLLATE "C" PRIMARY KEY,
-    key     bytea NOT NULL,
-    wrap_id text COLLATE "C"
-);
-
--- A life that was ended has the negative of the time it ended at, which no clock brings back.
-CREATE TABLE artana.heartbeats (
-    incarnation bytea PRIMARY KEY,
-    expires_at  bigint NOT NULL,
-    ttl         bigint NOT NULL
-) WITH (fillfactor = 50);
-
--- The keys of claims are bytes: an application may put anything into them.
-CREATE TABLE artana.accounts (
-    tenant   text COLLATE "C" NOT NULL,
-    account  bytea NOT NULL,
-    settled  numeric(20) NOT NULL,
-    reserved numeric(20) NOT NULL,
-    PRIMARY KEY (tenant, account)
-) WITH (fillfactor = 50);
-
-CREATE TABLE artana.reservations (
-    tenant  text COLLATE "C" NOT NULL,
-    account bytea NOT NULL,
-    holder  bytea NOT NULL,
-    amount  numeric(20) NOT NULL,
-    PRIMARY KEY (tenant, account, holder)
-);
-
-CREATE TABLE artana.uniques (
-    tenant text COLLATE "C" NOT NULL,
-    key    bytea NOT NULL,
-    holder bytea NOT NULL,
-    PRIMARY KEY (tenant, key)
-);
-
--- One row for each key and window length, holding the window that is now open.
-CREATE TABLE artana.rates (
-    tenant  text COLLATE "C" NOT NULL,
-    key     bytea NOT NULL,
-    span    bigint NOT NULL,
-    starts  bigint NOT NULL,
-    counted numeric(20) NOT NULL,
-    PRIMARY KEY (tenant, key, span)
-) WITH (fillfactor = 50);
-
--- Who is followed: an append notifies only where somebody listens, because a commit that notifies takes a lock
--- which all such commits of the server share. Lost in a crash, and nobody misses it: followers also ask.
-CREATE UNLOGGED TABLE artana.followed (
-    tenant text COLLATE "C" NOT NULL,
-    run    text COLLATE "C" NOT NULL,
-    until  bigint NOT NULL,
-    PRIMARY KEY (tenant, run)
-);
+-- Schema 3: what writes. Each function is told which schema its caller knows, and refuses one that is newer.
 
 -- The time in microseconds since 1970: the caller's if it brings one, as tests do, and else the server's.
 CREATE FUNCTION artana.clock(_now bigint) RETURNS bigint LANGUAGE sql VOLATILE AS $$
     SELECT coalesce(_now, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)
 $$;
+
+-- Refuses whoever knows an older schema than there is: it would write what a newer version misreads. Volatile, so that
+-- it sees what was committed before it, and called after the first write: the row that is written holds its table, and
+-- a migration, which locks the table of the runs first, has either been committed or waits until this is.
+CREATE FUNCTION artana.admit(_schema integer) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    _found integer := (SELECT max(m.version) FROM artana.migrations AS m);
+BEGIN
+    IF _found > _schema THEN
+        RAISE EXCEPTION 'artana: a newer schema' USING ERRCODE = 'AR007', DETAIL = _found;
+    END IF;
+END $$;
 
 -- Amounts are unsigned, and travel as their 64 bits.
 CREATE FUNCTION artana.unsigned(_bits bigint) RETURNS numeric LANGUAGE sql IMMUTABLE AS $$
@@ -276,7 +150,7 @@ END $$;
 -- a batch that is written, 1 for a conflict, 2 for a fenced and 3 for a lapsed authority; what a claim denies, and a
 -- life that ended while the batch waited, is raised, so that nothing of the batch stays.
 CREATE FUNCTION artana.append(
-    _tenant text, _run text, _now bigint, _expected_seq bigint, _expected_hash bytea,
+    _schema integer, _tenant text, _run text, _now bigint, _expected_seq bigint, _expected_hash bytea,
     -- 0 from outside or late, 1 a driver, 2 takes the lease, 3 plain
     _authority smallint, _incarnation bytea, _epoch bigint, _frees_lease boolean,
     _root text, _parent_run text, _parent_seq bigint, _parent_hash bytea, _status text,
@@ -359,6 +233,7 @@ BEGIN
         -- Somebody else moved the row in between: look again.
     END LOOP;
 
+    PERFORM artana.admit(_schema);
     IF cardinality(_claim_kinds) > 0 THEN
         PERFORM artana.settle(_tenant, _now, _claim_kinds, _gives, _keys, _holders, _limits, _amounts, _spans);
     END IF;
@@ -400,12 +275,14 @@ BEGIN
 END $$;
 
 -- Starts a life or prolongs it, and answers when it ends; nothing, if it has lapsed.
-CREATE FUNCTION artana.beat(_incarnation bytea, _ttl bigint, _first boolean, _now bigint, _kept bigint)
-RETURNS bigint LANGUAGE plpgsql AS $$
+CREATE FUNCTION artana.beat(
+    _schema integer, _incarnation bytea, _ttl bigint, _first boolean, _now bigint, _kept bigint
+) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     _moment bigint := artana.clock(_now);
     _ends bigint;
 BEGIN
+    PERFORM artana.admit(_schema);
     IF NOT _first THEN
         UPDATE artana.heartbeats AS h SET expires_at = greatest(h.expires_at, _moment + _ttl), ttl = _ttl
             WHERE h.incarnation = _incarnation AND artana.ends(h.expires_at, h.ttl, _now) > _moment
@@ -426,43 +303,100 @@ BEGIN
     RETURN _ends;
 END $$;
 
+-- Ends a life now. It gets the negative of the time it ended at, which no clock brings back.
+CREATE FUNCTION artana.retire(_schema integer, _incarnation bytea, _now bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM artana.admit(_schema);
+    UPDATE artana.heartbeats AS h SET expires_at = -greatest(artana.clock(_now), 1)
+        WHERE h.incarnation = _incarnation AND h.expires_at >= 0;
+END $$;
+
+-- Keeps a tenant's key, if it has none.
+CREATE FUNCTION artana.keep_tenant_key(_schema integer, _tenant text, _key bytea) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM artana.admit(_schema);
+    INSERT INTO artana.tenant_keys (tenant, key) VALUES (_tenant, _key) ON CONFLICT DO NOTHING;
+END $$;
+
+-- Says whether a taker may have a run: nobody alive holds it, or the taker does and does not say it drives it.
+CREATE FUNCTION artana.is_free(
+    _tenant text, _run text, _owner bytea, _taker bytea, _now bigint, _driven_tenants text[], _driven_runs text[]
+) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    IF _owner IS NULL THEN
+        RETURN true;
+    END IF;
+    IF _owner = _taker THEN
+        RETURN _driven_runs IS NOT NULL AND NOT EXISTS
+            (SELECT FROM unnest(_driven_tenants, _driven_runs) AS d (tenant, run)
+                WHERE d.tenant = _tenant AND d.run = _run);
+    END IF;
+    RETURN artana.life(_owner, _now) <= artana.clock(_now);
+END $$;
+
 -- Takes the leases of due runs that nobody alive holds, or that the taker holds and does not say it drives: these were
 -- taken in a reply that was lost. A taker that says nothing keeps all it holds. Rows that others are taking are passed
 -- over.
 CREATE FUNCTION artana.take_due(
-    _taker bytea, _now bigint, _queues text[], _busy_queues text[], _busy_tenants text[],
+    _schema integer, _taker bytea, _now bigint, _queues text[], _busy_queues text[], _busy_tenants text[],
     _driven_tenants text[], _driven_runs text[], _limit bigint
 ) RETURNS TABLE (
     tenant text, run text, head_seq bigint, head_hash bytea, lease_epoch bigint, queue text, due_at bigint, died bytea
 ) LANGUAGE plpgsql AS $$
 DECLARE
     _moment bigint := artana.clock(_now);
+    _wanted text[] := _queues;
+    _next text;
+    _seen record;
     _due record;
+    _taken bigint := 0;
+    -- So many more are looked at than wanted, in each queue and priority: others may be taking the first ones.
+    _spare CONSTANT bigint := 32;
 BEGIN
     IF artana.life(_taker, _now) <= _moment THEN
         RAISE EXCEPTION 'artana: the taker has lapsed' USING ERRCODE = 'AR001';
     END IF;
-    FOR _due IN
-        SELECT r.* FROM artana.runs AS r
-        WHERE r.queue IS NOT NULL AND r.due_at <= _moment
-            AND (cardinality(_queues) = 0 OR r.queue = ANY (_queues))
-            AND r.queue <> ALL (_busy_queues) AND r.tenant <> ALL (_busy_tenants)
-            AND (
-                NOT EXISTS
-                    (SELECT FROM artana.heartbeats AS h
-                        WHERE h.incarnation = r.lease_owner AND artana.ends(h.expires_at, h.ttl, _now) > _moment)
-                OR (r.lease_owner = _taker AND _driven_runs IS NOT NULL AND NOT EXISTS
-                    (SELECT FROM unnest(_driven_tenants, _driven_runs) AS d (tenant, run)
-                        WHERE d.tenant = r.tenant AND d.run = r.run))
-            )
-        ORDER BY r.priority DESC, r.due_at, r.tenant, r.run
-        LIMIT _limit FOR UPDATE OF r SKIP LOCKED
+    IF cardinality(_wanted) = 0 THEN
+        -- The queues there are: each look goes to the next one, past all runs of the last.
+        _next := (SELECT r.queue FROM artana.runs AS r WHERE r.queue IS NOT NULL ORDER BY r.queue LIMIT 1);
+        WHILE _next IS NOT NULL LOOP
+            _wanted := _wanted || _next;
+            _next := (SELECT r.queue FROM artana.runs AS r WHERE r.queue > _next ORDER BY r.queue LIMIT 1);
+        END LOOP;
+    END IF;
+    FOR _seen IN
+        -- Likewise the priorities in each queue. What is due of one queue and priority stands together in the index.
+        WITH RECURSIVE shelf (queue, priority) AS (
+            SELECT q.name, (SELECT r.priority FROM artana.runs AS r
+                    WHERE r.queue = q.name AND r.priority IS NOT NULL ORDER BY r.priority DESC LIMIT 1)
+                FROM (SELECT DISTINCT w.name FROM unnest(_wanted) AS w (name)) AS q
+                WHERE q.name <> ALL (_busy_queues)
+            UNION ALL
+            SELECT s.queue, (SELECT r.priority FROM artana.runs AS r
+                    WHERE r.queue = s.queue AND r.priority < s.priority ORDER BY r.priority DESC LIMIT 1)
+                FROM shelf AS s WHERE s.priority IS NOT NULL
+        )
+        SELECT d.tenant, d.run FROM shelf AS s CROSS JOIN LATERAL (
+            SELECT r.tenant, r.run, r.due_at FROM artana.runs AS r
+                WHERE r.queue = s.queue AND r.priority = s.priority AND r.due_at <= _moment
+                    AND r.tenant <> ALL (_busy_tenants)
+                    AND artana.is_free(r.tenant, r.run, r.lease_owner, _taker, _now, _driven_tenants, _driven_runs)
+                ORDER BY r.due_at, r.tenant, r.run LIMIT _limit + _spare
+        ) AS d
+        ORDER BY s.priority DESC, d.due_at, d.tenant, d.run
     LOOP
-        -- Asked again of the locked row: a life that began after the first look was not seen by it.
-        CONTINUE WHEN _due.lease_owner IS NOT NULL AND _due.lease_owner <> _taker
-            AND artana.life(_due.lease_owner, _now) > _moment;
+        EXIT WHEN _taken = _limit;
+        -- Asked again of the locked row, which may have moved: a life that began after the first look was not seen.
+        SELECT r.* INTO _due FROM artana.runs AS r
+            WHERE r.tenant = _seen.tenant AND r.run = _seen.run AND r.due_at <= _moment
+                AND r.queue = ANY (_wanted) AND r.queue <> ALL (_busy_queues)
+            FOR UPDATE SKIP LOCKED;
+        CONTINUE WHEN NOT FOUND;
+        CONTINUE WHEN NOT
+            artana.is_free(_due.tenant, _due.run, _due.lease_owner, _taker, _now, _driven_tenants, _driven_runs);
         UPDATE artana.runs AS r SET lease_owner = _taker, lease_epoch = r.lease_epoch + 1
             WHERE r.tenant = _due.tenant AND r.run = _due.run;
+        _taken := _taken + 1;
         tenant := _due.tenant;
         run := _due.run;
         head_seq := _due.head_seq;
@@ -473,4 +407,5 @@ BEGIN
         died := nullif(_due.lease_owner, _taker);
         RETURN NEXT;
     END LOOP;
+    PERFORM artana.admit(_schema);
 END $$;

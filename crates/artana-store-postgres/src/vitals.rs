@@ -1,0 +1,183 @@
+//! How the server and the store's tables are doing: what `store info` shows of them, and what the doctor notices. It
+//! reads, and changes nothing.
+
+use std::time::{Duration, Instant};
+
+use artana_core::Timestamp;
+use artana_ports::{Finding, Severity, StoreInfo};
+use deadpool_postgres::{GenericClient, Object, Transaction};
+use tokio_postgres::Row;
+
+use crate::{
+    Durability, PostgresOptions, doctor::finding, durability::Settings, error::Failure, session::Sessions,
+    statement::Column,
+};
+
+const SETTINGS: &str = "SELECT current_setting('synchronous_commit'), current_setting('fsync'), \
+    current_setting('full_page_writes'), current_setting('synchronous_standby_names')";
+const FACTS: &str = "SELECT current_setting('server_version'), pg_is_in_recovery(), \
+    (SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class AS c \
+        JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = 'artana' AND c.relkind = 'r')";
+/// All that the server lets in count, those of other databases too.
+const CONNECTIONS: &str = "SELECT (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'), \
+    current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint";
+const BLOAT: &str = "SELECT relname::text, n_live_tup, n_dead_tup, pg_total_relation_size(relid) \
+    FROM pg_stat_user_tables WHERE schemaname = 'artana' ORDER BY n_dead_tup DESC, relname";
+const LEASES: &str = "SELECT r.tenant, r.run, artana.clock($1) - r.updated_at, \
+    artana.life(r.lease_owner, $1) > artana.clock($1), count(*) OVER () \
+    FROM artana.runs AS r WHERE r.lease_owner IS NOT NULL ORDER BY r.updated_at, r.tenant, r.run LIMIT 1";
+
+/// A table with more dead rows than this, and more than a part of its live ones, is not being vacuumed: the server
+/// does it by itself at a fifth.
+const MANY_DEAD: i64 = 10_000;
+const LIVE_FOR_EACH_DEAD: i64 = 2;
+
+/// Reads the settings that decide what an append survives.
+pub(crate) async fn settings(sessions: &Sessions) -> Result<Settings, Failure> {
+    let rows = sessions.ask(SETTINGS, Vec::new()).await?;
+    settings_of(rows.first().ok_or_else(|| Failure::damaged("the server has no settings"))?)
+}
+
+fn settings_of(row: &Row) -> Result<Settings, Failure> {
+    let setting = |at| Column(at, "pg_settings").text(row).map(str::to_owned);
+    Ok(Settings {
+        synchronous_commit: setting(0)?,
+        fsync: setting(1)?,
+        full_page_writes: setting(2)?,
+        standbys: setting(3)?,
+    })
+}
+
+/// Describes the store.
+pub(crate) async fn info(
+    sessions: &Sessions,
+    options: &PostgresOptions,
+    schema: u32,
+    settings: &Settings,
+) -> Result<StoreInfo, Failure> {
+    let asked = |lent: Object| async move {
+        let told = told(&lent).await;
+        (lent, told)
+    };
+    let (facts, connections, round_trip) = sessions.with(asked).await?;
+    let durability = match options.read_only {
+        true => "read only".to_owned(),
+        false => format!(
+            "synchronous_commit={}, fsync={}, full_page_writes={}",
+            settings.synchronous_commit, settings.fsync, settings.full_page_writes
+        ),
+    };
+    let standby = Column(1, "pg_is_in_recovery").flag(&facts)?;
+    let facts = vec![
+        ("place", sessions.place().to_owned()),
+        ("schema", schema.to_string()),
+        ("postgres", Column(0, "server_version").text(&facts)?.to_owned()),
+        ("server", if standby { "standby" } else { "primary" }.to_owned()),
+        ("synchronous_commit", settings.synchronous_commit.clone()),
+        ("fsync", settings.fsync.clone()),
+        ("full_page_writes", settings.full_page_writes.clone()),
+        ("pool", options.pool.end().to_string()),
+        ("connections", format!("{} of {}", in_use(&connections)?, most(&connections)?)),
+        ("store_bytes", Column(2, "pg_total_relation_size").int(&facts)?.to_string()),
+        ("round_trip_us", round_trip.as_micros().to_string()),
+    ];
+    Ok(StoreInfo { kind: "postgres", durability, facts })
+}
+
+async fn told(client: &impl GenericClient) -> Result<(Row, Row, Duration), Failure> {
+    let facts = client.query_one(FACTS, &[]).await?;
+    let connections = client.query_one(CONNECTIONS, &[]).await?;
+    Ok((facts, connections, round_trip(client).await?))
+}
+
+/// Measures how long the server takes to answer nothing: the best of three, because the first may wake somebody.
+async fn round_trip(client: &impl GenericClient) -> Result<Duration, Failure> {
+    let mut best = Duration::MAX;
+    for _ in 0..3 {
+        let began = Instant::now();
+        client.batch_execute("").await?;
+        best = best.min(began.elapsed());
+    }
+    Ok(best)
+}
+
+fn in_use(row: &Row) -> Result<i64, Failure> {
+    Column(0, "pg_stat_activity").int(row)
+}
+
+fn most(row: &Row) -> Result<i64, Failure> {
+    Column(1, "max_connections").int(row)
+}
+
+/// Tells how the server and the tables are doing, as part of an examination.
+pub(crate) async fn examine(tx: &Transaction<'_>, now: Option<Timestamp>) -> Result<Vec<Finding>, Failure> {
+    let mut findings = weak(tx).await?;
+    findings.extend(bloat(tx).await?);
+    findings.push(connections(&tx.query_one(CONNECTIONS, &[]).await?)?);
+    findings.push(leases(tx, now).await?);
+    let round_trip = round_trip(tx).await?;
+    findings.push(finding(Severity::Fine, "round trip", format!("the server answers in {round_trip:.1?}")));
+    Ok(findings)
+}
+
+/// Names settings that weaken what an acknowledged append survives.
+async fn weak(tx: &Transaction<'_>) -> Result<Vec<Finding>, Failure> {
+    let settings = settings_of(&tx.query_one(SETTINGS, &[]).await?)?;
+    let weak = settings.weak(Durability::PowerCut);
+    let noticed = |(name, value): (&str, &str)| {
+        let message = format!("{name}={value} lets a power cut take appends that were acknowledged; switch it on");
+        finding(Severity::Notice, "durability", message)
+    };
+    Ok(weak.into_iter().map(noticed).collect())
+}
+
+/// Names the tables that hold more dead rows than the server should leave, and how large all of them are.
+async fn bloat(tx: &Transaction<'_>) -> Result<Vec<Finding>, Failure> {
+    let (mut findings, mut bytes, mut dead_rows) = (Vec::new(), 0, 0);
+    for row in &tx.query(BLOAT, &[]).await? {
+        let name = Column(0, "pg_stat_user_tables.relname").text(row)?;
+        let (live, dead) = (Column(1, "n_live_tup").int(row)?, Column(2, "n_dead_tup").int(row)?);
+        let size = Column(3, "pg_total_relation_size").int(row)?;
+        (bytes, dead_rows) = (bytes + size, dead_rows + dead);
+        if dead > MANY_DEAD && dead > live / LIVE_FOR_EACH_DEAD {
+            let message = format!(
+                "{name} holds {dead} dead rows beside {live} live ones, in {size} bytes; VACUUM it, and see whether \
+                 autovacuum runs or an old transaction holds it up"
+            );
+            findings.push(finding(Severity::Notice, "bloat", message));
+        }
+    }
+    let message = format!("all tables and indexes take {bytes} bytes, {dead_rows} dead rows included");
+    findings.push(finding(Severity::Fine, "size", message));
+    Ok(findings)
+}
+
+fn connections(row: &Row) -> Result<Finding, Failure> {
+    let (used, most) = (in_use(row)?, most(row)?);
+    let message = format!("{used} of {most} connections of the server are in use");
+    // Four fifths: what is left is soon taken by one more process with its pool.
+    let (severity, advice) = if used * 5 > most * 4 {
+        (Severity::Notice, "; make the pools smaller, or max_connections larger")
+    } else {
+        (Severity::Fine, "")
+    };
+    Ok(finding(severity, "connections", message + advice))
+}
+
+async fn leases(tx: &Transaction<'_>, now: Option<Timestamp>) -> Result<Finding, Failure> {
+    let Some(row) = tx.query_opt(LEASES, &[&now.map(Timestamp::as_micros)]).await? else {
+        return Ok(finding(Severity::Fine, "leases", "no run is held"));
+    };
+    let (tenant, run) = (Column(0, "runs.tenant").text(&row)?, Column(1, "runs.run").text(&row)?);
+    let micros = u64::try_from(Column(2, "runs.updated_at").int(&row)?).unwrap_or(0);
+    let since = Duration::from_micros(micros);
+    let holder = match Column(3, "heartbeats").flag(&row)? {
+        true => "whoever holds it lives",
+        false => "whoever held it has died, and a worker takes it when it is due",
+    };
+    let held = Column(4, "runs").int(&row)?;
+    let message = format!(
+        "{held} held; the one that moved longest ago, {since:.1?} ago, is {run:?} of tenant {tenant:?}, and {holder}"
+    );
+    Ok(finding(Severity::Fine, "leases", message))
+}
