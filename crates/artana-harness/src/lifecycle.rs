@@ -66,6 +66,11 @@ pub(crate) use {hooks, pass_hooks_on};
 ///
 /// A harness keeps nothing of a run: all it is told stands in its context, and all it did stands in the ledger.
 pub trait Harness: Send + Sync {
+    /// Says what the ledger calls it.
+    fn label(&self) -> &str {
+        "harness"
+    }
+
     hooks!();
 
     /// Does the work of a session.
@@ -98,20 +103,20 @@ impl Worked {
 pub struct HarnessRunner<H> {
     kernel: Kernel,
     pub(crate) harness: H,
-    name: String,
+    name: Option<String>,
     level: TraceLevel,
 }
 
 impl<H: Harness> HarnessRunner<H> {
     /// Runs sessions of a harness on a kernel.
     pub fn new(kernel: &Kernel, harness: H) -> Self {
-        Self { kernel: kernel.clone(), harness, name: "harness".into(), level: TraceLevel::default() }
+        Self { kernel: kernel.clone(), harness, name: None, level: TraceLevel::default() }
     }
 
     /// Sets what the ledger calls the harness.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = name.into();
+        self.name = Some(name.into());
         self
     }
 
@@ -145,7 +150,7 @@ impl<H: Harness> HarnessRunner<H> {
             _ => {}
         }
         let run = driving.run().clone();
-        self.session(driving, tenant.clone()).await?;
+        session(self, driving, tenant.clone(), self.level).await?;
         Ok(run.progress().await?)
     }
 
@@ -183,46 +188,64 @@ impl<H: Harness> HarnessRunner<H> {
     pub(crate) async fn opened(&self, tenant: &Tenant, id: &str) -> Result<Run, Error> {
         Ok(self.kernel.open_run(tenant, id).await?)
     }
+}
 
-    async fn session(&self, driving: Driving, tenant: Tenant) -> Result<(), Error> {
-        let name = Name::parse(&self.name).map_err(KernelError::from)?;
-        let found = driving.begin_session(&name).await?;
-        let session = Arc::new(Session::new(driving, tenant, self.level, found));
-        let lived = self.live(&session).await;
-        let left = session.driving.leave().await;
-        lived.and_then(|()| Ok(left?))
+/// A harness in a child run lives as it is set, but that it is traced as its parent is.
+impl<H: Harness> Harness for HarnessRunner<H> {
+    fn label(&self) -> &str {
+        self.name.as_deref().unwrap_or_else(|| self.harness.label())
     }
 
-    async fn live(&self, session: &Arc<Session>) -> Result<(), Error> {
-        let cx = HarnessContext::of_session(Arc::clone(session)).await?;
-        let worked = self.phases(&cx).await;
-        let slept = self.harness.sleep(&cx.inside("sleep")).await;
-        let run = session.driving.run().name();
-        let (phase, task, failure) = match (worked, slept) {
-            (Ok(worked), Ok(())) => return end(&cx, worked).await,
-            (Err((phase, failure)), slept) => {
-                if slept.is_err() {
-                    tracing::warn!(%run, "a session could not be left in order after its work had failed");
-                }
-                (phase, session.task(), failure)
+    pass_hooks_on!(harness);
+
+    async fn work(&self, cx: &HarnessContext) -> Result<Worked> {
+        self.harness.work(cx).await
+    }
+}
+
+/// Lives one session of a harness, and gives back the right to drive the run.
+pub(crate) async fn session<H: Harness>(
+    harness: &H,
+    driving: Driving,
+    tenant: Tenant,
+    level: TraceLevel,
+) -> Result<(), Error> {
+    let name = Name::parse(harness.label()).map_err(KernelError::from)?;
+    let found = driving.begin_session(&name).await?;
+    let session = Arc::new(Session::new(driving, tenant, level, found));
+    let lived = live(harness, &session).await;
+    let left = session.driving.leave().await;
+    lived.and_then(|()| Ok(left?))
+}
+
+async fn live<H: Harness>(harness: &H, session: &Arc<Session>) -> Result<(), Error> {
+    let cx = HarnessContext::of_session(Arc::clone(session)).await?;
+    let worked = phases(harness, &cx).await;
+    let slept = harness.sleep(&cx.inside("sleep")).await;
+    let run = session.driving.run().name();
+    let (phase, task, failure) = match (worked, slept) {
+        (Ok(worked), Ok(())) => return end(&cx, worked).await,
+        (Err((phase, failure)), slept) => {
+            if slept.is_err() {
+                tracing::warn!(%run, "a session could not be left in order after its work had failed");
             }
-            (Ok(_), Err(failure)) => (Phase::Sleep, None, failure),
-        };
-        failed(&cx, phase, failure.message()).await;
-        Err(Error::Failed { run: run.clone(), phase, task, failure: Box::new(failure) })
-    }
-
-    async fn phases(&self, cx: &HarnessContext) -> Result<Worked, (Phase, Failure)> {
-        let harness = &self.harness;
-        let at = |phase| move |failure| (phase, failure);
-        let (_, now) = cx.run().stage().await.map_err(|error| (Phase::Wake, error.into()))?;
-        if now.slept == 0 {
-            harness.initialise(&cx.inside("initialise")).await.map_err(at(Phase::Initialise))?;
+            (phase, session.task(), failure)
         }
-        harness.wake(&cx.inside("wake"), cx.found()).await.map_err(at(Phase::Wake))?;
-        harness.check(&cx.inside("check")).await.map_err(at(Phase::Check))?;
-        harness.work(cx).await.map_err(at(Phase::Work))
+        (Ok(_), Err(failure)) => (Phase::Sleep, None, failure),
+    };
+    failed(&cx, phase, failure.message()).await;
+    Err(Error::Failed { run: run.clone(), phase, task, failure: Box::new(failure) })
+}
+
+async fn phases<H: Harness>(harness: &H, cx: &HarnessContext) -> Result<Worked, (Phase, Failure)> {
+    let at = |phase| move |failure| (phase, failure);
+    let (_, now) = cx.run().stage().await.map_err(|error| (Phase::Wake, error.into()))?;
+    if now.slept == 0 {
+        harness.initialise(&cx.inside("initialise")).await.map_err(at(Phase::Initialise))?;
     }
+    harness.wake(&cx.inside("wake"), cx.found()).await.map_err(at(Phase::Wake))?;
+    harness.check(&cx.inside("check")).await.map_err(at(Phase::Check))?;
+    harness.work(cx).await.map_err(at(Phase::Work))
 }
 
 /// Ends a session whose work went well. A state that is not clean is the session's failure.
