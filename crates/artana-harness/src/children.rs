@@ -29,7 +29,9 @@ impl HarnessContext {
     ///
     /// # Errors
     ///
-    /// The kernel's [`ChildFailed`](artana_kernel::Error::ChildFailed), or why the child cannot go on for now.
+    /// The kernel's [`ChildFailed`](artana_kernel::Error::ChildFailed);
+    /// [`BudgetSpent`](artana_kernel::Error::BudgetSpent) once the run and its children have spent the run's budget, before
+    /// the child is started; or why it cannot go on for now.
     pub async fn run_child<T, F, Fut>(&self, key: &str, f: F) -> Result<T>
     where
         T: Serialize + DeserializeOwned + Send + Sync,
@@ -52,7 +54,7 @@ impl HarnessContext {
     }
 
     /// Runs several children, at most `limit` of them at once, and says what came of each. One that fails, or whose
-    /// code panics, leaves the others alone. None is started once the run and its children have spent the run's budget.
+    /// code panics, leaves the others alone. All share one budget: once it is spent, none is started.
     ///
     /// # Errors
     ///
@@ -70,7 +72,7 @@ impl HarnessContext {
         at_most(
             limit,
             children.into_iter().map(|(key, f)| async move {
-                let result = self.within_budget(&key, f).await;
+                let result = self.run_child(&key, f).await;
                 (key, result)
             }),
         )
@@ -129,21 +131,6 @@ impl HarnessContext {
             }),
         )
         .await
-    }
-
-    async fn within_budget<T, F, Fut>(&self, key: &str, f: F) -> Result<T>
-    where
-        T: Serialize + DeserializeOwned + Send + Sync,
-        F: FnOnce(HarnessContext) -> Fut + Send,
-        Fut: Future<Output = Result<T>> + Send,
-    {
-        if let (spent, Some(budget)) = self.driving().spent().await?
-            && spent >= budget
-            && !self.driving().has_child(&self.scoped(key))
-        {
-            return Err(Failure::permanent(format!("child {key} was not started: {spent} of {budget} are spent")));
-        }
-        self.run_child(key, f).await
     }
 
     /// Lives a session of a child. A failure of its code ends the child; anything else leaves it as it is.

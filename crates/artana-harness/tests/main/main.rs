@@ -1,5 +1,6 @@
 //! What a harness promises, against a store in memory and a clock under control.
 
+mod budget;
 mod child_harness;
 mod children;
 mod crash;

@@ -1,6 +1,7 @@
 //! A session: one process drives a run as a whole for a while, under the run's lease, and records how that went.
 //! It knows what a session may record, and nothing of what the work is.
 
+mod budget;
 mod children;
 mod keys;
 mod stages;
@@ -154,9 +155,10 @@ impl Driving {
     ///
     /// # Errors
     ///
-    /// [`Error::Fenced`] while another process drives the run; [`Error::NotRunning`] in a run that is paused;
-    /// [`Error::Ended`].
+    /// [`Error::Fenced`] while another process drives the run; [`Error::BudgetSpent`] when the run and its children
+    /// have spent what they may; [`Error::NotRunning`] in a run that is paused; [`Error::Ended`].
     pub async fn begin_session(&self, harness: &Name) -> Result<Reorientation, Error> {
+        self.within_budget().await?;
         let (harness, seen) = (harness.clone(), Arc::new(Mutex::new(None)));
         let found = Arc::clone(&seen);
         let decide = move |state: &RunState, facts: &Facts<'_>| {
