@@ -103,7 +103,10 @@ impl HarnessContext {
                 Child::Open(driving) => *driving,
             };
             let (tenant, level) = (self.tenant().clone(), self.session.level);
-            let session = async { Ok(lifecycle::session(harness, driving, tenant, level).await?) };
+            let session = async {
+                let begun = lifecycle::begin(harness, driving, tenant, level).await?;
+                Ok(lifecycle::live(harness, begun).await?)
+            };
             caught(Box::pin(session)).await?;
         }
     }

@@ -36,7 +36,7 @@ pub use context::HarnessContext;
 pub use draft::{DraftVerify, Drafted, Judgement};
 pub use error::Error;
 pub use incremental::{IncrementalTaskHarness, IncrementalTasks};
-pub use lifecycle::{Harness, HarnessRunner, Worked};
+pub use lifecycle::{Harness, HarnessRunner, WhenFenced, Worked};
 pub use review::{DraftReviewVerify, DraftReviewVerifySupervisor, Reviewed};
 pub use task::{TaskUnit, Verification};
 pub use test_driven::{Committed, TestDrivenContext, TestDrivenHarness, TestDrivenTasks, Verdict};

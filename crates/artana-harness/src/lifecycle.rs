@@ -105,12 +105,31 @@ pub struct HarnessRunner<H> {
     pub(crate) harness: H,
     name: Option<String>,
     level: TraceLevel,
+    fenced: WhenFenced,
+}
+
+/// What a session does that finds another process at its run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::exhaustive_enums, reason = "whoever is not let in waits or goes")]
+pub enum WhenFenced {
+    /// It waits until that process has left the run or counts as dead, for at most the kernel's time-to-live. So what a
+    /// crash cut goes on by itself, and only a process that lives keeps it out.
+    #[default]
+    Wait,
+    /// It is refused at once.
+    Refuse,
 }
 
 impl<H: Harness> HarnessRunner<H> {
     /// Runs sessions of a harness on a kernel.
     pub fn new(kernel: &Kernel, harness: H) -> Self {
-        Self { kernel: kernel.clone(), harness, name: None, level: TraceLevel::default() }
+        Self {
+            kernel: kernel.clone(),
+            harness,
+            name: None,
+            level: TraceLevel::default(),
+            fenced: WhenFenced::default(),
+        }
     }
 
     /// Sets what the ledger calls the harness.
@@ -127,31 +146,55 @@ impl<H: Harness> HarnessRunner<H> {
         self
     }
 
+    /// Sets what a session does that finds another process at its run.
+    #[must_use]
+    pub fn when_fenced(mut self, fenced: WhenFenced) -> Self {
+        self.fenced = fenced;
+        self
+    }
+
     /// Runs one session, and returns how far the work has come. The run is started if there is none of this id; one
     /// that is completed answers from the ledger.
     ///
     /// # Errors
     ///
     /// [`Error::Failed`] with what the harness's own code said; the kernel's [`Fenced`](KernelError::Fenced) while
-    /// another process drives the run, [`Unclean`](KernelError::Unclean) when the session leaves something under way,
-    /// in doubt or in progress, [`Ended`](KernelError::Ended) when the run has failed or was cancelled.
+    /// another process drives the run ([`WhenFenced`] says how long it waits for that one),
+    /// [`BudgetSpent`](KernelError::BudgetSpent) when the run has nothing left to spend,
+    /// [`Unclean`](KernelError::Unclean) when the session leaves something under way, in doubt or in progress,
+    /// [`Ended`](KernelError::Ended) when the run has failed or was cancelled.
     ///
     /// # Cancellation
     ///
-    /// Dropping the future is as good as a crash: the next session goes on from the ledger.
+    /// Dropping the future is as good as a crash: the next session goes on from the ledger. A future that still waits for
+    /// another process has recorded nothing.
     pub async fn run(&self, tenant: &Tenant, id: &str) -> Result<Progress, Error> {
-        let driving = self.kernel.drive(tenant, id).await?;
-        let progress = driving.run().progress().await?;
-        match progress.status {
-            artana_core::Status::Completed => return Ok(progress),
-            status if status.is_finished() => {
-                return Err(KernelError::Ended { run: driving.run().name().clone(), status }.into());
+        let mut waiting = None;
+        loop {
+            let driving = self.kernel.drive(tenant, id).await?;
+            let progress = driving.run().progress().await?;
+            match progress.status {
+                artana_core::Status::Completed => return Ok(progress),
+                status if status.is_finished() => {
+                    return Err(KernelError::Ended { run: driving.run().name().clone(), status }.into());
+                }
+                _ => {}
             }
-            _ => {}
+            let run = driving.run().clone();
+            match begin(self, driving, tenant.clone(), self.level).await {
+                Ok(session) => {
+                    live(self, session).await?;
+                    return Ok(run.progress().await?);
+                }
+                Err(fenced @ KernelError::Fenced { .. }) => {
+                    let waiting = waiting.get_or_insert_with(|| self.kernel.lease_wait());
+                    if self.fenced == WhenFenced::Refuse || !waiting.ask_again().await {
+                        return Err(fenced.into());
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
-        let run = driving.run().clone();
-        session(self, driving, tenant.clone(), self.level).await?;
-        Ok(run.progress().await?)
     }
 
     /// Returns how far a run's work has come.
@@ -203,22 +246,25 @@ impl<H: Harness> Harness for HarnessRunner<H> {
     }
 }
 
-/// Lives one session of a harness, and gives back the right to drive the run.
-pub(crate) async fn session<H: Harness>(
+/// Begins a session of a harness.
+pub(crate) async fn begin<H: Harness>(
     harness: &H,
     driving: Driving,
     tenant: Tenant,
     level: TraceLevel,
-) -> Result<(), Error> {
-    let name = Name::parse(harness.label()).map_err(KernelError::from)?;
-    let found = driving.begin_session(&name).await?;
-    let session = Arc::new(Session::new(driving, tenant, level, found));
-    let lived = live(harness, &session).await;
+) -> Result<Arc<Session>, KernelError> {
+    let found = driving.begin_session(&Name::parse(harness.label())?).await?;
+    Ok(Arc::new(Session::new(driving, tenant, level, found)))
+}
+
+/// Lives a session that has begun, and gives back the right to drive the run.
+pub(crate) async fn live<H: Harness>(harness: &H, session: Arc<Session>) -> Result<(), Error> {
+    let lived = work_and_sleep(harness, &session).await;
     let left = session.driving.leave().await;
     lived.and_then(|()| Ok(left?))
 }
 
-async fn live<H: Harness>(harness: &H, session: &Arc<Session>) -> Result<(), Error> {
+async fn work_and_sleep<H: Harness>(harness: &H, session: &Arc<Session>) -> Result<(), Error> {
     let cx = HarnessContext::of_session(Arc::clone(session)).await?;
     let worked = phases(harness, &cx).await;
     let slept = harness.sleep(&cx.inside("sleep")).await;

@@ -18,6 +18,13 @@ macro_rules! settings {
             self
         }
 
+        /// Sets what a session does that finds another process at its run.
+        #[must_use]
+        pub fn when_fenced(mut self, fenced: crate::WhenFenced) -> Self {
+            self.0 = self.0.when_fenced(fenced);
+            self
+        }
+
         /// Returns how far a run's work has come.
         ///
         /// # Errors

@@ -3,6 +3,7 @@
 
 mod budget;
 mod children;
+mod free;
 mod keys;
 mod stages;
 mod tasks;
@@ -27,6 +28,7 @@ use crate::{
 };
 
 pub use children::Child;
+pub use free::LeaseWait;
 pub use stages::StageLeft;
 
 /// The right to drive a run as a whole, for as long as this is held.
