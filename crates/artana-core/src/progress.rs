@@ -18,13 +18,13 @@ pub struct Progress {
     /// How many there are.
     pub total: u64,
     /// What the work is at: the first task in progress, else the first one that waits, else the last one done. In a
-    /// run without tasks, the stage it has come to.
+    /// run without tasks, the stage it has come to. A run that has ended is at nothing.
     pub current: Option<Name>,
     /// The tasks that are done, in the order in which they were. In a run without tasks, the stages that were left.
     pub completed: Vec<Name>,
     /// The round of the stage that the work has come to, if it has stages.
     pub round: Option<u64>,
-    /// How long the rest takes if it goes on as it went, known once a task is done.
+    /// How long the rest takes if it goes on as it went, known once a task is done and until the run has ended.
     pub eta: Option<Duration>,
 }
 
@@ -39,7 +39,9 @@ impl Progress {
             _ => (current(work), work.done().to_vec()),
         };
         let round = work.stage().map(|stage| stage.round);
-        Self { status: state.status(), done, total, current, completed, round, eta: eta(work, now) }
+        let status = state.status();
+        let (current, eta) = if status.is_finished() { (None, None) } else { (current, eta(work, now)) };
+        Self { status, done, total, current, completed, round, eta }
     }
 
     /// Returns the share of tasks that are done, in percent and rounded down; `None` where there are no tasks.

@@ -13,7 +13,7 @@ use artana_core::{Name, event::Phase};
 use artana_kernel::{Child, Driving, Failure};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{HarnessContext, Result, context::Session, lifecycle};
+use crate::{Harness, HarnessContext, Result, context::Session, lifecycle};
 
 /// What came of one of several children, by its key.
 pub type ChildResult<T> = (String, Result<T>);
@@ -29,7 +29,9 @@ impl HarnessContext {
     ///
     /// # Errors
     ///
-    /// The kernel's [`ChildFailed`](artana_kernel::Error::ChildFailed), or why the child cannot go on for now.
+    /// The kernel's [`ChildFailed`](artana_kernel::Error::ChildFailed);
+    /// [`BudgetSpent`](artana_kernel::Error::BudgetSpent) once the run and its children have spent the run's budget, before
+    /// the child is started; or why it cannot go on for now.
     pub async fn run_child<T, F, Fut>(&self, key: &str, f: F) -> Result<T>
     where
         T: Serialize + DeserializeOwned + Send + Sync,
@@ -52,7 +54,7 @@ impl HarnessContext {
     }
 
     /// Runs several children, at most `limit` of them at once, and says what came of each. One that fails, or whose
-    /// code panics, leaves the others alone. None is started once the run and its children have spent the run's budget.
+    /// code panics, leaves the others alone. All share one budget: once it is spent, none is started.
     ///
     /// # Errors
     ///
@@ -67,42 +69,71 @@ impl HarnessContext {
         F: FnOnce(HarnessContext) -> Fut + Send,
         Fut: Future<Output = Result<T>> + Send,
     {
-        let mut waiting: VecDeque<(usize, (String, F))> = children.into_iter().enumerate().collect();
-        let mut results: Vec<Option<ChildResult<T>>> = Vec::new();
-        results.resize_with(waiting.len(), || None);
-        let mut running: Vec<Running<'_, (usize, ChildResult<T>)>> = Vec::new();
+        at_most(
+            limit,
+            children.into_iter().map(|(key, f)| async move {
+                let result = self.run_child(&key, f).await;
+                (key, result)
+            }),
+        )
+        .await
+    }
+
+    /// Runs a harness in a child: session after session, until one of them has finished, and answers what that
+    /// returned.
+    ///
+    /// Each session lives the whole life: it hears where the work stands, goes through the hooks and the check, and
+    /// ends in a clean state. One that fails, or whose code panics, leaves the child as it is, and is this call's error:
+    /// the next attempt at the unit of work goes on with the same child, in another session of it. A harness such as
+    /// [`IncrementalTaskHarness`](crate::IncrementalTaskHarness) is one too; it is traced as its parent is.
+    ///
+    /// # Errors
+    ///
+    /// That a session of the child failed, as [`Error::Failed`](crate::Error::Failed) says it, which names the child; the
+    /// kernel's [`ChildFailed`](artana_kernel::Error::ChildFailed) when somebody ended it.
+    pub async fn run_child_harness<T, H>(&self, key: &str, harness: &H) -> Result<T>
+    where
+        T: DeserializeOwned + Send,
+        H: Harness,
+    {
         loop {
-            while running.len() < limit.max(1)
-                && let Some((at, (key, f))) = waiting.pop_front()
-            {
-                running.push(Box::pin(async move {
-                    let result = self.within_budget(&key, f).await;
-                    (at, (key, result))
-                }));
-            }
-            if running.is_empty() {
-                return results.into_iter().flatten().collect();
-            }
-            let (at, result) = next_ended(&mut running).await;
-            if let Some(place) = results.get_mut(at) {
-                *place = Some(result);
-            }
+            let (_, child) = self.driving().child::<T>(&self.scoped(key), self.since()).await?;
+            let driving = match child {
+                Child::Ended(returned) => return Ok(returned),
+                Child::Open(driving) => *driving,
+            };
+            let (tenant, level) = (self.tenant().clone(), self.session.level);
+            let session = async {
+                let begun = lifecycle::begin(harness, driving, tenant, level).await?;
+                Ok(lifecycle::live(harness, begun).await?)
+            };
+            caught(Box::pin(session)).await?;
         }
     }
 
-    async fn within_budget<T, F, Fut>(&self, key: &str, f: F) -> Result<T>
+    /// Runs a harness in each of several children, at most `limit` of them at once, and says what came of each, as
+    /// [`HarnessContext::run_child_harness`] does of one.
+    ///
+    /// # Errors
+    ///
+    /// None of its own: each child has its result. One that did not finish keeps this session from a clean end.
+    pub async fn run_child_harnesses<T, H>(
+        &self,
+        limit: usize,
+        children: impl IntoIterator<Item = (String, H)> + Send,
+    ) -> Vec<ChildResult<T>>
     where
-        T: Serialize + DeserializeOwned + Send + Sync,
-        F: FnOnce(HarnessContext) -> Fut + Send,
-        Fut: Future<Output = Result<T>> + Send,
+        T: DeserializeOwned + Send,
+        H: Harness,
     {
-        if let (spent, Some(budget)) = self.driving().spent().await?
-            && spent >= budget
-            && !self.driving().has_child(&self.scoped(key))
-        {
-            return Err(Failure::permanent(format!("child {key} was not started: {spent} of {budget} are spent")));
-        }
-        self.run_child(key, f).await
+        at_most(
+            limit,
+            children.into_iter().map(|(key, harness)| async move {
+                let result = self.run_child_harness(&key, &harness).await;
+                (key, result)
+            }),
+        )
+        .await
     }
 
     /// Lives a session of a child. A failure of its code ends the child; anything else leaves it as it is.
@@ -116,7 +147,8 @@ impl HarnessContext {
         let (tenant, level) = (self.tenant().clone(), self.session.level);
         let session = Arc::new(Session::new(driving, tenant, level, found));
         let cx = HarnessContext::of_session(Arc::clone(&session)).await?;
-        let ended = match caught(HarnessContext::of_session(Arc::clone(&session)).await?, f).await {
+        let of_child = HarnessContext::of_session(Arc::clone(&session)).await?;
+        let ended = match caught(async move { f(of_child).await }).await {
             Ok(value) => session.driving.finish(&value).await.map_err(Failure::from),
             Err(failure) => Err(failure),
         };
@@ -141,19 +173,38 @@ fn is_end(failure: &Failure) -> bool {
 }
 
 /// Runs a child's code. A panic is its failure.
-async fn caught<T, F, Fut>(cx: HarnessContext, f: F) -> Result<T>
-where
-    F: FnOnce(HarnessContext) -> Fut,
-    Fut: Future<Output = Result<T>>,
-{
-    let panicked = || Err(Failure::new("the child's code panicked"));
-    let Ok(living) = catch_unwind(AssertUnwindSafe(|| f(cx))) else { return panicked() };
+async fn caught<T>(living: impl Future<Output = Result<T>>) -> Result<T> {
     let mut living = pin!(living);
     std::future::poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| living.as_mut().poll(cx))) {
         Ok(polled) => polled,
-        Err(_) => Poll::Ready(panicked()),
+        Err(_) => Poll::Ready(Err(Failure::new("the child's code panicked"))),
     })
     .await
+}
+
+/// Runs what there is, so much of it at once, and returns what came of each in its place.
+async fn at_most<'a, R: Send + 'a>(
+    limit: usize,
+    all: impl IntoIterator<Item = impl Future<Output = R> + Send + 'a>,
+) -> Vec<R> {
+    let mut waiting: VecDeque<_> = all.into_iter().enumerate().collect();
+    let mut results: Vec<Option<R>> = Vec::new();
+    results.resize_with(waiting.len(), || None);
+    let mut running: Vec<Running<'a, (usize, R)>> = Vec::new();
+    loop {
+        while running.len() < limit.max(1)
+            && let Some((at, next)) = waiting.pop_front()
+        {
+            running.push(Box::pin(async move { (at, next.await) }));
+        }
+        if running.is_empty() {
+            return results.into_iter().flatten().collect();
+        }
+        let (at, result) = next_ended(&mut running).await;
+        if let Some(place) = results.get_mut(at) {
+            *place = Some(result);
+        }
+    }
 }
 
 async fn next_ended<T>(running: &mut Vec<Running<'_, T>>) -> T {

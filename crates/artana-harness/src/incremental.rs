@@ -66,3 +66,5 @@ impl<T: IncrementalTasks> IncrementalTaskHarness<T> {
     crate::runner::settings!();
     crate::runner::sessions!();
 }
+
+crate::runner::lives_in_a_child!(IncrementalTaskHarness<T: IncrementalTasks>);

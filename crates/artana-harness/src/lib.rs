@@ -8,7 +8,8 @@
 //! - [`TestDrivenHarness`] does the same with tasks that only a test can call done.
 //! - [`DraftVerify`] drafts with one model and verifies with another.
 //! - [`SupervisorHarness`] runs any [`Harness`], whose work may be children:
-//!   [`HarnessContext::run_child`], [`HarnessContext::run_children`].
+//!   [`HarnessContext::run_child`], [`HarnessContext::run_children`]. A child may be a harness itself:
+//!   [`HarnessContext::run_child_harness`].
 //! - [`DraftReviewVerifySupervisor`] runs three children in each round until a predicate approves.
 //!
 //! What a harness is told is an argument and never a field, so one value drives many runs of many tenants at once.
@@ -35,7 +36,7 @@ pub use context::HarnessContext;
 pub use draft::{DraftVerify, Drafted, Judgement};
 pub use error::Error;
 pub use incremental::{IncrementalTaskHarness, IncrementalTasks};
-pub use lifecycle::{Harness, HarnessRunner, Worked};
+pub use lifecycle::{Harness, HarnessRunner, WhenFenced, Worked};
 pub use review::{DraftReviewVerify, DraftReviewVerifySupervisor, Reviewed};
 pub use task::{TaskUnit, Verification};
 pub use test_driven::{Committed, TestDrivenContext, TestDrivenHarness, TestDrivenTasks, Verdict};

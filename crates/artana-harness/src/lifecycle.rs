@@ -66,6 +66,11 @@ pub(crate) use {hooks, pass_hooks_on};
 ///
 /// A harness keeps nothing of a run: all it is told stands in its context, and all it did stands in the ledger.
 pub trait Harness: Send + Sync {
+    /// Says what the ledger calls it.
+    fn label(&self) -> &str {
+        "harness"
+    }
+
     hooks!();
 
     /// Does the work of a session.
@@ -98,20 +103,39 @@ impl Worked {
 pub struct HarnessRunner<H> {
     kernel: Kernel,
     pub(crate) harness: H,
-    name: String,
+    name: Option<String>,
     level: TraceLevel,
+    fenced: WhenFenced,
+}
+
+/// What a session does that finds another process at its run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::exhaustive_enums, reason = "whoever is not let in waits or goes")]
+pub enum WhenFenced {
+    /// It waits until that process has left the run or counts as dead, for at most the kernel's time-to-live. So what a
+    /// crash cut goes on by itself, and only a process that lives keeps it out.
+    #[default]
+    Wait,
+    /// It is refused at once.
+    Refuse,
 }
 
 impl<H: Harness> HarnessRunner<H> {
     /// Runs sessions of a harness on a kernel.
     pub fn new(kernel: &Kernel, harness: H) -> Self {
-        Self { kernel: kernel.clone(), harness, name: "harness".into(), level: TraceLevel::default() }
+        Self {
+            kernel: kernel.clone(),
+            harness,
+            name: None,
+            level: TraceLevel::default(),
+            fenced: WhenFenced::default(),
+        }
     }
 
     /// Sets what the ledger calls the harness.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = name.into();
+        self.name = Some(name.into());
         self
     }
 
@@ -122,31 +146,55 @@ impl<H: Harness> HarnessRunner<H> {
         self
     }
 
+    /// Sets what a session does that finds another process at its run.
+    #[must_use]
+    pub fn when_fenced(mut self, fenced: WhenFenced) -> Self {
+        self.fenced = fenced;
+        self
+    }
+
     /// Runs one session, and returns how far the work has come. The run is started if there is none of this id; one
     /// that is completed answers from the ledger.
     ///
     /// # Errors
     ///
     /// [`Error::Failed`] with what the harness's own code said; the kernel's [`Fenced`](KernelError::Fenced) while
-    /// another process drives the run, [`Unclean`](KernelError::Unclean) when the session leaves something under way,
-    /// in doubt or in progress, [`Ended`](KernelError::Ended) when the run has failed or was cancelled.
+    /// another process drives the run ([`WhenFenced`] says how long it waits for that one),
+    /// [`BudgetSpent`](KernelError::BudgetSpent) when the run has nothing left to spend,
+    /// [`Unclean`](KernelError::Unclean) when the session leaves something under way, in doubt or in progress,
+    /// [`Ended`](KernelError::Ended) when the run has failed or was cancelled.
     ///
     /// # Cancellation
     ///
-    /// Dropping the future is as good as a crash: the next session goes on from the ledger.
+    /// Dropping the future is as good as a crash: the next session goes on from the ledger. A future that still waits for
+    /// another process has recorded nothing.
     pub async fn run(&self, tenant: &Tenant, id: &str) -> Result<Progress, Error> {
-        let driving = self.kernel.drive(tenant, id).await?;
-        let progress = driving.run().progress().await?;
-        match progress.status {
-            artana_core::Status::Completed => return Ok(progress),
-            status if status.is_finished() => {
-                return Err(KernelError::Ended { run: driving.run().name().clone(), status }.into());
+        let mut waiting = None;
+        loop {
+            let driving = self.kernel.drive(tenant, id).await?;
+            let progress = driving.run().progress().await?;
+            match progress.status {
+                artana_core::Status::Completed => return Ok(progress),
+                status if status.is_finished() => {
+                    return Err(KernelError::Ended { run: driving.run().name().clone(), status }.into());
+                }
+                _ => {}
             }
-            _ => {}
+            let run = driving.run().clone();
+            match begin(self, driving, tenant.clone(), self.level).await {
+                Ok(session) => {
+                    live(self, session).await?;
+                    return Ok(run.progress().await?);
+                }
+                Err(fenced @ KernelError::Fenced { .. }) => {
+                    let waiting = waiting.get_or_insert_with(|| self.kernel.lease_wait());
+                    if self.fenced == WhenFenced::Refuse || !waiting.ask_again().await {
+                        return Err(fenced.into());
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
-        let run = driving.run().clone();
-        self.session(driving, tenant.clone()).await?;
-        Ok(run.progress().await?)
     }
 
     /// Returns how far a run's work has come.
@@ -183,46 +231,67 @@ impl<H: Harness> HarnessRunner<H> {
     pub(crate) async fn opened(&self, tenant: &Tenant, id: &str) -> Result<Run, Error> {
         Ok(self.kernel.open_run(tenant, id).await?)
     }
+}
 
-    async fn session(&self, driving: Driving, tenant: Tenant) -> Result<(), Error> {
-        let name = Name::parse(&self.name).map_err(KernelError::from)?;
-        let found = driving.begin_session(&name).await?;
-        let session = Arc::new(Session::new(driving, tenant, self.level, found));
-        let lived = self.live(&session).await;
-        let left = session.driving.leave().await;
-        lived.and_then(|()| Ok(left?))
+/// A harness in a child run lives as it is set, but that it is traced as its parent is.
+impl<H: Harness> Harness for HarnessRunner<H> {
+    fn label(&self) -> &str {
+        self.name.as_deref().unwrap_or_else(|| self.harness.label())
     }
 
-    async fn live(&self, session: &Arc<Session>) -> Result<(), Error> {
-        let cx = HarnessContext::of_session(Arc::clone(session)).await?;
-        let worked = self.phases(&cx).await;
-        let slept = self.harness.sleep(&cx.inside("sleep")).await;
-        let run = session.driving.run().name();
-        let (phase, task, failure) = match (worked, slept) {
-            (Ok(worked), Ok(())) => return end(&cx, worked).await,
-            (Err((phase, failure)), slept) => {
-                if slept.is_err() {
-                    tracing::warn!(%run, "a session could not be left in order after its work had failed");
-                }
-                (phase, session.task(), failure)
+    pass_hooks_on!(harness);
+
+    async fn work(&self, cx: &HarnessContext) -> Result<Worked> {
+        self.harness.work(cx).await
+    }
+}
+
+/// Begins a session of a harness.
+pub(crate) async fn begin<H: Harness>(
+    harness: &H,
+    driving: Driving,
+    tenant: Tenant,
+    level: TraceLevel,
+) -> Result<Arc<Session>, KernelError> {
+    let found = driving.begin_session(&Name::parse(harness.label())?).await?;
+    Ok(Arc::new(Session::new(driving, tenant, level, found)))
+}
+
+/// Lives a session that has begun, and gives back the right to drive the run.
+pub(crate) async fn live<H: Harness>(harness: &H, session: Arc<Session>) -> Result<(), Error> {
+    let lived = work_and_sleep(harness, &session).await;
+    let left = session.driving.leave().await;
+    lived.and_then(|()| Ok(left?))
+}
+
+async fn work_and_sleep<H: Harness>(harness: &H, session: &Arc<Session>) -> Result<(), Error> {
+    let cx = HarnessContext::of_session(Arc::clone(session)).await?;
+    let worked = phases(harness, &cx).await;
+    let slept = harness.sleep(&cx.inside("sleep")).await;
+    let run = session.driving.run().name();
+    let (phase, task, failure) = match (worked, slept) {
+        (Ok(worked), Ok(())) => return end(&cx, worked).await,
+        (Err((phase, failure)), slept) => {
+            if slept.is_err() {
+                tracing::warn!(%run, "a session could not be left in order after its work had failed");
             }
-            (Ok(_), Err(failure)) => (Phase::Sleep, None, failure),
-        };
-        failed(&cx, phase, failure.message()).await;
-        Err(Error::Failed { run: run.clone(), phase, task, failure: Box::new(failure) })
-    }
-
-    async fn phases(&self, cx: &HarnessContext) -> Result<Worked, (Phase, Failure)> {
-        let harness = &self.harness;
-        let at = |phase| move |failure| (phase, failure);
-        let (_, now) = cx.run().stage().await.map_err(|error| (Phase::Wake, error.into()))?;
-        if now.slept == 0 {
-            harness.initialise(&cx.inside("initialise")).await.map_err(at(Phase::Initialise))?;
+            (phase, session.task(), failure)
         }
-        harness.wake(&cx.inside("wake"), cx.found()).await.map_err(at(Phase::Wake))?;
-        harness.check(&cx.inside("check")).await.map_err(at(Phase::Check))?;
-        harness.work(cx).await.map_err(at(Phase::Work))
+        (Ok(_), Err(failure)) => (Phase::Sleep, None, failure),
+    };
+    failed(&cx, phase, failure.message()).await;
+    Err(Error::Failed { run: run.clone(), phase, task, failure: Box::new(failure) })
+}
+
+async fn phases<H: Harness>(harness: &H, cx: &HarnessContext) -> Result<Worked, (Phase, Failure)> {
+    let at = |phase| move |failure| (phase, failure);
+    let (_, now) = cx.run().stage().await.map_err(|error| (Phase::Wake, error.into()))?;
+    if now.slept == 0 {
+        harness.initialise(&cx.inside("initialise")).await.map_err(at(Phase::Initialise))?;
     }
+    harness.wake(&cx.inside("wake"), cx.found()).await.map_err(at(Phase::Wake))?;
+    harness.check(&cx.inside("check")).await.map_err(at(Phase::Check))?;
+    harness.work(cx).await.map_err(at(Phase::Work))
 }
 
 /// Ends a session whose work went well. A state that is not clean is the session's failure.

@@ -138,3 +138,5 @@ impl<D: DraftReviewVerify> DraftReviewVerifySupervisor<D> {
         returned(&run).await?.ok_or(Error::Output { run: name, problem: "it returned nothing".into() })
     }
 }
+
+crate::runner::lives_in_a_child!(DraftReviewVerifySupervisor<D: DraftReviewVerify>);

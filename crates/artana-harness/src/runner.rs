@@ -1,4 +1,5 @@
-//! What every kind of harness offers of its runner: how it is set, and its sessions. It adds nothing of its own.
+//! What every kind of harness offers of its runner: how it is set, its sessions, and what it is in a child run. It adds
+//! nothing of its own.
 
 /// Declares how a harness is set.
 macro_rules! settings {
@@ -14,6 +15,13 @@ macro_rules! settings {
         #[must_use]
         pub fn trace(mut self, level: TraceLevel) -> Self {
             self.0 = self.0.trace(level);
+            self
+        }
+
+        /// Sets what a session does that finds another process at its run.
+        #[must_use]
+        pub fn when_fenced(mut self, fenced: crate::WhenFenced) -> Self {
+            self.0 = self.0.when_fenced(fenced);
             self
         }
 
@@ -61,4 +69,21 @@ macro_rules! sessions {
     };
 }
 
-pub(crate) use {sessions, settings};
+/// Makes a kind of harness one that may live in a child run: what its runner runs.
+macro_rules! lives_in_a_child {
+    ($kind:ident<$of:ident: $bound:path>) => {
+        impl<$of: $bound> crate::Harness for $kind<$of> {
+            fn label(&self) -> &str {
+                self.0.label()
+            }
+
+            crate::lifecycle::pass_hooks_on!(0);
+
+            async fn work(&self, cx: &HarnessContext) -> Result<crate::Worked> {
+                self.0.work(cx).await
+            }
+        }
+    };
+}
+
+pub(crate) use {lives_in_a_child, sessions, settings};

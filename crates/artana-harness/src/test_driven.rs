@@ -130,3 +130,5 @@ impl<T: TestDrivenTasks> TestDrivenHarness<T> {
     crate::runner::settings!();
     crate::runner::sessions!();
 }
+
+crate::runner::lives_in_a_child!(TestDrivenHarness<T: TestDrivenTasks>);

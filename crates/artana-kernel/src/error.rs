@@ -7,7 +7,7 @@ mod text;
 
 use artana_core::{
     Exceeded, IdError, IncarnationId, ModelId, Name, RequestId, RunId, RunRef, Seq, Status, StepKey, Timestamp,
-    ToolName,
+    ToolName, Usd,
     decide::{Tie, ToolChange},
     divergence::Divergence,
     drift::Drift,
@@ -477,6 +477,18 @@ pub enum Error {
         task: Name,
         /// What is wrong.
         why: &'static str,
+    },
+    /// A run, what it began in runs of their own, and their forks have spent what they may. Nothing was begun.
+    #[error(
+        "run {run} and its children have spent {spent} of a budget of {budget} and begin nothing more; grant the run more with `Kernel::grant`, and they go on"
+    )]
+    BudgetSpent {
+        /// The run at the top, whose budget it is.
+        run: RunRef,
+        /// What they have spent.
+        spent: Usd,
+        /// What they may spend together.
+        budget: Usd,
     },
     /// The session is over: it ended, or another one began. Nothing was written.
     #[error("the session of run {0} is over; begin another one, and it goes on from the ledger")]

@@ -44,7 +44,7 @@ impl Kernel {
             Err(error) => return Err(error),
         };
         let explanation = match state {
-            Some(state) => Some(explain(&state, &history, &alive(store, &state).await?)),
+            Some(state) => Some(explain(&state, &history, &alive(store, &state, &history).await?)),
             None => None,
         };
         Ok(Explained { explanation, broken })
@@ -74,9 +74,10 @@ async fn as_far_as_it_holds(
     Ok(Some(state))
 }
 
-/// Finds those of the processes at a run's steps that live.
-async fn alive(store: &dyn EventStore, state: &RunState) -> Result<BTreeSet<IncarnationId>, Error> {
-    let owners: BTreeSet<IncarnationId> = state.steps().filter_map(|(_, step)| step.owner()).collect();
+/// Finds those of the processes at a run's steps, and at its session, that live.
+async fn alive(store: &dyn EventStore, state: &RunState, history: &History) -> Result<BTreeSet<IncarnationId>, Error> {
+    let at_steps = state.steps().filter_map(|(_, step)| step.owner());
+    let owners: BTreeSet<IncarnationId> = at_steps.chain(history.awake()).collect();
     let owners: Vec<IncarnationId> = owners.into_iter().collect();
     if owners.is_empty() {
         return Ok(BTreeSet::new());

@@ -69,8 +69,7 @@ async fn look(run: &Run) -> Result<Seen, Error> {
     // It may be newer than the rest, which is then looked at once more.
     let mut progress = run.progress().await?;
     let stopped = waits.iter().any(|(word, _)| !matches!(*word, "timer" | "child" | "queued"));
-    let ended = progress.status.is_finished() && progress.done < progress.total;
-    if late || stopped || ended {
+    if late || stopped {
         progress.eta = None;
     }
     Ok(Seen { head, progress, steps, steps_done, waits, needs_human })

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::work::Sessions;
 use crate::{
     Actor, ContentRef, Event, RequestId, RunId, Seq, StepKey, Timestamp,
     ask::Field,
@@ -18,6 +19,7 @@ pub struct History {
     ended: Option<Ended>,
     drifts: Vec<Drifted>,
     resolved: Vec<Resolved>,
+    pub(super) sessions: Sessions,
 }
 
 /// How a run ended, or is about to.
@@ -90,6 +92,7 @@ impl History {
         if let Some(step) = event.step() {
             self.of_step(step, event);
         }
+        self.sessions.see(event);
         match event.body() {
             Body::CancelRequested(asked) => {
                 let outcome = match asked.closing {

@@ -6,11 +6,13 @@
 
 mod blocker;
 mod history;
+mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use blocker::{Blocker, Lift, Pending, Recorded};
 pub use history::{Drifted, Ended, History, Resolved, Went};
+pub use work::{Lived, Work};
 
 use crate::{
     Capability, ContentRef, Fork, Head, IncarnationId, LabelKey, ModelId, ParentLink, RunId, RunRef, RunState, Seq,
@@ -37,6 +39,8 @@ pub struct Explanation {
     pub ended: Option<Ended>,
     /// How many of its own steps stand where.
     pub steps: Steps,
+    /// How far its work has come, if it is done in sessions or by tasks.
+    pub work: Option<Work>,
     /// The step that was last heard of.
     pub last_step: Option<Heard>,
     /// The step whose tool was called last.
@@ -147,7 +151,8 @@ pub enum Failure {
     },
 }
 
-/// Explains a run from its state and its events. `alive` holds those of the processes at its steps that live.
+/// Explains a run from its state and its events. `alive` holds those of the processes at its steps and sessions that
+/// live.
 #[must_use]
 pub fn explain(state: &RunState, history: &History, alive: &BTreeSet<IncarnationId>) -> Explanation {
     Explanation {
@@ -157,6 +162,7 @@ pub fn explain(state: &RunState, history: &History, alive: &BTreeSet<Incarnation
         began: began(state),
         ended: history.ended().cloned(),
         steps: steps(state),
+        work: work::of(state, history, alive),
         last_step: history.last_step().and_then(|key| heard(state, history, key)),
         last_tool: history.last_tool().and_then(|key| heard(state, history, key)),
         drifts: history.drifts().to_vec(),

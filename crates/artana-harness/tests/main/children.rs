@@ -148,7 +148,7 @@ async fn children_share_one_budget() {
     let (answered, refused): (usize, Option<String>) =
         serde_json::from_slice(&run.content(&output).await.unwrap().unwrap()).unwrap();
     assert_eq!((answered, model.calls()), (2, 2));
-    assert!(refused.is_some_and(|why| why.contains("was not started")));
+    assert!(refused.is_some_and(|why| why.contains("have spent $2.00 of a budget of $2.00")));
     assert_eq!(run.children().await.unwrap().len(), 2);
 }
 

@@ -255,6 +255,47 @@ impl Scenario for Supervised {
     }
 }
 
+struct ChildHarness;
+
+/// Has the same tasks done in a child.
+struct Office(IncrementalTaskHarness<Paying>);
+
+impl Harness for Office {
+    async fn work(&self, cx: &HarnessContext) -> Result<Worked> {
+        let returned: Value = cx.run_child_harness("pay", &self.0).await?;
+        Worked::finished(&returned)
+    }
+}
+
+#[async_trait]
+impl Scenario for ChildHarness {
+    fn tools(&self, world: &CrashWorld) -> Vec<Arc<dyn ToolPort>> {
+        tools(world, true)
+    }
+
+    fn model(&self, _: &CrashWorld) -> Option<Arc<dyn ModelPort>> {
+        Some(Arc::new(ScriptedModel::text("this")))
+    }
+
+    fn runs(&self) -> Vec<(Tenant, String)> {
+        vec![(tenant(), RUN.into()), (tenant(), format!("{RUN}/session-1/pay"))]
+    }
+
+    async fn run(&self, kernel: &Kernel, _: &CrashWorld) -> std::result::Result<Value, KernelError> {
+        let office = Office(IncrementalTaskHarness::new(kernel, Paying));
+        Ok(shown(&SupervisorHarness::new(kernel, office).run(&tenant(), RUN).await.map_err(seen)?))
+    }
+
+    async fn reconcile(
+        &self,
+        kernel: &Kernel,
+        _: &CrashWorld,
+        doubt: KernelError,
+    ) -> std::result::Result<(), KernelError> {
+        reconcile(kernel, doubt).await
+    }
+}
+
 fn sound(report: &CrashReport, points: usize) {
     let violations: Vec<String> = report.violations.iter().map(ToString::to_string).collect();
     assert_eq!(violations, Vec::<String>::new());
@@ -287,4 +328,9 @@ fn a_task_survives_two_crashes() {
 #[test]
 fn a_supervisor_and_its_children_survive_every_crash() {
     sound(&crash_everywhere(&Supervised), 60);
+}
+
+#[test]
+fn a_harness_in_a_child_survives_every_crash() {
+    sound(&crash_everywhere(&ChildHarness), 60);
 }

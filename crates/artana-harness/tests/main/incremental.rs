@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use artana_core::{Name, Status, TaskState, event::Body};
 use artana_harness::{
-    Failure, HarnessContext, IncrementalTaskHarness, IncrementalTasks, LastSession, Result, TaskUnit,
+    Failure, HarnessContext, IncrementalTaskHarness, IncrementalTasks, LastSession, Result, TaskUnit, WhenFenced,
 };
 use artana_kernel::{Error as KernelError, Resolve};
 
@@ -167,7 +167,8 @@ fn a_living_process_is_not_interfered_with() {
             _ = harness.run(&acme, "m") => panic!("it hangs"),
             fenced = async {
                 for _ in 0..200 { tokio::task::yield_now().await }
-                IncrementalTaskHarness::new(&other, &work).run(&tenant(), "m").await
+                let impatient = IncrementalTaskHarness::new(&other, &work).when_fenced(WhenFenced::Refuse);
+                impatient.run(&tenant(), "m").await
             } => assert_eq!(fenced.unwrap_err().code(), "artana::fenced"),
         }
     });

@@ -40,7 +40,12 @@ async fn percent_is_rounded_down_and_the_rest_is_reckoned_from_what_is_done() {
     let three = harness.run(&tenant(), "r").await.unwrap();
     let completed: Vec<String> = three.completed.iter().map(Name::to_string).collect();
     assert_eq!(completed, ["backup", "migrate", "verify"]);
-    assert_eq!(shown(three), (Some(100), "verify".into(), Some(0)));
+    assert_eq!(shown(three), (Some(100), String::new(), None), "a run that has ended is at nothing");
+    kernel.start_run(&tenant(), "given up").await.unwrap();
+    harness.run(&tenant(), "given up").await.unwrap();
+    kernel.open_run(&tenant(), "given up").await.unwrap().cancel("ann", "enough").await.unwrap();
+    let given_up = harness.progress(&tenant(), "given up").await.unwrap();
+    assert_eq!(shown(given_up), (Some(33), String::new(), None));
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use artana_core::{ChildStep, Seq, Stage, Step, StepKey, Usd};
+use artana_core::{ChildStep, Seq, Stage, Step, StepKey};
 use serde::de::DeserializeOwned;
 
 use super::Driving;
@@ -51,7 +51,8 @@ impl Driving {
     /// # Errors
     ///
     /// [`Error::ChildFailed`] when the child failed or was cancelled; [`Error::Drift`] when the step is no child;
-    /// [`Error::Output`] when what it returned is not a `T`; [`Error::NotRunning`], [`Error::Ended`].
+    /// [`Error::Output`] when what it returned is not a `T`; [`Error::BudgetSpent`] before another one is started;
+    /// [`Error::NotRunning`], [`Error::Ended`].
     pub async fn child<T: DeserializeOwned>(
         &self,
         key: &str,
@@ -66,6 +67,7 @@ impl Driving {
         if child::recorded(&self.run, &key).is_none() {
             if recorded.is_none() {
                 self.state(super::may_go_on)?;
+                self.within_budget().await?;
             }
             let run = child::begun(&self.run, &key, None).await?;
             if run.latest(|state| state.finished().is_none()).await? {
@@ -76,12 +78,6 @@ impl Driving {
         }
         let returned = self.returned(&key).await?;
         Ok((key, Child::Ended(returned)))
-    }
-
-    /// Returns whether a step has started a child run.
-    #[must_use]
-    pub fn has_child(&self, key: &str) -> bool {
-        StepKey::parse(key).is_ok_and(|key| self.state(|state| matches!(state.step(&key), Some(Step::Child(_)))))
     }
 
     /// Records how the child run of a step has ended.
@@ -126,29 +122,6 @@ impl Driving {
             };
             state.steps().filter_map(|(_, step)| of_stage(step)).collect()
         })
-    }
-
-    /// Returns what the calls of the run and of its children cost so far, and what they may cost together.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Store`], [`Error::Damaged`].
-    pub async fn spent(&self) -> Result<(Usd, Option<Usd>), Error> {
-        let budget = self.state(|state| state.limits().budget);
-        let (mut spent, mut due) = (0_u64, vec![self.run.clone()]);
-        while let Some(run) = due.pop() {
-            let cost = run.latest(|state| state.costs().total().cost).await?;
-            spent = spent.saturating_add(cost.as_nanos());
-            for (_, child) in run.children().await? {
-                match self.kernel().open_run(&self.run.tenant, child.run.as_str()).await {
-                    Ok(child) => due.push(child),
-                    // It is recorded, and its own first event is not there yet.
-                    Err(Error::RunNotFound { .. }) => {}
-                    Err(error) => return Err(error),
-                }
-            }
-        }
-        Ok((Usd::nanos(spent), budget))
     }
 
     pub(super) fn kernel(&self) -> Kernel {

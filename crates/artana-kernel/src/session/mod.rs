@@ -1,7 +1,9 @@
 //! A session: one process drives a run as a whole for a while, under the run's lease, and records how that went.
 //! It knows what a session may record, and nothing of what the work is.
 
+mod budget;
 mod children;
+mod free;
 mod keys;
 mod stages;
 mod tasks;
@@ -26,6 +28,7 @@ use crate::{
 };
 
 pub use children::Child;
+pub use free::LeaseWait;
 pub use stages::StageLeft;
 
 /// The right to drive a run as a whole, for as long as this is held.
@@ -154,9 +157,10 @@ impl Driving {
     ///
     /// # Errors
     ///
-    /// [`Error::Fenced`] while another process drives the run; [`Error::NotRunning`] in a run that is paused;
-    /// [`Error::Ended`].
+    /// [`Error::Fenced`] while another process drives the run; [`Error::BudgetSpent`] when the run and its children
+    /// have spent what they may; [`Error::NotRunning`] in a run that is paused; [`Error::Ended`].
     pub async fn begin_session(&self, harness: &Name) -> Result<Reorientation, Error> {
+        self.within_budget().await?;
         let (harness, seen) = (harness.clone(), Arc::new(Mutex::new(None)));
         let found = Arc::clone(&seen);
         let decide = move |state: &RunState, facts: &Facts<'_>| {

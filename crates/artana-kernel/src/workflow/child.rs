@@ -205,10 +205,21 @@ pub(crate) async fn begun(parent: &Run, step: &StepKey, code: Option<WorkflowSta
             Err(Error::RunExists { .. }) => kernel.open_run(&parent.tenant, run.run.as_str()).await?,
             begun => begun?,
         },
+        Err(Error::ExceedsBound { .. }) => hand_down(&kernel, parent, &run).await?,
         opened => opened?,
     };
     let is_ours = child.journal.with_state(|state| state.started().lineage.as_ref() == Some(&lineage));
     if is_ours { Ok(child) } else { Err(Error::RunExists { run }) }
+}
+
+/// Opens a child whose parent was granted more since the child began: what its parent may, it may too.
+async fn hand_down(kernel: &Kernel, parent: &Run, child: &RunRef) -> Result<Run, Error> {
+    match kernel.grant(&parent.tenant, child.run.as_str(), kernel_actor()).await {
+        // One that has ended only has to be read.
+        Err(Error::Ended { .. }) => {}
+        granted => granted?,
+    }
+    Ok(Run::new(kernel.journal(child).await?, parent.tenant.clone()))
 }
 
 /// Tells what the parent's ledger has of the child's end.

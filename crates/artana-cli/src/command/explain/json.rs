@@ -5,7 +5,7 @@ mod blockers;
 
 use artana_core::{
     event::{ForkCause, Resolution, Resolver},
-    explain::{Drifted, Ended, Explanation, Failure, Heard, Resolved, Went},
+    explain::{Drifted, Ended, Explanation, Failure, Heard, Lived, Resolved, Went, Work},
 };
 use serde_json::{Map, Value, json};
 
@@ -45,6 +45,7 @@ fn explained(told: &Told<'_>, explanation: &Explanation) -> Map<String, Value> {
         "ended": explanation.ended.as_ref().map(|found| ended(told, found)),
         "steps": {"all": steps.all, "done": steps.done, "failed": steps.failed, "unknown": steps.unknown,
                   "pending": steps.pending, "due": steps.due},
+        "work": explanation.work.as_ref().map(work),
         "last_step": explanation.last_step.as_ref().map(heard),
         "last_tool": explanation.last_tool.as_ref().map(heard),
         "drifts": explanation.drifts.iter().map(|drift| drifted(told, drift)).collect::<Vec<_>>(),
@@ -84,6 +85,15 @@ fn ended(told: &Told<'_>, ended: &Ended) -> Value {
                             "by": ended.by});
     add(&mut object, "reason", ended.reason.as_ref().and_then(|reason| told.said(reason)));
     object
+}
+
+fn work(work: &Work) -> Value {
+    let lived = |lived: &Lived| {
+        json!({"session": lived.session, "process": lived.process.to_string(), "task": lived.task,
+               "step": lived.step, "at": time(lived.at)})
+    };
+    json!({"done": work.done, "in_progress": work.in_progress, "pending": work.pending, "sessions": work.sessions,
+           "died": work.died.iter().map(lived).collect::<Vec<_>>(), "awake": work.awake.as_ref().map(lived)})
 }
 
 fn heard(heard: &Heard) -> Value {

@@ -1,6 +1,7 @@
 //! What happened, what holds, what failed, what is waited for and what it cost, in sentences.
 
 mod waits;
+mod work;
 
 use std::time::Duration;
 
@@ -62,6 +63,7 @@ fn broken(told: &Told<'_>) -> Vec<String> {
 fn happened_in(told: &Told<'_>, explanation: &Explanation) -> Vec<String> {
     let mut sentences = began(told, explanation);
     sentences.push(steps(explanation));
+    sentences.extend(explanation.work.iter().flat_map(work::of));
     sentences.extend(heard(explanation));
     sentences.extend(explanation.resolved.iter().map(|found| resolved(told, found)));
     sentences.extend(explanation.drifts.iter().map(|drift| drifted(told, drift)));

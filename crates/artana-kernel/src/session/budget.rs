@@ -1,0 +1,75 @@
+//! One budget for a run, what it began in runs of their own, and the forks of these. It reads and refuses; it reserves
+//! nothing, so what is under way may spend beyond it.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use artana_core::{RunId, RunRef, Step, Usd};
+
+use super::Driving;
+use crate::{Error, journal::Journal};
+
+impl Driving {
+    /// Returns what the calls of a whole tree of runs cost so far, and what they may cost together: of this run, or of
+    /// the one at the top whose work it does a part of, of all below that, and of their forks.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`], [`Error::Damaged`].
+    pub async fn spent(&self) -> Result<(Usd, Option<Usd>), Error> {
+        let top = self.top().await?;
+        top.refresh().await?;
+        let budget = top.with_state(|state| state.limits().budget);
+        Ok((self.cost_below(&top).await?, budget))
+    }
+
+    /// Refuses to begin anything once the budget is spent.
+    pub(super) async fn within_budget(&self) -> Result<(), Error> {
+        let top = self.top().await?;
+        if top.with_state(|state| state.limits().budget).is_none() {
+            return Ok(());
+        }
+        match self.spent().await? {
+            (spent, Some(budget)) if spent >= budget => Err(Error::BudgetSpent { run: top.run.clone(), spent, budget }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Opens the run at the top. Its limits are those of all below it, whatever these were bound to when they began.
+    async fn top(&self) -> Result<Arc<Journal>, Error> {
+        let mut journal = Arc::clone(&self.run.journal);
+        while let Some(lineage) = journal.with_state(|state| state.started().lineage.clone()) {
+            journal = self.kernel().journal(&RunRef::new(journal.run.tenant.clone(), lineage.run)).await?;
+        }
+        Ok(journal)
+    }
+
+    async fn cost_below(&self, top: &Journal) -> Result<Usd, Error> {
+        let (mut spent, mut seen, mut due) = (0_u64, BTreeSet::new(), vec![top.run.run.clone()]);
+        while let Some(id) = due.pop() {
+            if !seen.insert(id.clone()) {
+                continue;
+            }
+            let journal = match self.kernel().journal(&RunRef::new(top.run.tenant.clone(), id)).await {
+                Ok(journal) => journal,
+                // It is recorded, and its own first event is not there yet.
+                Err(Error::RunNotFound { .. }) => continue,
+                Err(error) => return Err(error),
+            };
+            journal.refresh().await?;
+            let (cost, below) = journal.with_state(|state| {
+                let children = state.steps().filter_map(|(_, step)| child_of(step));
+                (state.costs().total().cost, children.chain(state.forks().keys()).cloned().collect::<Vec<_>>())
+            });
+            spent = spent.saturating_add(cost.as_nanos());
+            due.extend(below);
+        }
+        Ok(Usd::nanos(spent))
+    }
+}
+
+fn child_of(step: &Step) -> Option<&RunId> {
+    match step {
+        Step::Child(child) => Some(&child.run),
+        _ => None,
+    }
+}
