@@ -1,6 +1,9 @@
 //! One run that a worker took: driven as far as it comes, tried again after an error, parked when it gets nowhere.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use artana_core::{
     ContentRef, IncarnationId, Name, RunRef, RunState, Tenant,
@@ -10,6 +13,7 @@ use artana_ports::{Cancellation, Leased};
 
 use super::{
     Granted,
+    places::Place,
     stats::{Ended, Shared},
 };
 use crate::{
@@ -28,12 +32,16 @@ use crate::{
 const FIRST_REST: Duration = Duration::from_secs(1);
 /// The longest wait between two drives.
 const LONGEST_REST: Duration = Duration::from_secs(300);
+/// How long a run that has rested waits for a place of its worker before it is left to whoever has one.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
-/// What all drives of a worker share.
+/// What drives one run for a worker.
 pub(super) struct Drives {
     pub(super) kernel: Kernel,
     pub(super) park_after: u32,
     pub(super) stats: Shared,
+    /// Its place among the others; none while it rests.
+    pub(super) place: Mutex<Option<Place>>,
 }
 
 /// A run that was taken, as it stands when it is looked at.
@@ -124,7 +132,7 @@ impl Drives {
             if failures >= self.park_after {
                 return self.park(taken, Some(&error)).await;
             }
-            if self.rests(rest, told.leave.as_ref()).await {
+            if !self.rests_apart(rest, told.leave.as_ref()).await {
                 self.release(taken).await?;
                 return Ok(Ended::Left);
             }
@@ -226,7 +234,37 @@ impl Drives {
         }
     }
 
-    /// Waits before another try. Returns whether the worker is told to leave meanwhile.
+    fn place(&self) -> MutexGuard<'_, Option<Place>> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits before another try, and has no place meanwhile: others can have it. Returns whether there is to be another
+    /// try here: not where the worker leaves, or has no place for it while another one may have.
+    async fn rests_apart(&self, rest: Duration, leave: Option<&Cancellation>) -> bool {
+        let place = self.place().take();
+        let resting = match place.map(Place::rests) {
+            Some(Ok(resting)) => resting,
+            kept => {
+                *self.place() = kept.and_then(Result::err);
+                return !self.rests(rest, leave).await;
+            }
+        };
+        self.stats.rests();
+        let mut back = None;
+        if !self.rests(rest, leave).await {
+            tokio::select! {
+                biased;
+                place = resting.back() => back = Some(place),
+                _ = self.rests(LONGEST_WAIT, leave) => {}
+            }
+        }
+        self.stats.goes_on();
+        let goes_on = back.is_some();
+        *self.place() = back;
+        goes_on
+    }
+
+    /// Waits for a while. Returns whether the worker is told to leave meanwhile.
     async fn rests(&self, rest: Duration, leave: Option<&Cancellation>) -> bool {
         let mut leave = leave.cloned().unwrap_or_else(Cancellation::never);
         tokio::select! {

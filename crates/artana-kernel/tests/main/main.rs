@@ -49,5 +49,6 @@ mod workers_beside;
 mod workers_children;
 mod workers_left;
 mod workers_outages;
+mod workers_places;
 mod workflow;
 mod world;
