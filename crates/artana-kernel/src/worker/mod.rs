@@ -1,5 +1,6 @@
 //! Workers: they take runs that are due, drive them as far as they come, and leave them to whoever comes next.
 
+mod elsewhere;
 mod enqueue;
 mod one;
 mod places;
@@ -18,6 +19,7 @@ use artana_ports::{BeatError, Cancel, DueQuery, Leased};
 use tokio::task::{JoinError, JoinSet};
 
 use crate::{Error, Kernel, drive::Drive, send::passes};
+use elsewhere::Elsewhere;
 use one::Drives;
 use places::{Limits, Origin, Places};
 
@@ -203,7 +205,8 @@ impl Worker {
             let Some(taker) = self.alive().await? else { return Ok(false) };
             let limit = if limited { 1 } else { room };
             let taking = self.kernel.0.leases.taking().await;
-            let busy_queues = work.places.full_queues();
+            let mut busy_queues = work.places.full_queues();
+            busy_queues.extend(work.elsewhere.left(self.kernel.0.clock.elapsed()));
             let query = DueQuery {
                 taker,
                 queues,
@@ -233,7 +236,8 @@ impl Worker {
         let place = work.places.take(Origin { tenant: run.tenant.clone(), queue: queue.clone() });
         self.stats.took();
         let (kernel, stats, park_after) = (self.kernel.clone(), self.stats.clone(), self.park_after);
-        let drives = Drives { kernel, park_after, stats, place: Mutex::new(Some(place)) };
+        let elsewhere = Arc::clone(&work.elsewhere);
+        let drives = Drives { kernel, park_after, stats, elsewhere, place: Mutex::new(Some(place)) };
         let leave = work.leave.subscribe();
         work.drives.spawn(async move { drives.drive(granted, leave).await });
     }
@@ -297,15 +301,22 @@ struct Granted {
 struct Work {
     drives: JoinSet<()>,
     places: Places,
+    elsewhere: Arc<Elsewhere>,
     /// Tells the drives to leave their runs to others.
     leave: Cancel,
 }
 
 impl Work {
     fn new(worker: &Worker) -> Self {
-        let Worker { concurrency, per_tenant, per_queue, .. } = worker;
+        let Worker { concurrency, per_tenant, per_queue, poll, .. } = worker;
         let limits = Limits { all: *concurrency, per_tenant: *per_tenant, per_queue: per_queue.clone() };
-        Self { drives: JoinSet::new(), places: Places::new(limits), leave: Cancel::default() }
+        Self {
+            drives: JoinSet::new(),
+            places: Places::new(limits),
+            // Others that look as often have looked by then.
+            elsewhere: Arc::new(Elsewhere::new(*poll * 2)),
+            leave: Cancel::default(),
+        }
     }
 }
 

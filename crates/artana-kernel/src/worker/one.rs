@@ -13,6 +13,7 @@ use artana_ports::{Cancellation, Leased};
 
 use super::{
     Granted,
+    elsewhere::Elsewhere,
     places::Place,
     stats::{Ended, Shared},
 };
@@ -40,6 +41,7 @@ pub(super) struct Drives {
     pub(super) kernel: Kernel,
     pub(super) park_after: u32,
     pub(super) stats: Shared,
+    pub(super) elsewhere: Arc<Elsewhere>,
     /// Its place among the others; none while it rests.
     pub(super) place: Mutex<Option<Place>>,
 }
@@ -48,6 +50,8 @@ pub(super) struct Drives {
 struct Taken {
     run: Run,
     drive: Arc<Drive>,
+    /// From which queue it was taken, or would have been.
+    queue: String,
     /// Under which name its code is registered.
     name: Option<Name>,
 }
@@ -124,6 +128,16 @@ impl Drives {
             };
             tracing::warn!(run = %taken.run.name(), code = error.code(), "a run could not go on: {error}");
             self.stats.erred();
+            if let Error::UnknownWorkflow { .. } = &error {
+                // That says something of this process, and nothing of the run.
+                let kept = self.elsewhere.met(&taken.queue, self.kernel.0.clock.elapsed());
+                let is_here = || self.kernel.0.registry.find(name).is_some();
+                if self.rests_apart(kept, told.leave.as_ref(), is_here).await {
+                    continue;
+                }
+                self.release(taken).await?;
+                return Ok(Ended::Left);
+            }
             if taken.run.journal.with_state(RunState::head) != before {
                 (failures, rest) = (0, FIRST_REST);
             }
@@ -132,7 +146,7 @@ impl Drives {
             if failures >= self.park_after {
                 return self.park(taken, Some(&error)).await;
             }
-            if !self.rests_apart(rest, told.leave.as_ref()).await {
+            if !self.rests_apart(rest, told.leave.as_ref(), || true).await {
                 self.release(taken).await?;
                 return Ok(Ended::Left);
             }
@@ -162,7 +176,7 @@ impl Drives {
         let Some(Above { run, name, .. }) = self.above(&taken.run).await? else {
             return self.park(taken, Some(&Error::Orphaned(taken.run.name().clone()))).await;
         };
-        let parent = Taken { run, drive: Arc::default(), name: None };
+        let parent = Taken { run, drive: Arc::default(), queue: taken.queue.clone(), name: None };
         let is_driven_here =
             parent.run.journal.driving.try_lock().is_err() || self.kernel.0.leases.is_held(parent.run.name());
         if is_driven_here || !self.holds(&parent).await? {
@@ -240,18 +254,23 @@ impl Drives {
 
     /// Waits before another try, and has no place meanwhile: others can have it. Returns whether there is to be another
     /// try here: not where the worker leaves, or has no place for it while another one may have.
-    async fn rests_apart(&self, rest: Duration, leave: Option<&Cancellation>) -> bool {
+    async fn rests_apart(
+        &self,
+        rest: Duration,
+        leave: Option<&Cancellation>,
+        goes_on: impl Fn() -> bool + Send,
+    ) -> bool {
         let place = self.place().take();
         let resting = match place.map(Place::rests) {
             Some(Ok(resting)) => resting,
             kept => {
                 *self.place() = kept.and_then(Result::err);
-                return !self.rests(rest, leave).await;
+                return !self.rests(rest, leave).await && goes_on();
             }
         };
         self.stats.rests();
         let mut back = None;
-        if !self.rests(rest, leave).await {
+        if !self.rests(rest, leave).await && goes_on() {
             tokio::select! {
                 biased;
                 place = resting.back() => back = Some(place),
@@ -297,7 +316,8 @@ impl Drives {
             let name = state.started().workflow.as_ref().and_then(|workflow| workflow.name.clone());
             (as_bound(state), name)
         });
-        Ok(Taken { run: Run::new(journal, tenant), drive: Arc::clone(drive), name })
+        let queue = leased.queue.clone();
+        Ok(Taken { run: Run::new(journal, tenant), drive: Arc::clone(drive), queue, name })
     }
 
     async fn took_over(&self, taken: &Taken, from: IncarnationId, to: IncarnationId) -> Result<u32, Error> {

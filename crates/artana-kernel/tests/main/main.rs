@@ -47,6 +47,7 @@ mod told;
 mod workers;
 mod workers_beside;
 mod workers_children;
+mod workers_code;
 mod workers_left;
 mod workers_outages;
 mod workers_places;
