@@ -18,7 +18,7 @@ use super::{
     stats::{Ended, Shared},
 };
 use crate::{
-    Error, Kernel, Run,
+    Error, Failure, Kernel, Run,
     code::text_of,
     drive::{Drive, Told},
     journal::{Capacity, Facts, Plan},
@@ -167,7 +167,18 @@ impl Drives {
                 .ok_or_else(|| Error::Said { run: run.name().clone(), problem: "its input was erased".into() })?,
             None => b"null".to_vec(),
         };
-        drive(run, move |cx| begin(cx, input), lead).await
+        match begin(&input) {
+            Ok(begun) => drive(run, begun, lead).await,
+            // Nothing was ever asked, so there is nothing to undo either.
+            Err(_) if run.journal.with_state(|state| state.is_closing() && state.program().last().is_none()) => {
+                drive(run, |_| Box::pin(async { Err(Failure::new("it ends before it began")) }), lead).await
+            }
+            // Other code may read it.
+            Err(problem) => {
+                let problem = format!("its input cannot be read: {problem}");
+                Err(Error::Said { run: run.name().clone(), problem })
+            }
+        }
     }
 
     /// A child's code is its parent's, so the parent is driven, which takes its lease first: whoever has that has the

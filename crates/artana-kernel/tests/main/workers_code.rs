@@ -5,7 +5,7 @@ use artana_kernel::{Kernel, Run, Worker, WorkflowContext};
 use artana_ports::Clock;
 
 use crate::{
-    workers::works,
+    workers::{work_until, works},
     workflow::seconds,
     world::{World, tenant, world},
 };
@@ -100,4 +100,37 @@ async fn code_that_is_registered_while_its_run_is_kept_goes_on_with_it() {
     assert!(!works(&world, &worker, &run, Status::Completed, 20).await);
     process.kernel.register("new", nothing).unwrap();
     assert!(works(&world, &worker, &run, Status::Completed, 5).await, "{:?}", worker.stats());
+}
+
+#[tokio::test]
+async fn an_input_that_the_code_cannot_read_waits_for_code_that_can() {
+    let world = world();
+    let process = world.process();
+    let asks =
+        |cx: WorkflowContext, n: u32| async move { Ok(cx.step("n").compute(move || async move { Ok(n) }).await?) };
+    process.kernel.register("greet", asks).unwrap();
+    let run = process.kernel.enqueue(&tenant(), "greet", &"Ada").id("r").await.unwrap();
+    let worker = Worker::new(&process.kernel).park_after(3);
+    work_until(&world, &worker, &run, Status::Paused).await;
+    assert_eq!((worker.stats().errors, worker.stats().failed), (3, 0));
+    let reason = run.pauses().await.unwrap()[0].1.reason.unwrap();
+    let reason = String::from_utf8(run.content(&reason).await.unwrap().unwrap()).unwrap();
+    assert!(reason.contains("its input cannot be read"), "{reason}");
+    let fixed = |_: WorkflowContext, name: String| async move { Ok(name) };
+    process.kernel.register("greet", fixed).unwrap();
+    run.resume("ann").await.unwrap();
+    work_until(&world, &worker, &run, Status::Completed).await;
+    world.verify(&run).await;
+}
+
+#[tokio::test]
+async fn a_run_whose_input_nobody_can_read_can_be_cancelled() {
+    let world = world();
+    let process = world.process();
+    process.kernel.register("greet", |_: WorkflowContext, n: u32| async move { Ok(n) }).unwrap();
+    let run = process.kernel.enqueue(&tenant(), "greet", &"Ada").id("r").await.unwrap();
+    run.cancel("ann", "a mistake").await.unwrap();
+    let worker = Worker::new(&process.kernel);
+    assert!(works(&world, &worker, &run, Status::Cancelled, 5).await, "{:?}", worker.stats());
+    world.verify(&run).await;
 }
