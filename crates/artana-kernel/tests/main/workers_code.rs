@@ -7,7 +7,7 @@ use artana_ports::Clock;
 use crate::{
     workers::{work_until, works},
     workflow::seconds,
-    world::{World, tenant, world},
+    world::{World, code, tenant, world},
 };
 
 async fn nothing(_: WorkflowContext, (): ()) -> Result<(), artana_kernel::Failure> {
@@ -133,4 +133,21 @@ async fn a_run_whose_input_nobody_can_read_can_be_cancelled() {
     let worker = Worker::new(&process.kernel);
     assert!(works(&world, &worker, &run, Status::Cancelled, 5).await, "{:?}", worker.stats());
     world.verify(&run).await;
+}
+
+#[tokio::test]
+async fn asking_twice_with_another_input_is_refused() {
+    let world = world();
+    let process = world.process();
+    let ask = |n: u32| process.kernel.enqueue(&tenant(), "pays", &n).deduplicate("invoice-7");
+    let first = ask(5).await.unwrap();
+    assert_eq!(code(ask(6).await), "artana::enqueued_otherwise");
+    // How it is queued is no part of what is asked for.
+    let again = ask(5).priority(3).queue("another").delay(seconds(60)).await.unwrap();
+    assert_eq!((again.id(), again.status().await.unwrap()), (first.id(), Status::Queued));
+    let none = process.kernel.enqueue(&tenant(), "pays", &()).deduplicate("invoice-7").await;
+    assert_eq!(code(none), "artana::enqueued_otherwise");
+    // Another name makes another run.
+    let other = process.kernel.enqueue(&tenant(), "mails", &6).deduplicate("invoice-7").await.unwrap();
+    assert_eq!(other.id(), "mails:invoice-7");
 }
