@@ -39,6 +39,16 @@ pub fn total(n: u64) -> u64 {
     n + (0..4).sum::<u64>()
 }
 
+/// Returns how many steps that compute a run has under way at once: an order has its parts.
+#[must_use]
+pub fn at_once(run: &str) -> usize {
+    let is_order = run.starts_with(ORDER) && !run.contains('/');
+    if is_order { PARTS } else { 1 }
+}
+
+/// How many parts an order has.
+const PARTS: usize = 4;
+
 /// How many values the other workflow adds up.
 pub const ADDENDS: u64 = 12;
 

@@ -18,7 +18,7 @@ use artana_ports::{Owner, StoreError};
 
 use crate::ModelFailed;
 pub(crate) use convert::append_failed;
-use text::{asked_inside, belongs, foreign_wait, key_reused, ties, unclean, unregistered, way_out};
+use text::{asked_inside, belongs, foreign_wait, key_reused, rejected, ties, unclean, unregistered, way_out};
 pub(crate) use text::{cause_text, kernel_actor};
 
 /// Everything a kernel call can refuse or report. `Debug` says its code and its text: a program may end with it.
@@ -43,6 +43,9 @@ pub enum Error {
         /// The run.
         run: RunRef,
     },
+    /// The run was enqueued under this deduplication with another input. Nothing was written.
+    #[error("run {0} was enqueued as `{1}` with another input; ask with that input, or deduplicate by another name")]
+    EnqueuedOtherwise(RunRef, Name),
     /// The tenant asks for more than the run was bound to.
     #[error("run {run} was not bound to {what}; grant it explicitly, or open the run without it")]
     ExceedsBound {
@@ -211,9 +214,7 @@ pub enum Error {
         message: String,
     },
     /// The effect happened, and the tool's answer cannot be used.
-    #[error(
-        "the effect of step {step} of run {run} happened, but its result of {len} bytes is refused ({reason:?}); the bytes are kept, and the step will not run again"
-    )]
+    #[error("{}", rejected(run, step, *len, *reason))]
     ResultRejected {
         /// The run.
         run: RunRef,

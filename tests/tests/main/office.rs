@@ -171,6 +171,43 @@ fn recorded(state: &RunState) -> Vec<StepKey> {
     computed.filter(|(_, cycle)| matches!(cycle, ToolCycle::Succeeded(_))).map(|(key, _)| key.clone()).collect()
 }
 
+/// Checks that computing ran again only where a process died of it: as often in each run, at most, as deaths are
+/// recorded in its family, times the steps that the run has under way at once. `unseen` deaths may not be recorded yet.
+///
+/// Returns how often something ran again.
+pub(crate) fn again_by_death(scene: &Scene, diary: &BTreeMap<Line, usize>, unseen: usize) -> usize {
+    let deaths = deaths(scene);
+    let mut again: BTreeMap<&str, usize> = BTreeMap::new();
+    for ((kind, run, step), times) in diary.iter().filter(|((kind, _, _), _)| kind == "compute") {
+        let known = deaths.get(family(run)).copied().unwrap_or(0) + unseen;
+        assert!(*times <= 1 + known, "{kind} {run} {step} ran {times} times, with {known} deaths");
+        *again.entry(run).or_default() += times - 1;
+    }
+    for (run, again) in &again {
+        let known = deaths.get(family(run)).copied().unwrap_or(0) + unseen;
+        let most = known * flow::at_once(run);
+        assert!(*again <= most, "steps of {run} ran again {again} times, with {known} deaths");
+    }
+    again.values().sum()
+}
+
+/// The run that no other one started: deaths are recorded where they are met, in it or in its children.
+fn family(run: &str) -> &str {
+    run.split_once('/').map_or(run, |(root, _)| root)
+}
+
+/// Counts the deaths that are recorded in each family.
+fn deaths(scene: &Scene) -> BTreeMap<String, usize> {
+    let raw = rusqlite::Connection::open(&scene.ledger).expect("the file opens");
+    let mut found = raw.prepare("SELECT run FROM events WHERE kind = 'driver_changed'").expect("a statement");
+    let runs = found.query_map([], |row| row.get::<_, String>(0)).expect("rows");
+    let mut deaths = BTreeMap::new();
+    for run in runs {
+        *deaths.entry(family(&run.expect("a run")).to_owned()).or_default() += 1;
+    }
+    deaths
+}
+
 /// Checks that nothing ran again that was recorded already.
 pub(crate) fn never_again(before: &BTreeMap<Line, usize>, diary: &BTreeMap<Line, usize>) {
     for (line, times) in before {

@@ -128,10 +128,25 @@ pub(crate) struct WorkArgs {
     /// How many runs of one tenant it drives at once; as many as of all, if none is given.
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub(crate) per_tenant: Option<usize>,
+    /// How many runs of a queue it drives at once, such as mail=2; may be given once for each of several queues.
+    #[arg(long, value_name = "QUEUE=N", value_parser = queue_limit)]
+    pub(crate) per_queue: Vec<(String, usize)>,
+    /// How long it waits before it asks again what is due when nothing was, such as 250ms, 1s or 1m.
+    #[arg(long, value_name = "DURATION", default_value = "1s")]
+    pub(crate) poll: String,
     /// How many processes a run may kill in a row, or how often in a row its code may fail without an outcome, before
     /// no worker takes it until a person resumes it.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) park_after: u32,
+}
+
+fn queue_limit(text: &str) -> Result<(String, usize), String> {
+    let (queue, runs) =
+        text.rsplit_once('=').ok_or_else(|| "it takes a queue and a number, such as mail=2".to_owned())?;
+    if queue.is_empty() {
+        return Err("it takes the name of a queue before the =".to_owned());
+    }
+    Ok((queue.to_owned(), at_least_one(runs)?))
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {

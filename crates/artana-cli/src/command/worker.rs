@@ -10,6 +10,7 @@ use super::Context;
 use crate::{
     args::WorkArgs,
     failure::Failure,
+    filter,
     look::{Format, live},
     out::note,
     row::Row,
@@ -42,7 +43,7 @@ pub(crate) async fn perform(cx: &mut Context, args: &WorkArgs) -> Result<Ended, 
     if cx.kernel.registered().is_empty() {
         return Err(needs_code());
     }
-    let worker = worker(&cx.kernel, args);
+    let worker = worker(&cx.kernel, args)?;
     let view = View::new(if cx.out.is_json() { Format::Json } else { Format::Text });
     view.say("begins", &format!("takes runs of {}", queues(&cx.kernel, args).join(", ")), &worker.stats());
     let worked = watched(&worker, &view).await;
@@ -57,13 +58,18 @@ pub(crate) async fn perform(cx: &mut Context, args: &WorkArgs) -> Result<Ended, 
     Ok(Ended::Drained)
 }
 
-fn worker(kernel: &Kernel, args: &WorkArgs) -> Worker {
-    let worker = Worker::new(kernel).concurrency(args.concurrency).park_after(args.park_after);
+fn worker(kernel: &Kernel, args: &WorkArgs) -> Result<Worker, Failure> {
+    let poll = filter::duration("--poll", &args.poll)?;
+    if poll.is_zero() {
+        return Err(Failure::usage("--poll takes a duration of more than nothing, such as 250ms"));
+    }
+    let worker = Worker::new(kernel).concurrency(args.concurrency).park_after(args.park_after).poll(poll);
+    let worker = args.per_queue.iter().fold(worker, |worker, (queue, runs)| worker.per_queue(queue, *runs));
     let worker = worker.queues(args.queues.iter());
-    match args.per_tenant {
+    Ok(match args.per_tenant {
         Some(runs) => worker.per_tenant(runs),
         None => worker,
-    }
+    })
 }
 
 fn queues(kernel: &Kernel, args: &WorkArgs) -> Vec<String> {
@@ -157,14 +163,15 @@ impl View {
 }
 
 fn line(stats: &WorkerStats) -> String {
-    let WorkerStats { driving, ended, failed, left, parked, errors, .. } = *stats;
-    let errors = if errors > 0 { format!(", {errors} to be tried again") } else { String::new() };
+    let WorkerStats { driving, ended, failed, left, parked, resting, .. } = *stats;
+    let rest = if resting > 0 { format!(", {resting} to be tried again") } else { String::new() };
     let drains = if stats.draining { ", draining" } else { "" };
-    format!("driving {driving}, ended {ended} ({failed} failed), left {left} to wait, parked {parked}{errors}{drains}")
+    format!("driving {driving}, ended {ended} ({failed} failed), left {left} to wait, parked {parked}{rest}{drains}")
 }
 
 fn row(row: Row, stats: &WorkerStats) -> Row {
     row.with("driving", stats.driving)
+        .with("resting", stats.resting)
         .with("taken", stats.taken)
         .with("taken_over", stats.taken_over)
         .with("ended", stats.ended)

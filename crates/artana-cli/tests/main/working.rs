@@ -98,7 +98,7 @@ fn enqueue(world: &World, name: &str, id: &str) {
 fn a_worker_does_what_is_enqueued_and_drains_when_it_is_asked_to_end() {
     let world = World::empty();
     enqueue(&world, "greet", "hello");
-    let child = start(&world, "app worker --concurrency 4 --per-tenant 3");
+    let child = start(&world, "app worker --concurrency 4 --per-tenant 3 --per-queue slow=1 --poll 50ms");
     eventually(&world, "run status hello", "status\tcompleted\n");
     enqueue(&world, "slow", "slow");
     eventually(&world, "run events slow", "\tstep_requested\twait\t");
@@ -111,6 +111,30 @@ fn a_worker_does_what_is_enqueued_and_drains_when_it_is_asked_to_end() {
     assert!(out.contains("driving\t0\n") && out.contains("taken\t2\n") && out.contains("failed\t0\n"), "{out}");
     assert!(world.artana("run steps slow").out.contains("wait\tonce\t-\t-\tsucceeded\t1\t"), "the step ended");
     assert_eq!(world.artana("run verify-ledger --all").code, 0);
+}
+
+/// Two runs of a queue that takes one at a time: the second one waits for the first.
+#[test]
+fn a_worker_drives_as_many_of_a_queue_as_it_is_told() {
+    let world = World::empty();
+    for (name, id) in [("slow", "one"), ("slow", "two"), ("greet", "hello")] {
+        enqueue(&world, name, id);
+    }
+    let child = start(&world, "app worker --per-queue slow=1 --per-queue greet=2 --poll 20ms");
+    eventually(&world, "run events one", "\tstep_requested\twait\t");
+    eventually(&world, "run status hello", "status\tcompleted\n");
+    thread::sleep(Duration::from_millis(200));
+    assert!(world.artana("run status two").out.contains("status\tqueued\n"));
+    std::fs::write(world.ledger().with_extension("open"), "").unwrap();
+    eventually(&world, "run status two", "status\tcompleted\n");
+    tell(&child, "-TERM");
+    assert_eq!(ended(child).0, Some(0));
+    let exit = runtime().block_on(async {
+        let kernel = open(&world.ledger()).await;
+        kernel.register("greet", |_: WorkflowContext, (): ()| async { Ok(()) }).unwrap();
+        artana_cli::main_with(kernel, ["app", "worker", "--poll", "0s"]).await
+    });
+    assert_eq!(exit, ExitCode::from(2), "it would ask without a pause");
 }
 
 #[test]
@@ -138,9 +162,11 @@ fn without_code_there_is_nothing_to_work_on() {
     let world = World::furnished();
     assert_snapshot!("stock", world.told("worker --queue greet"));
     assert_snapshot!("stock_json", world.told("worker --json"));
-    for line in ["worker --concurrency 0", "worker --park-after 0", "worker --per-tenant x", "worker now"] {
-        assert_eq!(world.artana(line).code, 2, "{line}");
+    let wrong = ["concurrency 0", "park-after 0", "per-tenant x", "per-queue slow", "per-queue slow=0", "per-queue =1"];
+    for wrong in wrong {
+        assert_eq!(world.artana(&format!("worker --{wrong}")).code, 2, "{wrong}");
     }
+    assert_eq!(world.artana("worker now").code, 2);
     let exit = runtime().block_on(async {
         let kernel = open(&world.ledger()).await;
         artana_cli::main_with(kernel, ["app", "worker"]).await

@@ -19,6 +19,7 @@ impl Error {
             Self::InvalidTenant(tenant) => tenant.code(),
             Self::RunNotFound { .. } => "artana::run_not_found",
             Self::RunExists { .. } => "artana::run_exists",
+            Self::EnqueuedOtherwise(..) => "artana::enqueued_otherwise",
             Self::ExceedsBound { .. } => "artana::exceeds_bound",
             Self::UnknownTool { .. } => "artana::unknown_tool",
             Self::InvalidArguments { .. } => "artana::invalid_arguments",

@@ -1,6 +1,12 @@
 //! The longer sentences of errors. They hold names and numbers, never what somebody said.
 
-use artana_core::{Actor, Name, RunId, RunRef, StepKey, ask::Field, decide::Tie, drift::Drift, event::Cause};
+use artana_core::{
+    Actor, Name, RunId, RunRef, StepKey,
+    ask::Field,
+    decide::Tie,
+    drift::Drift,
+    event::{Cause, Reason},
+};
 
 pub(crate) fn cause_text(cause: Cause) -> &'static str {
     match cause {
@@ -33,6 +39,12 @@ pub(super) fn belongs(run: &RunRef, step: &StepKey, holder: Option<&RunId>) -> S
         holder.map_or("another run of its family".into(), |holder| format!("run {holder}, which it was forked from,"));
     format!(
         "the effect of step {step} of run {run} is not repeated: {who} has begun it; ask there, use another step key, or declare that the fork wants an effect of its own"
+    )
+}
+
+pub(super) fn rejected(run: &RunRef, step: &StepKey, len: u64, reason: Reason) -> String {
+    format!(
+        "the effect of step {step} of run {run} happened, but its result of {len} bytes is refused ({reason:?}); the bytes are kept, and the step will not run again"
     )
 }
 

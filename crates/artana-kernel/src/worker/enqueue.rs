@@ -7,7 +7,7 @@ use std::{
 };
 
 use artana_core::{
-    IdError, Name, RunId, RunRef, Tenant,
+    ContentType, IdError, Name, RunId, RunRef, Tenant,
     event::{RunEnqueued, WorkflowStarted},
 };
 use serde::Serialize;
@@ -72,7 +72,8 @@ impl Enqueue {
     }
 
     /// Names what is asked for, so that asking twice makes one run: the second time answers the run of the first,
-    /// whatever has become of it. The run's id is made of it, so it is given instead of one.
+    /// whatever has become of it, and is refused as [`Error::EnqueuedOtherwise`] if it gives another input. Queue, delay
+    /// and priority are those of the first. The run's id is made of it, so it is given instead of one.
     pub fn deduplicate(mut self, by: impl Into<String>) -> Self {
         self.deduplication = Some(by.into());
         self
@@ -101,20 +102,36 @@ impl Enqueue {
             lineage: None,
             workflow: Some(WorkflowStarted { input: None, name: Some(name) }),
             enqueued: Some(enqueued),
-            input: Some(input),
+            input: Some(input.clone()),
         };
-        let begun = match self.kernel.begin(&self.tenant, run.clone(), beginning).await {
-            Err(Error::RunExists { .. }) if deduplication.is_some() => {
-                let there = self.kernel.open_run(&self.tenant, run.run.as_str()).await?;
-                let same = there.journal.with_state(|state| {
-                    state.enqueued().is_some_and(|enqueued| enqueued.deduplication == deduplication)
-                });
-                if same { there } else { return Err(Error::RunExists { run }) }
+        let begun = match (self.kernel.begin(&self.tenant, run.clone(), beginning).await, deduplication) {
+            (Err(Error::RunExists { .. }), Some(by)) => {
+                asked_before(&self.kernel, &self.tenant, run, (by, input)).await?
             }
-            other => other?,
+            (begun, _) => begun?,
         };
         self.kernel.0.registry.knock();
         Ok(begun)
+    }
+}
+
+/// Opens the run that was made when the same was asked for before.
+async fn asked_before(
+    kernel: &Kernel,
+    tenant: &Tenant,
+    run: RunRef,
+    (by, input): (Name, Vec<u8>),
+) -> Result<Run, Error> {
+    let there = kernel.open_run(tenant, run.run.as_str()).await?;
+    let (asked, _) = there.journal.content(ContentType::Json, input);
+    let (same, given) = there.journal.with_state(|state| {
+        let same = state.enqueued().is_some_and(|enqueued| enqueued.deduplication.as_ref() == Some(&by));
+        (same, state.started().workflow.as_ref().and_then(|workflow| workflow.input))
+    });
+    match same {
+        false => Err(Error::RunExists { run }),
+        true if given != Some(asked) => Err(Error::EnqueuedOtherwise(run, by)),
+        true => Ok(there),
     }
 }
 

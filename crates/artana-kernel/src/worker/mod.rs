@@ -1,23 +1,27 @@
 //! Workers: they take runs that are due, drive them as far as they come, and leave them to whoever comes next.
 
+mod elsewhere;
 mod enqueue;
 mod one;
+mod places;
 mod registry;
 mod stats;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     future::Future,
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
-use artana_core::{IncarnationId, Name, TenantId};
+use artana_core::{IncarnationId, Name};
 use artana_ports::{BeatError, Cancel, DueQuery, Leased};
-use tokio::task::{Id, JoinError, JoinSet};
+use tokio::task::{JoinError, JoinSet};
 
 use crate::{Error, Kernel, drive::Drive, send::passes};
+use elsewhere::Elsewhere;
 use one::Drives;
+use places::{Limits, Origin, Places};
 
 pub use enqueue::Enqueue;
 pub(crate) use registry::Registry;
@@ -25,6 +29,9 @@ pub use stats::WorkerStats;
 
 /// How long an idle worker waits before it asks again what is due.
 const DEFAULT_POLL: Duration = Duration::from_secs(1);
+/// How long a worker with few free places waits for more of them before it asks again, so that one question fills
+/// several.
+const LINGER: Duration = Duration::from_millis(50);
 /// How many processes a run may kill in a row before it is parked.
 const DEFAULT_PARK_AFTER: u32 = 5;
 
@@ -142,53 +149,55 @@ impl Worker {
     /// Dropping the future is a crash, which is safe: others take the runs when this process counts as dead.
     pub async fn run_until(&self, stop: impl Future<Output = ()> + Send) -> Result<(), Error> {
         let _busy = self.kernel.0.enter()?;
-        let leave = Cancel::default();
-        let mut drives = JoinSet::new();
-        let mut held = Held::default();
+        let mut work = Work::new(self);
         let mut stop = std::pin::pin!(stop);
         let clock = &self.kernel.0.clock;
         let mut closing = self.kernel.0.closing.subscribe();
-        let mut poll = clock.sleep(self.poll);
+        let (mut poll, mut linger, mut lingers) = (clock.sleep(self.poll), clock.sleep(LINGER), false);
         // Nobody has looked yet, so there may be something due.
-        let mut more = true;
+        let (mut asks, mut more) = (true, true);
         let ended = loop {
-            if more && self.has_room(drives.len()) {
-                more = match self.take(&mut drives, &mut held, &leave).await {
+            if asks && self.has_room(&work.places, lingers) {
+                more = match self.take(&mut work).await {
                     Ok(more) => more,
                     Err(error) => break Err(error),
                 };
+                (asks, linger, lingers) = (false, clock.sleep(LINGER), true);
             }
             tokio::select! {
                 biased;
                 () = &mut stop => break Ok(()),
                 () = closing.cancelled() => break Err(Error::Closed),
-                Some(done) = drives.join_next_with_id() => self.done(&mut held, done),
-                () = self.kernel.0.registry.knocked() => more = true,
+                Some(done) = work.drives.join_next() => self.done(done),
+                () = work.places.freed() => asks |= more,
+                () = self.kernel.0.registry.knocked() => asks = true,
                 () = &mut poll => {
                     poll = clock.sleep(self.poll);
-                    more = true;
+                    asks = true;
                 }
+                () = &mut linger, if lingers => lingers = false,
             }
         };
-        leave.cancel();
+        work.leave.cancel();
         self.stats.drains();
-        while let Some(done) = drives.join_next_with_id().await {
-            self.done(&mut held, done);
+        while let Some(done) = work.drives.join_next().await {
+            self.done(done);
         }
         ended
     }
 
-    /// Returns whether it is worth asking for more: where much is due, several at a time.
-    fn has_room(&self, driving: usize) -> bool {
-        driving + self.concurrency.div_ceil(4) <= self.concurrency
+    /// Returns whether there is a place to ask for, and not only few of them while it lingers.
+    fn has_room(&self, places: &Places, lingers: bool) -> bool {
+        let room = places.room();
+        room >= self.concurrency.div_ceil(4) || (room > 0 && !lingers)
     }
 
     /// Takes what is due, as far as there is room. Returns whether more may be due.
-    async fn take(&self, drives: &mut JoinSet<()>, held: &mut Held, leave: &Cancel) -> Result<bool, Error> {
+    async fn take(&self, work: &mut Work) -> Result<bool, Error> {
         // Where a tenant or queue has a limit, one at a time says what is full before the next one is taken.
         let limited = self.per_tenant.is_some() || !self.per_queue.is_empty();
         loop {
-            let room = self.concurrency.saturating_sub(drives.len());
+            let room = work.places.room();
             if room == 0 {
                 return Ok(true);
             }
@@ -196,11 +205,13 @@ impl Worker {
             let Some(taker) = self.alive().await? else { return Ok(false) };
             let limit = if limited { 1 } else { room };
             let taking = self.kernel.0.leases.taking().await;
+            let mut busy_queues = work.places.full_queues();
+            busy_queues.extend(work.elsewhere.left(self.kernel.0.clock.elapsed()));
             let query = DueQuery {
                 taker,
                 queues,
-                busy_queues: held.full_queues(&self.per_queue),
-                busy_tenants: held.full_tenants(self.per_tenant),
+                busy_queues,
+                busy_tenants: work.places.full_tenants(),
                 // What this process holds besides was taken in a reply that was lost, or could not be given back.
                 driving: Some(taking.driving()),
                 limit: u32::try_from(limit).unwrap_or(u32::MAX),
@@ -211,7 +222,7 @@ impl Worker {
             for leased in taken {
                 let drive = Arc::new(Drive::granted(taker, leased.epoch));
                 taking.granted(&leased.run, &drive);
-                self.begin(Granted { leased, taker, drive }, drives, held, leave);
+                self.begin(Granted { leased, taker, drive }, work);
             }
             drop(taking);
             if all {
@@ -220,25 +231,25 @@ impl Worker {
         }
     }
 
-    fn begin(&self, granted: Granted, drives: &mut JoinSet<()>, held: &mut Held, leave: &Cancel) {
+    fn begin(&self, granted: Granted, work: &mut Work) {
         let Leased { run, queue, .. } = &granted.leased;
-        let place = Place { tenant: run.tenant.clone(), queue: queue.clone() };
+        let place = work.places.take(Origin { tenant: run.tenant.clone(), queue: queue.clone() });
         self.stats.took();
         let (kernel, stats, park_after) = (self.kernel.clone(), self.stats.clone(), self.park_after);
-        let (drive, leave) = (Drives { kernel, park_after, stats }, leave.subscribe());
-        let task = drives.spawn(async move { drive.drive(granted, leave).await });
-        held.add(task.id(), place);
+        let elsewhere = Arc::clone(&work.elsewhere);
+        let drives = Drives { kernel, park_after, stats, elsewhere, place: Mutex::new(Some(place)) };
+        let leave = work.leave.subscribe();
+        work.drives.spawn(async move { drives.drive(granted, leave).await });
     }
 
-    /// Gives back the place of a drive that is over. A drive catches panics of the code it drives, so a panic is one of
-    /// the kernel's own.
-    fn done(&self, held: &mut Held, done: Result<(Id, ()), JoinError>) {
+    /// Hears of a drive that is over. A drive catches panics of the code it drives, so a panic is one of the kernel's
+    /// own.
+    fn done(&self, done: Result<(), JoinError>) {
         if done.is_err() {
             tracing::error!("a drive was lost");
             self.stats.erred();
             self.stats.ended(stats::Ended::Left);
         }
-        held.done(id_of(&done));
     }
 
     /// Returns the living incarnation of this process; `None` while the store is away.
@@ -286,52 +297,26 @@ struct Granted {
     drive: Arc<Drive>,
 }
 
-fn id_of(done: &Result<(Id, ()), JoinError>) -> Id {
-    match done {
-        Ok((id, ())) => *id,
-        Err(lost) => lost.id(),
-    }
+/// What a worker has under way.
+struct Work {
+    drives: JoinSet<()>,
+    places: Places,
+    elsewhere: Arc<Elsewhere>,
+    /// Tells the drives to leave their runs to others.
+    leave: Cancel,
 }
 
-/// Where a run that is being driven came from.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
-    tenant: TenantId,
-    queue: String,
-}
-
-/// How many runs of each tenant and queue are being driven, and which place each drive has.
-#[derive(Debug, Default)]
-struct Held {
-    places: HashMap<Id, Place>,
-    tenants: BTreeMap<TenantId, usize>,
-    queues: BTreeMap<String, usize>,
-}
-
-impl Held {
-    fn add(&mut self, drive: Id, place: Place) {
-        *self.tenants.entry(place.tenant.clone()).or_default() += 1;
-        *self.queues.entry(place.queue.clone()).or_default() += 1;
-        self.places.insert(drive, place);
-    }
-
-    fn done(&mut self, drive: Id) {
-        let Some(place) = self.places.remove(&drive) else { return };
-        for count in [self.tenants.get_mut(&place.tenant), self.queues.get_mut(&place.queue)].into_iter().flatten() {
-            *count = count.saturating_sub(1);
+impl Work {
+    fn new(worker: &Worker) -> Self {
+        let Worker { concurrency, per_tenant, per_queue, poll, .. } = worker;
+        let limits = Limits { all: *concurrency, per_tenant: *per_tenant, per_queue: per_queue.clone() };
+        Self {
+            drives: JoinSet::new(),
+            places: Places::new(limits),
+            // Others that look as often have looked by then.
+            elsewhere: Arc::new(Elsewhere::new(*poll * 2)),
+            leave: Cancel::default(),
         }
-        self.tenants.retain(|_, count| *count > 0);
-        self.queues.retain(|_, count| *count > 0);
-    }
-
-    fn full_tenants(&self, limit: Option<usize>) -> Vec<TenantId> {
-        let full = |(_, count): &(&TenantId, &usize)| limit.is_some_and(|limit| **count >= limit);
-        self.tenants.iter().filter(full).map(|(tenant, _)| tenant.clone()).collect()
-    }
-
-    fn full_queues(&self, limits: &BTreeMap<String, usize>) -> Vec<String> {
-        let full = |(queue, limit): &(&String, &usize)| self.queues.get(*queue).is_some_and(|count| count >= *limit);
-        limits.iter().filter(full).map(|(queue, _)| queue.clone()).collect()
     }
 }
 
@@ -354,28 +339,5 @@ pub async fn terminated() {
     #[cfg(not(unix))]
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<()>().await;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_drive_that_panics_gives_back_its_place() {
-        let (mut drives, mut held) = (JoinSet::new(), Held::default());
-        let worker_of = |queue: &str| Place { tenant: TenantId::parse("t").expect("fit"), queue: queue.to_owned() };
-        for queue in ["a", "a", "b"] {
-            let panics = queue == "a";
-            let task = drives.spawn(async move { assert!(!panics, "a drive that panics") });
-            held.add(task.id(), worker_of(queue));
-        }
-        assert_eq!(held.full_tenants(Some(3)).len(), 1);
-        let limits = BTreeMap::from([("a".to_owned(), 1)]);
-        assert_eq!(held.full_queues(&limits), ["a"]);
-        while let Some(done) = drives.join_next_with_id().await {
-            held.done(id_of(&done));
-        }
-        assert!(held.full_queues(&limits).is_empty() && held.full_tenants(Some(1)).is_empty(), "{held:?}");
     }
 }

@@ -1,6 +1,9 @@
 //! One run that a worker took: driven as far as it comes, tried again after an error, parked when it gets nowhere.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use artana_core::{
     ContentRef, IncarnationId, Name, RunRef, RunState, Tenant,
@@ -10,10 +13,12 @@ use artana_ports::{Cancellation, Leased};
 
 use super::{
     Granted,
+    elsewhere::Elsewhere,
+    places::Place,
     stats::{Ended, Shared},
 };
 use crate::{
-    Error, Kernel, Run,
+    Error, Failure, Kernel, Run,
     code::text_of,
     drive::{Drive, Told},
     journal::{Capacity, Facts, Plan},
@@ -28,18 +33,25 @@ use crate::{
 const FIRST_REST: Duration = Duration::from_secs(1);
 /// The longest wait between two drives.
 const LONGEST_REST: Duration = Duration::from_secs(300);
+/// How long a run that has rested waits for a place of its worker before it is left to whoever has one.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
-/// What all drives of a worker share.
+/// What drives one run for a worker.
 pub(super) struct Drives {
     pub(super) kernel: Kernel,
     pub(super) park_after: u32,
     pub(super) stats: Shared,
+    pub(super) elsewhere: Arc<Elsewhere>,
+    /// Its place among the others; none while it rests.
+    pub(super) place: Mutex<Option<Place>>,
 }
 
 /// A run that was taken, as it stands when it is looked at.
 struct Taken {
     run: Run,
     drive: Arc<Drive>,
+    /// From which queue it was taken, or would have been.
+    queue: String,
     /// Under which name its code is registered.
     name: Option<Name>,
 }
@@ -116,6 +128,16 @@ impl Drives {
             };
             tracing::warn!(run = %taken.run.name(), code = error.code(), "a run could not go on: {error}");
             self.stats.erred();
+            if let Error::UnknownWorkflow { .. } = &error {
+                // That says something of this process, and nothing of the run.
+                let kept = self.elsewhere.met(&taken.queue, self.kernel.0.clock.elapsed());
+                let is_here = || self.kernel.0.registry.find(name).is_some();
+                if self.rests_apart(kept, told.leave.as_ref(), is_here).await {
+                    continue;
+                }
+                self.release(taken).await?;
+                return Ok(Ended::Left);
+            }
             if taken.run.journal.with_state(RunState::head) != before {
                 (failures, rest) = (0, FIRST_REST);
             }
@@ -124,7 +146,7 @@ impl Drives {
             if failures >= self.park_after {
                 return self.park(taken, Some(&error)).await;
             }
-            if self.rests(rest, told.leave.as_ref()).await {
+            if !self.rests_apart(rest, told.leave.as_ref(), || true).await {
                 self.release(taken).await?;
                 return Ok(Ended::Left);
             }
@@ -145,7 +167,18 @@ impl Drives {
                 .ok_or_else(|| Error::Said { run: run.name().clone(), problem: "its input was erased".into() })?,
             None => b"null".to_vec(),
         };
-        drive(run, move |cx| begin(cx, input), lead).await
+        match begin(&input) {
+            Ok(begun) => drive(run, begun, lead).await,
+            // Nothing was ever asked, so there is nothing to undo either.
+            Err(_) if run.journal.with_state(|state| state.is_closing() && state.program().last().is_none()) => {
+                drive(run, |_| Box::pin(async { Err(Failure::new("it ends before it began")) }), lead).await
+            }
+            // Other code may read it.
+            Err(problem) => {
+                let problem = format!("its input cannot be read: {problem}");
+                Err(Error::Said { run: run.name().clone(), problem })
+            }
+        }
     }
 
     /// A child's code is its parent's, so the parent is driven, which takes its lease first: whoever has that has the
@@ -154,7 +187,7 @@ impl Drives {
         let Some(Above { run, name, .. }) = self.above(&taken.run).await? else {
             return self.park(taken, Some(&Error::Orphaned(taken.run.name().clone()))).await;
         };
-        let parent = Taken { run, drive: Arc::default(), name: None };
+        let parent = Taken { run, drive: Arc::default(), queue: taken.queue.clone(), name: None };
         let is_driven_here =
             parent.run.journal.driving.try_lock().is_err() || self.kernel.0.leases.is_held(parent.run.name());
         if is_driven_here || !self.holds(&parent).await? {
@@ -226,7 +259,42 @@ impl Drives {
         }
     }
 
-    /// Waits before another try. Returns whether the worker is told to leave meanwhile.
+    fn place(&self) -> MutexGuard<'_, Option<Place>> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits before another try, and has no place meanwhile: others can have it. Returns whether there is to be another
+    /// try here: not where the worker leaves, or has no place for it while another one may have.
+    async fn rests_apart(
+        &self,
+        rest: Duration,
+        leave: Option<&Cancellation>,
+        goes_on: impl Fn() -> bool + Send,
+    ) -> bool {
+        let place = self.place().take();
+        let resting = match place.map(Place::rests) {
+            Some(Ok(resting)) => resting,
+            kept => {
+                *self.place() = kept.and_then(Result::err);
+                return !self.rests(rest, leave).await && goes_on();
+            }
+        };
+        self.stats.rests();
+        let mut back = None;
+        if !self.rests(rest, leave).await && goes_on() {
+            tokio::select! {
+                biased;
+                place = resting.back() => back = Some(place),
+                _ = self.rests(LONGEST_WAIT, leave) => {}
+            }
+        }
+        self.stats.goes_on();
+        let goes_on = back.is_some();
+        *self.place() = back;
+        goes_on
+    }
+
+    /// Waits for a while. Returns whether the worker is told to leave meanwhile.
     async fn rests(&self, rest: Duration, leave: Option<&Cancellation>) -> bool {
         let mut leave = leave.cloned().unwrap_or_else(Cancellation::never);
         tokio::select! {
@@ -259,7 +327,8 @@ impl Drives {
             let name = state.started().workflow.as_ref().and_then(|workflow| workflow.name.clone());
             (as_bound(state), name)
         });
-        Ok(Taken { run: Run::new(journal, tenant), drive: Arc::clone(drive), name })
+        let queue = leased.queue.clone();
+        Ok(Taken { run: Run::new(journal, tenant), drive: Arc::clone(drive), queue, name })
     }
 
     async fn took_over(&self, taken: &Taken, from: IncarnationId, to: IncarnationId) -> Result<u32, Error> {

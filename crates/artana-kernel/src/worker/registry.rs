@@ -17,8 +17,10 @@ use crate::{
     workflow::{child::written, driver::Code},
 };
 
-/// Registered code: with what it was given, in JSON, it makes what is driven.
-pub(crate) type Begin = Arc<dyn Fn(WorkflowContext, Vec<u8>) -> Code<'static> + Send + Sync>;
+/// Registered code: of what it was given, in JSON, it makes what is driven, or says why it cannot read that.
+pub(crate) type Begin = Arc<dyn Fn(&[u8]) -> Result<Begun, String> + Send + Sync>;
+/// Code with what it was given.
+pub(crate) type Begun = Box<dyn FnOnce(WorkflowContext) -> Code<'static> + Send>;
 
 /// Code that workers may drive.
 #[derive(Default)]
@@ -78,12 +80,11 @@ impl Kernel {
     {
         let name = Name::parse(name)?;
         let f = Arc::new(f);
-        let begin: Begin = Arc::new(move |cx, input| {
-            let (f, input) = (Arc::clone(&f), from_json::<I>(&input));
-            Box::pin(async move {
-                let input = input.map_err(|problem| Failure::new(format!("its input cannot be read: {problem}")))?;
-                written(&f(cx, input).await?)
-            })
+        let begin: Begin = Arc::new(move |input| {
+            let (f, input) = (Arc::clone(&f), from_json::<I>(input)?);
+            let begun: Begun =
+                Box::new(move |cx| -> Code<'static> { Box::pin(async move { written(&f(cx, input).await?) }) });
+            Ok(begun)
         });
         self.0.registry.code().insert(name, begin);
         self.0.registry.knock();

@@ -10,6 +10,8 @@ use tokio::sync::watch;
 pub struct WorkerStats {
     /// Runs being driven.
     pub driving: u64,
+    /// Runs that are to be driven again after a rest, and take no place until then.
+    pub resting: u64,
     /// Runs taken so far.
     pub taken: u64,
     /// Of those, taken over from a process that died.
@@ -69,6 +71,20 @@ impl Shared {
 
     pub(super) fn erred(&self) {
         self.0.send_modify(|stats| stats.errors += 1);
+    }
+
+    pub(super) fn rests(&self) {
+        self.0.send_modify(|stats| {
+            stats.driving = stats.driving.saturating_sub(1);
+            stats.resting += 1;
+        });
+    }
+
+    pub(super) fn goes_on(&self) {
+        self.0.send_modify(|stats| {
+            stats.resting = stats.resting.saturating_sub(1);
+            stats.driving += 1;
+        });
     }
 
     pub(super) fn drains(&self) {
