@@ -104,6 +104,12 @@ impl Error {
         )
     }
 
+    /// Returns whether what undoes something has failed with it: by an answer, or because the effect is a relative's,
+    /// which no later try changes.
+    pub(crate) fn ends_undoing(&self) -> bool {
+        self.is_answer() || matches!(self, Self::EffectBelongsToAncestor { .. })
+    }
+
     pub(crate) fn damaged(run: &RunRef, found: ChainBreak) -> Self {
         Self::Damaged { run: run.clone(), found: Box::new(found) }
     }
