@@ -72,12 +72,14 @@ impl Drive {
         self.moved.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Notes what a step of a compensation came to: what is no answer is held, whatever its code makes of that, until
-    /// the same step has one.
+    /// Notes what a step of a compensation came to: what does not end it is held, whatever its code makes of that,
+    /// until the same step has an answer.
     pub(crate) fn came_to<T>(&self, step: &StepKey, told: &Result<T, Error>) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.retain(|(other, _)| other != step);
-        held.extend(told.as_ref().err().filter(|error| !error.is_answer()).map(|error| (step.clone(), error.clone())));
+        held.extend(
+            told.as_ref().err().filter(|error| !error.ends_undoing()).map(|error| (step.clone(), error.clone())),
+        );
     }
 
     /// Takes the first of what is held.

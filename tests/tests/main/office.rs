@@ -198,12 +198,9 @@ fn family(run: &str) -> &str {
 
 /// Counts the deaths that are recorded in each family.
 fn deaths(scene: &Scene) -> BTreeMap<String, usize> {
-    let raw = rusqlite::Connection::open(&scene.ledger).expect("the file opens");
-    let mut found = raw.prepare("SELECT run FROM events WHERE kind = 'driver_changed'").expect("a statement");
-    let runs = found.query_map([], |row| row.get::<_, String>(0)).expect("rows");
     let mut deaths = BTreeMap::new();
-    for run in runs {
-        *deaths.entry(family(&run.expect("a run")).to_owned()).or_default() += 1;
+    for run in scene.runs_of("driver_changed") {
+        *deaths.entry(family(&run).to_owned()).or_default() += 1;
     }
     deaths
 }

@@ -78,19 +78,18 @@ impl Scene {
         self.folder.path().join(name)
     }
 
-    /// Counts the events of a kind, behind the store's back.
-    pub(crate) fn events(&self, kind: &str) -> u64 {
-        let sql = format!("SELECT count(*) FROM artana.events WHERE kind = '{kind}'");
-        let counted = match &self.ledger {
-            Ledger::Database(database) => database.run(&sql),
-            Ledger::Server(server) => server.run(&sql),
-            Ledger::File(path) => {
-                let raw = rusqlite::Connection::open(path).expect("the file opens");
-                let counted = raw.query_row(&sql.replace("artana.", ""), [], |row| row.get::<_, i64>(0));
-                counted.expect("a number").to_string()
-            }
+    /// Lists the run of each event of a kind, behind the store's back.
+    pub(crate) fn runs_of(&self, kind: &str) -> Vec<String> {
+        let sql = format!("SELECT run FROM artana.events WHERE kind = '{kind}'");
+        let path = match &self.ledger {
+            Ledger::Database(database) => return database.run(&sql).lines().map(str::to_owned).collect(),
+            Ledger::Server(server) => return server.run(&sql).lines().map(str::to_owned).collect(),
+            Ledger::File(path) => path,
         };
-        counted.parse().expect("a number")
+        let raw = rusqlite::Connection::open(path).expect("the file opens");
+        let mut found = raw.prepare(&sql.replace("artana.", "")).expect("a statement");
+        let runs = found.query_map([], |row| row.get(0)).expect("rows");
+        runs.collect::<Result<_, _>>().expect("runs")
     }
 
     /// Starts a worker.

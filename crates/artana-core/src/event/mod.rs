@@ -28,7 +28,8 @@ pub use model::{
 pub use people::{Paused, Resumed};
 pub use queue::{DriverChanged, RunEnqueued, RunParked};
 pub use run::{
-    CancelRequested, Closing, GenesisFields, GrantGiven, Lineage, RunFinished, RunOutcome, RunStarted, WorkflowStarted,
+    CancelRequested, Closing, GenesisFields, GrantGiven, Lineage, OWN_UNDO, RunFinished, RunOutcome, RunStarted,
+    WorkflowStarted,
 };
 pub use tool::{
     Cause, Doubt, Effect, FailureCategory, Late, LateOutcome, Outcome, Reason, ReconcileAction, Rejected, Resolution,

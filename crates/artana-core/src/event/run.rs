@@ -8,6 +8,10 @@ use crate::{
     Actor, Capability, ContentRef, Genesis, KeyId, LabelKey, Limits, Name, ParentLink, RunId, RunRef, StepKey,
 };
 
+/// The behaviour flag of a fork that undoes only what it registered itself. What was registered before its cut is left
+/// to the run it was forked from.
+pub const OWN_UNDO: &str = "own_undo";
+
 /// Sequence 1 of every run: what the run is and what it is bound to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunStarted {

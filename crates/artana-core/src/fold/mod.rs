@@ -25,7 +25,7 @@ use crate::{
     Capability, ContentRef, Digest, Event, EventId, Genesis, Head, IncarnationId, LabelKey, Limits, ModelId, Ordinal,
     ParentLink, RequestId, RunId, RunRef, RunView, Seq, Status, StepKey, Timestamp,
     cost::{Costs, charge},
-    event::{Body, Closing, Extends, RunEnqueued, RunForked, RunOutcome, RunStarted, Wait},
+    event::{Body, Closing, Extends, OWN_UNDO, RunEnqueued, RunForked, RunOutcome, RunStarted, Wait},
     limits::MAX_FORK_DEPTH,
 };
 use fork::Inherited;
@@ -44,7 +44,7 @@ pub use wait::{ChildStep, PauseStep, Resumption, RollbackStep, TimerStep};
 pub use work::{Session, Stage, Task, TaskState, Work};
 
 /// Behaviour flags this build understands.
-const KNOWN_FLAGS: &[&str] = &[];
+const KNOWN_FLAGS: &[&str] = &[OWN_UNDO];
 
 /// What a run's events add up to.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,7 +12,8 @@ use super::{
 use crate::{
     Actor, ContentRef, Event, EventId, Head, IncarnationId, Name, Ordinal, Queued, RunId, Status, StepKey, Timestamp,
     event::{
-        Body, Closing, CodeKind, ForkCause, Paused, RunEnqueued, RunForked, RunOutcome, RunStarted, Wait, WaitStarted,
+        Body, Closing, CodeKind, ForkCause, OWN_UNDO, Paused, RunEnqueued, RunForked, RunOutcome, RunStarted, Wait,
+        WaitStarted,
     },
     limits::{MAX_FORKS, MAX_OPEN_WAITS},
 };
@@ -90,7 +91,9 @@ pub(super) struct Drive {
 
 impl Summary {
     pub(super) fn start(first: &Event, started: &RunStarted, foreign: Option<String>, parent: Option<&Self>) -> Self {
-        let rollbacks = parent.map(|parent| parent.drive.rollbacks.clone()).unwrap_or_default();
+        // What was to be undone at the cut is undone by the fork the rest moved to, and by no other one.
+        let takes_over = parent.filter(|_| !started.flags.contains(OWN_UNDO));
+        let rollbacks = takes_over.map(|parent| parent.drive.rollbacks.clone()).unwrap_or_default();
         Self {
             head: first.head(),
             updated_at: first.at(),

@@ -67,6 +67,7 @@ impl Error {
             Self::UnknownWorkflow { .. } => "artana::unknown_workflow",
             Self::Orphaned { .. } => "artana::orphaned",
             Self::NoPause { .. } => "artana::no_pause",
+            Self::Unanswered(..) => "artana::unanswered",
             Self::LeaseLost { .. } => "artana::lease_lost",
             Self::Unclean { .. } => "artana::unclean",
             Self::TaskRefused { .. } => "artana::task_refused",
@@ -104,6 +105,12 @@ impl Error {
                 | Self::StepFailed { .. }
                 | Self::ChildFailed { .. }
         )
+    }
+
+    /// Returns whether what undoes something has failed with it: by an answer, or because the effect is a relative's,
+    /// which no later try changes.
+    pub(crate) fn ends_undoing(&self) -> bool {
+        self.is_answer() || matches!(self, Self::EffectBelongsToAncestor { .. })
     }
 
     pub(crate) fn damaged(run: &RunRef, found: ChainBreak) -> Self {

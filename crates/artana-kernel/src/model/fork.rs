@@ -6,7 +6,7 @@ use artana_core::{
     Actor, Digest, Genesis, ParentLink, RunId, RunRef, RunState, StepKey,
     ask::Field,
     decide::{ForkPoint, Tie, decide_fork, fork_id, ties},
-    event::{ForkCause, RunForked},
+    event::{ForkCause, OWN_UNDO, RunForked, RunStarted},
     limits::{MAX_FORK_DEPTH, MAX_FORKS},
 };
 
@@ -134,7 +134,18 @@ async fn start(kernel: &Kernel, at: &ForkPoint, fork: &RunRef) -> Result<Arc<Jou
         key_id: parent.genesis().key_id,
     };
     let before = kernel.journal(&at.parent).await?;
-    let started = before.with_state(|state| state.started().clone());
+    let started = before.with_state(|state| started(state, &fork.run));
     kernel.start_fork(&parent, genesis, started).await?;
     kernel.journal(fork).await
+}
+
+/// Returns with what a fork is started. One that the rest of a workflow moved to takes over what there is to undo; any
+/// other one leaves that to the workflow, which goes on beside it.
+fn started(parent: &RunState, fork: &RunId) -> RunStarted {
+    let mut started = parent.started().clone();
+    started.flags.remove(OWN_UNDO);
+    if started.workflow.is_some() && parent.moved() != Some(fork) {
+        started.flags.insert(OWN_UNDO.to_owned());
+    }
+    started
 }

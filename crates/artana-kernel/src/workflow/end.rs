@@ -197,7 +197,7 @@ async fn undone(driver: &mut Driver, (key, ordinal): (StepKey, Ordinal), undo: U
         }
         Err(failure) => {
             let message = match failure.into_cause() {
-                Ok(error) if error.is_answer() => error.to_string(),
+                Ok(error) if error.ends_undoing() => error.to_string(),
                 Ok(error) => {
                     leaves_in_doubt(driver, ordinal, &error).await?;
                     return Err(error);

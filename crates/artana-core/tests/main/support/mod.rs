@@ -66,6 +66,15 @@ impl History {
         Self::counting_on(genesis, self.key.clone(), self.count + 1_000)
     }
 
+    /// A fork with behaviour flags.
+    pub(crate) fn fork_with(&self, run: &str, cut: usize, flags: &[&str]) -> Self {
+        let mut fork = self.fork(run, cut);
+        fork.events.clear();
+        let flags = flags.iter().copied().map(String::from).collect();
+        fork.push(None, RunStarted { flags, ..started(&fork.genesis) });
+        fork
+    }
+
     fn counting_on(genesis: Genesis, key: RunKey, count: u64) -> Self {
         let mut history = Self { run: genesis.run.clone(), events: Vec::new(), key, count, genesis };
         history.push(None, started(&history.genesis));

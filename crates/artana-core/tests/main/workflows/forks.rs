@@ -2,7 +2,7 @@
 
 use artana_core::{
     Step,
-    event::{ChildOutcome, Closing, TimerFired, Wait},
+    event::{ChildOutcome, Closing, OWN_UNDO, TimerFired, Wait},
 };
 
 use crate::support::{History, bodies::*, step, workflows::*};
@@ -79,6 +79,24 @@ fn a_fork_inherits_what_was_asked_and_the_signals() {
     assert!(state.answered(&step("sum")) < state.answered(&step("more")));
     let other = fork.sealed(Some("b"), |step| artana_core::Draft::new(step, child_started(0, "kid")).expect("small"));
     assert!(state.clone().apply(&other).is_err(), "the place was asked something else");
+}
+
+/// What was registered before the cut of a fork by hand is answered there, and is its ancestor's to undo.
+#[test]
+fn a_fork_that_undoes_its_own_leaves_the_rest_to_its_ancestor() {
+    let parent = given(|h| h.push(Some("undo"), registered(0)));
+    let mut fork = parent.fork_with("f", parent.events.len(), &[OWN_UNDO]);
+    let at = parent.state();
+    let state = fork.state_after(Some(&at));
+    assert_eq!((state.foreign(), state.rollbacks().count()), (None, 0));
+    assert_eq!(kind_of(&state, "undo"), Some(("on_rollback", "registered")));
+    assert!(state.answered(&step("undo")).is_some());
+    fork.push(Some("later"), registered(1));
+    let state = fork.state_after(Some(&at));
+    assert_eq!(state.rollbacks().collect::<Vec<_>>(), [&step("later")]);
+    // The rest of the fork may be moved, and what it registered with it.
+    let rest = fork.fork("g", fork.events.len()).state_after(Some(&state));
+    assert_eq!(rest.rollbacks().collect::<Vec<_>>(), [&step("later")]);
 }
 
 /// A fork of a fork knows of each how deep it lies.

@@ -1,6 +1,7 @@
 //! Workflows through the kernel's public face.
 
 mod asks;
+mod by_hand;
 mod closures;
 mod diverged;
 mod doubts;

@@ -1,16 +1,32 @@
 //! What a workflow waits for: instants, signals, people.
 
+use std::sync::{Arc, Mutex};
+
 use artana_core::Status;
 use artana_kernel::{Either, WorkflowOutcome};
 
 use super::{done, seconds};
-use crate::world::world;
+use crate::world::{Process, world};
+
+/// What each life of a workflow saw, told past the ledger.
+#[derive(Clone, Default)]
+struct Seen(Arc<Mutex<Vec<String>>>);
+
+impl Seen {
+    fn note(&self, saw: &str) {
+        self.0.lock().unwrap().push(saw.to_owned());
+    }
+
+    fn all(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
 
 #[tokio::test]
 async fn a_sleep_survives_restarts_and_ends_at_its_time() {
     let world = world();
     let asleep = || world.process();
-    let code = |process: crate::world::Process| async move {
+    let code = |process: Process| async move {
         process
             .workflow(|cx| async move {
                 cx.sleep("nap", seconds(3600)).await?;
@@ -55,7 +71,7 @@ async fn a_signal_is_received_once_in_the_order_of_sending() {
 #[tokio::test]
 async fn a_signal_that_was_taken_is_no_longer_waited_for() {
     let world = world();
-    let code = |process: crate::world::Process| async move {
+    let code = |process: Process| async move {
         let outcome = process.workflow(|cx| async move {
             let first = cx.signal::<u32>("n").await?;
             Ok(first * 10 + cx.signal::<u32>("n").await?)
@@ -92,51 +108,64 @@ async fn a_pause_returns_what_a_person_said() {
 
 #[tokio::test]
 async fn a_race_has_the_same_winner_in_every_life() {
-    let world = world();
-    let code = |process: crate::world::Process| async move {
-        process
-            .workflow(|cx| async move {
-                let won = cx.race(cx.pause::<String>("approve", "now?"), cx.sleep("limit", seconds(60))).await;
-                let said = match won {
-                    Either::Left(said) => said?,
-                    Either::Right(late) => late.map(|()| "too late".to_owned())?,
-                };
-                cx.step("note").compute(|| async { Ok(1) }).await?;
-                Ok(said)
-            })
-            .await
-            .unwrap()
+    let (world, seen) = (world(), Seen::default());
+    let code = |process: Process| {
+        let seen = seen.clone();
+        process.workflow(move |cx| async move {
+            let won = cx.race(cx.pause::<String>("approve", "now?"), cx.sleep("limit", seconds(60))).await;
+            let said = match won {
+                Either::Left(said) => said?,
+                Either::Right(late) => late.map(|()| "too late".to_owned())?,
+            };
+            seen.note(&said);
+            cx.step("note").compute(|| async { Ok(1) }).await?;
+            cx.signal::<()>("end").await?;
+            Ok(said)
+        })
     };
-    assert!(matches!(code(world.process()).await, WorkflowOutcome::Paused(_)));
+    assert!(matches!(code(world.process()).await, Ok(WorkflowOutcome::Paused(_))));
     world.clock.advance(seconds(61));
-    for _ in 0..2 {
-        assert_eq!(code(world.process()).await, WorkflowOutcome::Completed("too late".to_owned()));
+    // The pause of the loser is lifted, so both have an answer from the second life on.
+    for _ in 0..3 {
+        assert!(matches!(code(world.process()).await, Ok(WorkflowOutcome::Waiting(_))));
     }
+    assert_eq!(seen.all(), ["too late"; 3]);
     let run = world.process().run("r").await;
-    assert_eq!(run.status().await.unwrap(), Status::Completed);
+    run.signal("end", "ann", &()).await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(done(code(world.process()).await), "too late");
+    }
+    assert_eq!((seen.all().len(), run.status().await.unwrap()), (4, Status::Completed));
+    world.verify(&run).await;
 }
 
 #[tokio::test]
 async fn drawn_values_are_the_same_in_every_life() {
-    let world = world();
-    let code = |process: crate::world::Process| async move {
-        process
-            .workflow(|cx| async move {
-                let drawn = (cx.now().await?.as_micros(), cx.random().await?, cx.uuid().await?);
-                cx.signal::<()>("end").await?;
-                Ok(drawn)
-            })
-            .await
-            .unwrap()
+    let (world, seen) = (world(), Seen::default());
+    let code = |process: Process| {
+        let seen = seen.clone();
+        process.workflow(move |cx| async move {
+            let drawn = (cx.now().await?, cx.random().await?, cx.uuid().await?);
+            let beside = cx.join(cx.now(), cx.join(cx.random(), cx.uuid())).await;
+            let beside = (beside.0?, beside.1.0?, beside.1.1?);
+            let raced = match cx.race(cx.random(), cx.uuid()).await {
+                Either::Left(number) => number?.to_string(),
+                Either::Right(id) => id?,
+            };
+            assert_ne!((drawn.1, &drawn.2), (beside.1, &beside.2), "each is drawn by itself");
+            seen.note(&format!("{drawn:?} {beside:?} {raced}"));
+            cx.signal::<()>("end").await?;
+            Ok(())
+        })
     };
-    assert!(matches!(code(world.process()).await, WorkflowOutcome::Waiting(_)));
-    let process = world.process();
-    let run = process.run("r").await;
-    world.clock.advance(seconds(5));
-    assert!(matches!(code(world.process()).await, WorkflowOutcome::Waiting(_)));
-    run.signal("end", "ann", &()).await.unwrap();
-    let first = done(Ok(code(process).await));
-    assert_eq!(done(Ok(code(world.process()).await)), first);
+    for _ in 0..3 {
+        assert!(matches!(code(world.process()).await, Ok(WorkflowOutcome::Waiting(_))));
+        world.clock.advance(seconds(5));
+    }
+    world.process().run("r").await.signal("end", "ann", &()).await.unwrap();
+    done(code(world.process()).await);
+    let lives = seen.all();
+    assert_eq!(lives, vec![lives[0].clone(); 4]);
 }
 
 #[tokio::test]

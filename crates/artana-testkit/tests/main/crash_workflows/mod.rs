@@ -67,13 +67,15 @@ struct Program {
     signals: &'static [(&'static str, u64)],
     /// Whether it is cancelled when it is left for the first time.
     cancels: bool,
+    /// What it returns, where that is the same in every world.
+    returns: Option<Value>,
     keys: Keys,
     manners: &'static [Manner],
 }
 
 impl Program {
     fn new(code: Code) -> Self {
-        Self { code, before: None, signals: &[], cancels: false, keys: Keys::Ignored, manners: &[] }
+        Self { code, before: None, signals: &[], cancels: false, returns: None, keys: Keys::Ignored, manners: &[] }
     }
 
     async fn drive(
@@ -119,6 +121,7 @@ impl Scenario for Program {
     fn prepare(&self, world: &CrashWorld) {
         drop(world.provider.clone().keys(self.keys));
         world.provider.next_calls(self.manners.iter().copied());
+        self.returns.iter().for_each(|returns| world.told("end", returns));
     }
 
     fn tools(&self, world: &CrashWorld) -> Vec<Arc<dyn ToolPort>> {
@@ -168,7 +171,10 @@ impl Scenario for Program {
                 continue;
             }
             match left {
-                WorkflowOutcome::Completed(value) => return Ok(value),
+                WorkflowOutcome::Completed(value) => {
+                    world.told("end", &value);
+                    return Ok(value);
+                }
                 WorkflowOutcome::Sleeping(until) => world.clock.sleep(until.since(world.clock.now())).await,
                 WorkflowOutcome::Waiting(_) => self.send(&run).await?,
                 WorkflowOutcome::Paused(ticket) => run.resume_with(ticket.id, "ann", &"yes").await?,

@@ -150,7 +150,8 @@ fn values_that_are_drawn() {
     let code: Code = |cx, out| {
         Box::pin(async move {
             let drawn = (cx.now().await?.as_micros(), cx.random().await?, cx.uuid().await?);
-            let kept = serde_json::to_string(&drawn)?;
+            let (at, (number, id)) = cx.join(cx.now(), cx.join(cx.random(), cx.uuid())).await;
+            let kept = serde_json::to_string(&(drawn, at?.as_micros(), number?, id?))?;
             let (run, noted) = (cx.run(), kept.clone());
             let same = cx.step("note").compute(move || async move {
                 out.closures.ran(&run, "note");
@@ -162,7 +163,7 @@ fn values_that_are_drawn() {
             Ok(json!(same))
         })
     };
-    holds(&Program::new(code), 16);
+    holds(&Program { returns: Some(json!(true)), ..Program::new(code) }, 16);
 }
 
 #[test]
