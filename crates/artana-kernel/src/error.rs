@@ -7,7 +7,7 @@ mod text;
 
 use artana_core::{
     Exceeded, IdError, IncarnationId, ModelId, Name, RequestId, RunId, RunRef, Seq, Status, StepKey, Timestamp,
-    ToolName, Usd,
+    ToolName,
     decide::{Tie, ToolChange},
     divergence::Divergence,
     drift::Drift,
@@ -16,7 +16,7 @@ use artana_core::{
 };
 use artana_ports::{Owner, StoreError};
 
-use crate::{ModelFailed, Ticket};
+use crate::{BudgetSpent, ModelFailed, Ticket};
 pub(crate) use convert::append_failed;
 use text::{asked_inside, belongs, foreign_wait, key_reused, rejected, ties, unclean, unregistered, way_out};
 pub(crate) use text::{cause_text, kernel_actor};
@@ -61,9 +61,7 @@ pub enum Error {
         tool: String,
     },
     /// The arguments are not what the tool takes. Nothing was written.
-    #[error(
-        "the arguments of {tool} in step {step} of run {run} are refused: {problem}; correct them and call again under the same key"
-    )]
+    #[error("the arguments of {tool} in step {step} of run {run} are refused: {problem}; {}", text::SAME_KEY)]
     InvalidArguments {
         /// The run.
         run: RunRef,
@@ -479,17 +477,8 @@ pub enum Error {
         why: &'static str,
     },
     /// A run, what it began in runs of their own, and their forks have spent what they may. Nothing was begun.
-    #[error(
-        "run {run} and its children have spent {spent} of a budget of {budget} and begin nothing more; grant the run more with `Kernel::grant`, and they go on"
-    )]
-    BudgetSpent {
-        /// The run at the top, whose budget it is.
-        run: RunRef,
-        /// What they have spent.
-        spent: Usd,
-        /// What they may spend together.
-        budget: Usd,
-    },
+    #[error(transparent)]
+    BudgetSpent(Box<BudgetSpent>),
     /// The session is over: it ended, or another one began. Nothing was written.
     #[error("the session of run {0} is over; begin another one, and it goes on from the ledger")]
     SessionOver(RunRef),

@@ -61,7 +61,7 @@ pub use model::{
 };
 pub use progress::ProgressWatch;
 pub use run::{Run, Scope, StepHandle};
-pub use session::{Child, Driving, LastSession, LeaseWait, Reorientation, StageLeft};
+pub use session::{BudgetSpent, Child, Driving, LastSession, LeaseWait, Reorientation, StageLeft};
 pub use tool::{ClosureTool, IntoTool, NoArgs, State, States, ToolBuilder, ToolBundle, ToolRef, TypedTool, tool};
 
 pub use worker::{Enqueue, Worker, WorkerStats, terminated};

@@ -92,8 +92,8 @@ pub(super) struct Drive {
 impl Summary {
     pub(super) fn start(first: &Event, started: &RunStarted, foreign: Option<String>, parent: Option<&Self>) -> Self {
         // What was to be undone at the cut is undone by the fork the rest moved to, and by no other one.
-        let takes_over = parent.filter(|_| !started.flags.contains(OWN_UNDO));
-        let rollbacks = takes_over.map(|parent| parent.drive.rollbacks.clone()).unwrap_or_default();
+        let undoes = parent.filter(|_| !started.flags.contains(OWN_UNDO));
+        let rollbacks = undoes.map_or_else(Default::default, |parent| parent.drive.rollbacks.clone());
         Self {
             head: first.head(),
             updated_at: first.at(),
@@ -345,8 +345,7 @@ impl Summary {
             return None;
         }
         // Whoever drives the run that started a child drives it too, until it leaves it.
-        let left = self.drive.suspended || self.drive.woken || self.closing.is_some();
-        if self.child && !left {
+        if self.child && !(self.drive.suspended || self.drive.woken || self.closing.is_some()) {
             return None;
         }
         // A pause of the workflow's own may be recorded by a process that died before it could leave.

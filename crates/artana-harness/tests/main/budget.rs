@@ -9,7 +9,7 @@ use artana_harness::{
     DraftReviewVerify, DraftReviewVerifySupervisor, Failure, Harness, HarnessContext, IncrementalTaskHarness,
     IncrementalTasks, Result, SupervisorHarness, TaskUnit, Worked,
 };
-use artana_kernel::{Error as KernelError, Kernel};
+use artana_kernel::{BudgetSpent, Error as KernelError, Kernel};
 use artana_testkit::ScriptedModel;
 use serde_json::Value;
 
@@ -38,7 +38,8 @@ async fn ask(cx: HarnessContext) -> Result<String> {
 
 /// Says what was spent of what, if that is why it was refused.
 fn spent(error: &artana_harness::Error) -> (String, Usd, Usd) {
-    let Some(KernelError::BudgetSpent { run, spent, budget }) = error.kernel() else { panic!("{error:?}") };
+    let Some(KernelError::BudgetSpent(refused)) = error.kernel() else { panic!("{error:?}") };
+    let BudgetSpent { run, spent, budget, .. } = &**refused;
     assert_eq!(error.code(), "artana::budget_spent");
     for amount in [spent, budget] {
         assert!(error.to_string().contains(&amount.to_string()), "{error}");

@@ -71,7 +71,7 @@ impl Error {
             Self::LeaseLost { .. } => "artana::lease_lost",
             Self::Unclean { .. } => "artana::unclean",
             Self::TaskRefused { .. } => "artana::task_refused",
-            Self::BudgetSpent { .. } => "artana::budget_spent",
+            Self::BudgetSpent(_) => "artana::budget_spent",
             Self::SessionOver { .. } => "artana::session_over",
             Self::TooLarge(_) => "artana::too_large",
             Self::Denied(_) => "artana::claim_denied",

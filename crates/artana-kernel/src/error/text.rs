@@ -10,6 +10,7 @@ use artana_core::{
 
 use crate::Ticket;
 
+pub(super) const SAME_KEY: &str = "correct them and call again under the same key";
 pub(super) const ANOTHER_KEY: &str = "try again under a new step key";
 
 pub(crate) fn cause_text(cause: Cause) -> &'static str {

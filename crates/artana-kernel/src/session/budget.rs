@@ -8,6 +8,21 @@ use artana_core::{RunId, RunRef, Step, Usd};
 use super::Driving;
 use crate::{Error, journal::Journal};
 
+/// What a run and all that it begins have spent, which is all that they may.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+#[error(
+    "run {run} and its children have spent {spent} of a budget of {budget} and begin nothing more; grant the run more with `Kernel::grant`, and they go on"
+)]
+pub struct BudgetSpent {
+    /// The run at the top, whose budget it is.
+    pub run: RunRef,
+    /// What they have spent.
+    pub spent: Usd,
+    /// What they may spend together.
+    pub budget: Usd,
+}
+
 impl Driving {
     /// Returns what the calls of a whole tree of runs cost so far, and what they may cost together: of this run, or of
     /// the one at the top whose work it does a part of, of all below that, and of their forks.
@@ -29,7 +44,9 @@ impl Driving {
             return Ok(());
         }
         match self.spent().await? {
-            (spent, Some(budget)) if spent >= budget => Err(Error::BudgetSpent { run: top.run.clone(), spent, budget }),
+            (spent, Some(budget)) if spent >= budget => {
+                Err(Error::BudgetSpent(Box::new(BudgetSpent { run: top.run.clone(), spent, budget })))
+            }
             _ => Ok(()),
         }
     }

@@ -27,6 +27,7 @@ use crate::{
     lifeline::Busy,
 };
 
+pub use budget::BudgetSpent;
 pub use children::Child;
 pub use free::LeaseWait;
 pub use stages::StageLeft;

@@ -101,7 +101,7 @@ async fn resuming_a_run_answers_none_of_its_own_questions() {
     let ticket = paused(world.process().asks(&asks, &ran).await);
     let run = world.process().run("r").await;
     let Err(Error::Unanswered(_, asked)) = run.resume("op").await else { panic!("only its code asks") };
-    assert_eq!(asked, [ticket.clone()]);
+    assert_eq!(asked, std::slice::from_ref(&ticket));
     assert_eq!(code(run.resume("op").await), "artana::unanswered");
     run.pause("op", "maintenance").await.unwrap();
     run.block("audit", "op", &()).await.unwrap();
