@@ -101,20 +101,26 @@ impl Run {
         self.lift(&ticket, by, said).await
     }
 
-    /// Lifts all pauses of the run but those that block it by name. Steps that asked a person are told nothing.
+    /// Lifts what stops the run from outside: pauses of people, and parking. What blocks it by name stays, and so do the
+    /// questions of its own code, each of which is answered by its ticket: see [`Self::resume_with`].
     ///
     /// # Errors
     ///
-    /// [`Error::NoPause`] when there is none, [`Error::Moved`] when the rest of the run is done in a fork.
+    /// [`Error::Unanswered`] when only its own code's questions are open, [`Error::NoPause`] when there is nothing to
+    /// lift, [`Error::Moved`] when the rest of the run is done in a fork.
     pub async fn resume(&self, by: &str) -> Result<(), Error> {
         let by = Actor::parse(by)?;
         self.latest(is_here).await??;
         let open = self.pauses().await?;
-        let open: Vec<Ticket> = open.into_iter().filter(|(_, pause)| pause.block.is_none()).map(|(t, _)| t).collect();
-        if open.is_empty() {
+        let open = open.into_iter().filter(|(_, pause)| pause.block.is_none()).map(|(ticket, _)| ticket);
+        let (asked, outside): (Vec<Ticket>, Vec<Ticket>) = open.partition(|ticket| ticket.step.is_some());
+        if outside.is_empty() && !asked.is_empty() {
+            return Err(Error::Unanswered(self.name().clone(), asked));
+        }
+        if outside.is_empty() {
             return Err(self.no_pause("to lift"));
         }
-        for ticket in open {
+        for ticket in outside {
             self.lift(&ticket, by.clone(), None).await?;
         }
         Ok(())

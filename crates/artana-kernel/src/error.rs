@@ -16,7 +16,7 @@ use artana_core::{
 };
 use artana_ports::{Owner, StoreError};
 
-use crate::ModelFailed;
+use crate::{ModelFailed, Ticket};
 pub(crate) use convert::append_failed;
 use text::{asked_inside, belongs, foreign_wait, key_reused, ties, unclean, unregistered, way_out};
 pub(crate) use text::{cause_text, kernel_actor};
@@ -112,9 +112,7 @@ pub enum Error {
         problem: String,
     },
     /// No adapter is registered for the model.
-    #[error(
-        "no adapter is registered for the model {model}; add one to the kernel's builder with `model` or `provider`"
-    )]
+    #[error("{}", text::no_adapter(model))]
     UnknownModel {
         /// The model.
         model: ModelId,
@@ -191,9 +189,7 @@ pub enum Error {
         request: RequestId,
     },
     /// The tool refused, or the last of its attempts failed. The effect did not happen.
-    #[error(
-        "tool {tool} failed in step {step} of run {run} after {attempts} attempt(s); try again under a new step key"
-    )]
+    #[error("tool {tool} failed in step {step} of run {run} after {attempts} attempt(s); {}", text::ANOTHER_KEY)]
     ToolFailed {
         /// The run.
         run: RunRef,
@@ -455,6 +451,9 @@ pub enum Error {
         /// How it was named.
         pause: String,
     },
+    /// Nothing stops the run but what its own code asks, and somebody has to answer. Nothing was written.
+    #[error("run {0} waits for answers to what its own code asks: {which}", which = text::unanswered(.0, .1))]
+    Unanswered(RunRef, Vec<Ticket>),
     /// This process drove the run and counts as dead now, or somebody else drives it.
     #[error("this process has lost the right to drive run {0}; ask again, and it goes on from the ledger")]
     LeaseLost(RunRef),

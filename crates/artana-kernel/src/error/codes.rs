@@ -66,6 +66,7 @@ impl Error {
             Self::UnknownWorkflow { .. } => "artana::unknown_workflow",
             Self::Orphaned { .. } => "artana::orphaned",
             Self::NoPause { .. } => "artana::no_pause",
+            Self::Unanswered(..) => "artana::unanswered",
             Self::LeaseLost { .. } => "artana::lease_lost",
             Self::Unclean { .. } => "artana::unclean",
             Self::TaskRefused { .. } => "artana::task_refused",

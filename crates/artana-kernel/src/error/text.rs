@@ -1,6 +1,10 @@
 //! The longer sentences of errors. They hold names and numbers, never what somebody said.
 
-use artana_core::{Actor, Name, RunId, RunRef, StepKey, ask::Field, decide::Tie, drift::Drift, event::Cause};
+use artana_core::{Actor, ModelId, Name, RunId, RunRef, StepKey, ask::Field, decide::Tie, drift::Drift, event::Cause};
+
+use crate::Ticket;
+
+pub(super) const ANOTHER_KEY: &str = "try again under a new step key";
 
 pub(crate) fn cause_text(cause: Cause) -> &'static str {
     match cause {
@@ -10,6 +14,29 @@ pub(crate) fn cause_text(cause: Cause) -> &'static str {
         Cause::Reported => "the tool said so itself",
         _ => "recorded by a newer version",
     }
+}
+
+pub(super) fn no_adapter(model: &ModelId) -> String {
+    format!(
+        "no adapter is registered for the model {model}; add one to the kernel's builder with `model` or `provider`"
+    )
+}
+
+/// Names so many questions; of more there is a list.
+const FEW: usize = 3;
+
+pub(super) fn unanswered(run: &RunRef, asked: &[Ticket]) -> String {
+    let one = |ticket: &Ticket| match &ticket.step {
+        Some(step) => format!("step {step} by ticket {}", ticket.id),
+        None => format!("ticket {}", ticket.id),
+    };
+    let mut named: Vec<String> = asked.iter().take(FEW).map(one).collect();
+    named.extend((asked.len() > FEW).then(|| format!("{} more", asked.len() - FEW)));
+    format!(
+        "{}; answer each with `resume_with` or `artana run resume {} --ticket ID --by WHO --input JSON`",
+        named.join(", "),
+        run.run
+    )
 }
 
 pub(super) fn unclean(steps: &[StepKey], task: Option<&Name>) -> String {

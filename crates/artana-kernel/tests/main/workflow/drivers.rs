@@ -121,10 +121,10 @@ async fn a_workflow_that_is_left_is_free_for_others_at_once() {
     for ask in [Signal("go"), super::asks::Ask::Sleep("nap"), super::asks::Ask::Pause("approve")] {
         let (world, ran) = (world(), Ran::default());
         let (first, second) = (world.process(), world.process());
-        first.asks(&[Compute("a"), ask], &ran).await.unwrap();
+        let left = first.asks(&[Compute("a"), ask], &ran).await.unwrap();
         let run = second.run("r").await;
-        if ask == super::asks::Ask::Pause("approve") {
-            run.resume("ann").await.unwrap();
+        if let WorkflowOutcome::Paused(ticket) = left {
+            run.resume_with(ticket.id, "ann", &()).await.unwrap();
         }
         run.signal("go", "ann", &()).await.unwrap();
         world.clock.advance(TTL / 3);

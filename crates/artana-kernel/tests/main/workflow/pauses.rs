@@ -5,7 +5,7 @@ use artana_kernel::{Either, Error, Run, Ticket, WorkflowOutcome};
 
 use super::{
     Ran,
-    asks::Ask::{Compute, Signal},
+    asks::Ask::{Compute, Pause, Signal},
     done, seconds,
 };
 use crate::world::{Process, code, world};
@@ -90,14 +90,36 @@ async fn each_of_several_pauses_is_told_what_its_own_ticket_was_told() {
     }
 }
 
+/// Whoever lifts what an operator stopped says nothing of what the code asks.
+#[tokio::test]
+async fn resuming_a_run_answers_none_of_its_own_questions() {
+    let (world, ran) = (world(), Ran::default());
+    let asks = [Pause("approve"), Compute("send")];
+    let ticket = paused(world.process().asks(&asks, &ran).await);
+    let run = world.process().run("r").await;
+    let Err(Error::Unanswered(_, asked)) = run.resume("op").await else { panic!("only its code asks") };
+    assert_eq!(asked, std::slice::from_ref(&ticket));
+    assert_eq!(code(run.resume("op").await), "artana::unanswered");
+    run.pause("op", "maintenance").await.unwrap();
+    run.block("audit", "op", &()).await.unwrap();
+    run.resume("op").await.unwrap();
+    run.unblock("audit", "op").await.unwrap();
+    assert_eq!(paused(world.process().asks(&asks, &ran).await), ticket);
+    assert_eq!((ran.times(), code(run.resume("op").await)), (0, "artana::unanswered"));
+    run.resume_with(ticket.id, "ann", &()).await.unwrap();
+    done(world.process().asks(&asks, &ran).await);
+    assert_eq!((ran.times(), code(run.resume("op").await)), (1, "artana::no_pause"));
+    world.verify(&run).await;
+}
+
 #[tokio::test]
 async fn a_pause_lifted_without_a_word_tells_nothing() {
     let world = world();
     let asks = |process: Process| async move {
         process.workflow(|cx| async move { Ok(cx.pause::<Option<String>>("approve", "yes?").await?) }).await
     };
-    paused(asks(world.process()).await);
-    world.process().run("r").await.resume("ann").await.unwrap();
+    let ticket = paused(asks(world.process()).await);
+    world.process().run("r").await.resume_with(ticket.id, "ann", &()).await.unwrap();
     assert_eq!(done(asks(world.process()).await), None);
 }
 
