@@ -99,6 +99,11 @@ pub(super) fn next_pause(last: Option<&PauseStep>, key: &StepKey, event: &Event)
             let resumption = Resumption { at: event.seq(), by: resumed.by.clone(), input: resumed.input };
             Ok(Some(PauseStep { resumed: Some(resumption), ..last.clone() }))
         }
+        // What somebody said could not be read, and they are asked once more.
+        (Some(last), Body::Paused(paused)) if last.resumed.is_some() => {
+            let (pause, reason) = (event.id(), paused.reason);
+            Ok(Some(PauseStep { pause, reason, resumed: None, ..last.clone() }))
+        }
         (last, _) => illegal(key, last.map_or("absent", PauseStep::state), event),
     }
 }

@@ -6,15 +6,16 @@ use artana_core::{
 
 use super::{
     driver::Driver,
-    machine::{Answer, Held, Told, Want},
+    machine::{Answer, Fits, Held, Told, Want},
     open::{Open, Standing},
+    waits,
 };
 use crate::{Error, ahead::MAX_AHEAD_BYTES};
 
 /// What somebody outside said, and where that is recorded.
 enum Words {
     Signal(ContentRef, Seq),
-    Said(Option<(ContentRef, Seq)>),
+    Said(Option<(ContentRef, Seq)>, Fits),
 }
 
 fn resumption(state: &RunState, key: &StepKey) -> Option<Resumption> {
@@ -52,7 +53,8 @@ fn results_from(state: &RunState, from: Ordinal) -> Vec<ContentRef> {
 
 impl Driver {
     /// Gives the code an answer that is recorded. Returns whether it did: an answer that is in another run is not to
-    /// be had while this one is stopped, and nothing that came later is told before it.
+    /// be had while this one is stopped, and nothing that came later is told before it. What a person said and the code
+    /// cannot read is none.
     pub(super) async fn deliver(&mut self, ordinal: Ordinal) -> Result<bool, Error> {
         let Some(answer) = self.answer(ordinal).await? else {
             self.look_for(ordinal);
@@ -92,17 +94,43 @@ impl Driver {
                 let signal = signal.ok_or_else(|| Error::Internal("a recorded signal is gone".into()))?;
                 Words::Signal(signal.value, signal.place.seq)
             }
-            Want::Pause { key, .. } => match self.state(|state| resumption(state, key)) {
-                Some(resumed) => Words::Said(resumed.input.map(|input| (input, resumed.at))),
+            Want::Pause { key, fits, .. } => match self.state(|state| resumption(state, key)) {
+                Some(resumed) => Words::Said(resumed.input.map(|input| (input, resumed.at)), *fits),
                 None => return Err(self.another(key, AskKind::Pause)),
             },
         };
         let answer: Answer = match words {
             Words::Signal(value, seq) => Box::new(self.content(&value, seq).await?),
-            Words::Said(None) => Box::new(None::<Vec<u8>>),
-            Words::Said(Some((input, seq))) => Box::new(Some(self.content(&input, seq).await?)),
+            Words::Said(input, fits) => match self.heard(ordinal, input, fits).await? {
+                Some(said) => Box::new(said),
+                None => return Ok(None),
+            },
         };
         Ok(Some(Ok(answer)))
+    }
+
+    /// Reads what a person said. `None` where the code cannot read it: then they are asked once more, unless the run is
+    /// ending.
+    async fn heard(
+        &mut self,
+        ordinal: Ordinal,
+        input: Option<(ContentRef, Seq)>,
+        fits: Fits,
+    ) -> Result<Option<Option<Vec<u8>>>, Error> {
+        let said = match input {
+            Some((input, seq)) => Some(self.content(&input, seq).await?),
+            None => None,
+        };
+        let Err(wanted) = fits(said.as_deref().unwrap_or(b"null")) else { return Ok(Some(said)) };
+        // Code that could read it may have gone on from it, and then it stays what it was told.
+        let next = self.machine.next();
+        if self.state(|state| state.program().last().is_some_and(|last| last >= next)) {
+            return Ok(Some(said));
+        }
+        if !self.state(RunState::is_closing) {
+            waits::ask_again(self, ordinal, wanted).await?;
+        }
+        Ok(None)
     }
 
     /// An answer that says nothing but that it has come.

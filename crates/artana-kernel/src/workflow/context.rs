@@ -94,14 +94,15 @@ impl WorkflowContext {
         })
     }
 
-    /// Stops the run until a person lifts the pause, and returns what they said.
+    /// Stops the run until a person lifts the pause, and returns what they said. Whoever says what is no `T` is asked
+    /// once more, with another ticket.
     pub fn pause<T: DeserializeOwned + Send + 'static>(
         &self,
         key: impl AsRef<str>,
         reason: impl Into<String>,
     ) -> Asked<T> {
         let reason = reason.into();
-        let asking = self.keyed(AskKind::Pause, key.as_ref(), |key| Want::Pause { key, reason });
+        let asking = self.keyed(AskKind::Pause, key.as_ref(), |key| Want::Pause { key, reason, fits: fits::<T> });
         let machine = Arc::clone(&self.machine);
         Box::pin(async move {
             let bytes: Option<Vec<u8>> = took(asking.await?)?;
@@ -264,6 +265,10 @@ where
 
 fn took<T: 'static>(answer: super::machine::Answer) -> Result<T, Error> {
     answer.downcast().map(|answer| *answer).map_err(|_| Error::Internal("an answer is of another type".into()))
+}
+
+fn fits<T: DeserializeOwned>(bytes: &[u8]) -> Result<(), &'static str> {
+    from_json::<T>(bytes).map(drop).map_err(|_| std::any::type_name::<T>())
 }
 
 /// Reads what somebody said. What does not fit the type is no answer, and the code does not get to see it: the code or

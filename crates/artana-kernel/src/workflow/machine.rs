@@ -69,10 +69,13 @@ pub(crate) enum Want {
     /// A signal. The answer is the bytes of its value.
     Signal { name: Name },
     /// A person. The answer is the bytes of what they said, if anything.
-    Pause { key: StepKey, reason: String },
+    Pause { key: StepKey, reason: String, fits: Fits },
     /// That something be undone. The answer is the ordinal of the ask.
     OnRollback { key: StepKey },
 }
+
+/// Names the type as which the code cannot read what somebody said, if it cannot.
+pub(crate) type Fits = fn(&[u8]) -> Result<(), &'static str>;
 
 /// Which value is drawn. The answer is an [`artana_core::event::Value`].
 #[derive(Debug, Clone)]

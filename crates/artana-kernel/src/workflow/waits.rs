@@ -216,7 +216,7 @@ fn unrecorded(driver: &Driver, ordinal: Ordinal, open: &Open) -> Result<Option<E
             }
             Some(_) => Err(driver.another(key, AskKind::Sleep)),
         },
-        (Want::Pause { key, reason }, _) => match driver.state(|state| state.step(key).cloned()) {
+        (Want::Pause { key, reason, .. }, _) => match driver.state(|state| state.step(key).cloned()) {
             None => Ok(Some(pause(driver, ordinal, key, reason))),
             Some(Step::Pause(_)) => Ok(None),
             Some(_) => Err(driver.another(key, AskKind::Pause)),
@@ -281,6 +281,14 @@ fn pause(driver: &Driver, ordinal: Ordinal, key: &StepKey, reason: &str) -> Entr
     let (ordinal, reason) = (Some(ordinal), Some(reason));
     let body = Paused { block: None, by: None, metadata: None, ordinal, reason, suspends: false };
     Entry { step: Some(key.clone()), body: body.into(), content: Some(content) }
+}
+
+/// Asks a person once more, who said what the code cannot read. What they said is in the ledger, and is nobody's answer.
+pub(super) async fn ask_again(driver: &mut Driver, ordinal: Ordinal, wanted: &str) -> Result<(), Error> {
+    let Some(Want::Pause { key, reason, .. }) = driver.open.get(ordinal).map(|open| &open.want) else { return Ok(()) };
+    let reason = format!("{reason} (what was said before cannot be read as {wanted})");
+    let entry = pause(driver, ordinal, key, reason.trim_start());
+    record(driver, vec![entry], false).await.map(drop)
 }
 
 /// Records waits, and returns whether it did.

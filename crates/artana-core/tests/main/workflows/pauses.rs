@@ -107,7 +107,11 @@ fn what_whoever_lifted_a_pause_had_to_say_is_kept() {
     let Some(artana_core::Step::Pause(pause)) = state.step(&crate::support::step("ask")) else { panic!("a pause") };
     let found = pause.resumed.as_ref().expect("it was lifted");
     assert_eq!((found.at, &found.by, found.input), (history.head().seq, &actor(), Some(content(ARGS))));
-    assert!(!fits(&history, Some("ask"), pauses(0)), "it stays lifted");
+    // What was said could not be read, and is asked for once more, by another ticket.
+    let again = history.push(Some("ask"), pauses(0));
+    assert_eq!((stands(&history, "ask"), history.state().status()), ("paused", Status::Paused));
+    assert!(!fits(&history, Some("ask"), pauses(0)), "it is asked for already");
+    assert!(!fits(&history, Some("ask"), resumed(ticket)) && fits(&history, Some("ask"), resumed(again)));
 }
 
 /// A run that is ending undoes what it did, whatever it was stopped by.

@@ -1,14 +1,17 @@
 //! Pauses, blocks and what lifts them, and signals before, while and after they are waited for.
 
 use artana_core::Status;
-use artana_kernel::{Either, Error, Run, Ticket, WorkflowOutcome};
+use artana_kernel::{Either, Error, Run, Ticket, Worker, WorkflowContext, WorkflowOutcome};
 
 use super::{
     Ran,
     asks::Ask::{Compute, Pause, Signal},
     done, seconds,
 };
-use crate::world::{Process, code, world};
+use crate::{
+    workers::works,
+    world::{Process, code, tenant, world},
+};
 
 fn paused<T: std::fmt::Debug>(outcome: Result<WorkflowOutcome<T>, Error>) -> Ticket {
     let Ok(WorkflowOutcome::Paused(ticket)) = outcome else { panic!("{outcome:?}") };
@@ -123,27 +126,113 @@ async fn a_pause_lifted_without_a_word_tells_nothing() {
     assert_eq!(done(asks(world.process()).await), None);
 }
 
+/// Why a run's only open pause was begun.
+async fn reason(run: &Run) -> String {
+    let [(_, pause)] = run.pauses().await.unwrap().try_into().unwrap();
+    String::from_utf8(run.content(&pause.reason.unwrap()).await.unwrap().unwrap()).unwrap()
+}
+
 #[tokio::test]
-async fn words_of_another_type_are_no_answer_until_the_code_reads_them() {
+async fn who_says_what_cannot_be_read_is_asked_once_more() {
     let world = world();
-    let asks = |process: Process| async move {
-        process
-            .workflow(|cx| async move {
-                // Code that swallows it goes another way than it would have gone, so it does not get to see it.
-                let said = cx.pause::<u32>("approve", "how many?").await.unwrap_or_default();
-                Ok(said)
-            })
-            .await
+    let asks = || {
+        world.process().workflow(|cx| async move {
+            // Code that swallows it goes another way than it would have gone, so it does not get to see it.
+            let said = cx.pause::<u64>("approve", "how many?").await.unwrap_or_default();
+            cx.step("note").compute(|| async { Ok(()) }).await?;
+            Ok(said)
+        })
     };
-    let ticket = paused(asks(world.process()).await);
+    let mut ticket = paused(asks().await);
+    let run = world.process().run("r").await;
+    for words in ["4200 cents", "many"] {
+        run.resume_with(ticket.id, "ann", &words).await.unwrap();
+        let again = paused(asks().await);
+        assert_eq!(again.step, ticket.step);
+        assert_ne!(again.id, ticket.id, "the ticket of the first question is used up");
+        assert_eq!(code(run.resume_with(ticket.id, "ann", &1).await), "artana::no_pause");
+        assert_eq!(paused(asks().await), again);
+        assert_eq!(reason(&run).await, "how many? (what was said before cannot be read as u64)");
+        ticket = again;
+    }
+    run.resume_with(ticket.id, "ann", &()).await.unwrap();
+    let ticket = paused(asks().await);
+    run.resume_with(ticket.id, "ann", &4200).await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(done(asks().await), 4200);
+    }
+    world.verify(&run).await;
+}
+
+#[tokio::test]
+async fn a_worker_does_not_park_a_run_because_somebody_said_what_cannot_be_read() {
+    let world = world();
+    let process = world.process();
+    let code = |cx: WorkflowContext, (): ()| async move { Ok(cx.pause::<u64>("approve", "how many?").await?) };
+    process.kernel.register("asks", code).unwrap();
+    let run = process.kernel.enqueue(&tenant(), "asks", &()).id("r").await.unwrap();
+    let worker = Worker::new(&process.kernel);
+    assert!(works(&world, &worker, &run, Status::Paused, 60).await);
+    let [(ticket, _)] = run.pauses().await.unwrap().try_into().unwrap();
+    run.resume_with(ticket.id, "ann", &"many").await.unwrap();
+    assert!(works(&world, &worker, &run, Status::Paused, 60).await);
+    let [(again, _)] = run.pauses().await.unwrap().try_into().unwrap();
+    assert!(again.id != ticket.id && again.step == ticket.step, "{again:?}");
+    run.resume_with(again.id, "ann", &7).await.unwrap();
+    assert!(works(&world, &worker, &run, Status::Completed, 60).await);
+    assert_eq!(worker.stats().parked, 0);
+}
+
+/// Nobody is asked again what code could read before, and may have gone on from.
+#[tokio::test]
+async fn words_that_were_read_once_stay_what_they_are() {
+    let world = world();
+    let reads = || {
+        world.process().workflow(|cx| async move {
+            let said = cx.pause::<String>("approve", "how many?").await?;
+            cx.step("note").compute(|| async { Ok(()) }).await?;
+            cx.signal::<()>("end").await?;
+            Ok(said)
+        })
+    };
+    let ticket = paused(reads().await);
     let run = world.process().run("r").await;
     run.resume_with(ticket.id, "ann", &"many").await.unwrap();
-    let told = asks(world.process()).await;
+    assert!(matches!(reads().await, Ok(WorkflowOutcome::Waiting(_))));
+    let before = world.kinds(&run).await;
+    let changed = world.process().workflow(|cx| async move { Ok(cx.pause::<u32>("approve", "how many?").await?) });
+    let told = changed.await;
     let Err(Error::Said { problem, .. }) = &told else { panic!("{told:?}") };
     assert!(!problem.contains("many"));
-    assert!(!run.status().await.unwrap().is_finished());
-    let mended = world.process().workflow(|cx| async move { Ok(cx.pause::<String>("approve", "how many?").await?) });
-    assert_eq!(done(mended.await), "many");
+    assert_eq!(world.kinds(&run).await, before);
+    run.signal("end", "ann", &()).await.unwrap();
+    assert_eq!(done(reads().await), "many");
+}
+
+#[tokio::test]
+async fn words_that_cannot_be_read_win_no_race() {
+    let world = world();
+    let racing = || {
+        world.process().workflow(|cx| async move {
+            let won = cx.race(cx.pause::<u64>("approve", "how many?"), cx.sleep("limit", seconds(60))).await;
+            cx.signal::<()>("end").await?;
+            Ok(match won {
+                Either::Left(said) => Some(said?),
+                Either::Right(late) => late.map(|()| None)?,
+            })
+        })
+    };
+    let ticket = paused(racing().await);
+    let run = world.process().run("r").await;
+    run.resume_with(ticket.id, "ann", &"many").await.unwrap();
+    paused(racing().await);
+    world.clock.advance(seconds(61));
+    for _ in 0..2 {
+        assert!(matches!(racing().await, Ok(WorkflowOutcome::Waiting(_))));
+    }
+    run.signal("end", "ann", &()).await.unwrap();
+    assert_eq!(done(racing().await), None);
+    world.verify(&run).await;
 }
 
 #[tokio::test]
