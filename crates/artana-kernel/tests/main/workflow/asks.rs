@@ -1,6 +1,6 @@
 //! The things a workflow may ask, as tests spell them: one word for each kind.
 
-use artana_kernel::{Error, Failure, WorkflowContext, WorkflowOutcome};
+use artana_kernel::{Either, Error, Failure, Retry, WorkflowContext, WorkflowOutcome};
 
 use super::{Ran, seconds};
 use crate::{
@@ -23,9 +23,19 @@ pub(crate) enum Ask {
     Now,
     Random,
     Uuid,
+    Blocking(&'static str),
+    Reconcile(&'static str),
+    Retried(&'static str),
+    RetriedOnce(&'static str),
+    Patched(&'static str),
+    Join(&'static str),
+    Race(&'static str),
 }
 
-use Ask::{Child, Compute, Model, Now, OnRollback, Once, Pause, Random, Signal, Sleep, Tool, Uuid};
+use Ask::{
+    Blocking, Child, Compute, Join, Model, Now, OnRollback, Once, Patched, Pause, Race, Random, Reconcile, Retried,
+    RetriedOnce, Signal, Sleep, Tool, Uuid,
+};
 
 /// One of each, under the same key where it has one.
 pub(crate) const EVERY: [Ask; 12] = [
@@ -42,6 +52,15 @@ pub(crate) const EVERY: [Ask; 12] = [
     Random,
     Uuid,
 ];
+
+/// Other ways to ask for the same kinds, and for several at once.
+pub(crate) const OTHERS: [Ask; 7] =
+    [Blocking("x"), Reconcile("x"), Retried("x"), RetriedOnce("x"), Patched("x"), Join("x"), Race("x")];
+
+/// Lists everything a workflow may ask.
+pub(crate) fn every_verb() -> impl Iterator<Item = Ask> {
+    EVERY.into_iter().chain(OTHERS)
+}
 
 impl Ask {
     /// Asks, and counts the closures that ran for it.
@@ -60,6 +79,28 @@ impl Ask {
             Now => cx.now().await.map(drop),
             Random => cx.random().await.map(drop),
             Uuid => cx.uuid().await.map(drop),
+            Blocking(key) => cx.step(key).compute_blocking(move || Ok(counted.once())).await.map(drop),
+            Reconcile(key) => cx.step(key).reconcile_json("mail", FIVE).await.map(drop),
+            Retried(key) => {
+                let tried = cx.step(key).retry(Retry::attempts(3));
+                tried.compute(move || std::future::ready(Ok(counted.once()))).await.map(drop)
+            }
+            RetriedOnce(key) => {
+                let tried = cx.step(key).retry(Retry::attempts(3));
+                tried.once(move || std::future::ready(Ok(counted.once()))).await.map(drop)
+            }
+            Patched(id) => cx.patched(id).await.map(drop),
+            Join(key) => {
+                let (mailed, drawn) = cx.join(cx.step(key).tool_json("mail", FIVE), cx.random()).await;
+                mailed.and(drawn).map(drop)
+            }
+            Race(key) => {
+                let once = cx.step(key).once(move || async move { Ok(counted.once()) });
+                match cx.race(once, cx.signal::<()>("other")).await {
+                    Either::Left(once) => once.map(drop),
+                    Either::Right(told) => told,
+                }
+            }
         }
     }
 }
