@@ -65,7 +65,7 @@ pub(crate) struct Proof {
     pub(crate) children: Vec<String>,
     /// The stages that were left, with their rounds, as they were traced.
     pub(crate) stages: Vec<(String, u64)>,
-    /// How often a model was asked, and how often after the supervisor was asked again.
+    /// How often a model was asked, and how often in all once the supervisor was asked again.
     pub(crate) asked: (usize, usize),
     /// Whether the run and its children verify.
     pub(crate) verified: bool,
@@ -78,7 +78,8 @@ impl fmt::Display for Proof {
         writeln!(f, "the note:            {note} (approved: {approved}, in {rounds} rounds)")?;
         writeln!(f, "its children:        {}", self.children.join(", "))?;
         writeln!(f, "stages left:         {}", stages.join(", "))?;
-        writeln!(f, "models were asked:   {} time(s), and {} after asking again", self.asked.0, self.asked.1)?;
+        let (asked, more) = (self.asked.0, self.asked.1 - self.asked.0);
+        writeln!(f, "models were asked:   {asked} time(s), and {more} more when the supervisor was asked again")?;
         write!(f, "all ledgers verify:  {}", self.verified)
     }
 }

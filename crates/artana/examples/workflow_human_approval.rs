@@ -1,8 +1,9 @@
 //! A workflow that waits for a person, for three days if need be.
 //!
-//! A refund is proposed and waits for approval. The process that proposed it ends. Days later somebody approves with
-//! another amount, and another process goes on where the first one stopped, with what the person said. A second
-//! refund is never approved: after three days it is refused by itself. No key, no network.
+//! A refund is proposed and waits for approval. The kernel that proposed it is closed, and nothing of it is left but its
+//! file. Days later somebody approves with another amount, and another kernel goes on from the file where the first one
+//! stopped, with what the person said. A second refund is never approved: after three days it is refused by itself. All
+//! of that is one process with a clock on which days pass; another process would read the same file. No key, no network.
 
 pub(crate) mod kept;
 
@@ -62,14 +63,14 @@ async fn refund(cx: WorkflowContext, proposed: u64) -> Result<String, Failure> {
     }
 }
 
-/// A process with a kernel of its own, on a clock that days pass on.
-async fn process(path: &Path, clock: &SimClock) -> Result<Kernel, Box<dyn Error>> {
+/// Opens a kernel of its own on the file, on a clock that days pass on.
+async fn opened(path: &Path, clock: &SimClock) -> Result<Kernel, Box<dyn Error>> {
     Ok(Kernel::builder(SqliteStore::open(path).await?).clock(Arc::new(clock.clone())).build()?)
 }
 
-/// Proposes a refund, in a process that ends then.
+/// Proposes a refund, with a kernel that is closed then.
 async fn proposed(path: &Path, clock: &SimClock, id: &str) -> Result<(Ticket, Status), Box<dyn Error>> {
-    let (kernel, demo) = (process(path, clock).await?, Tenant::new("demo"));
+    let (kernel, demo) = (opened(path, clock).await?, Tenant::new("demo"));
     let left = kernel.workflow(&demo, id, |cx| refund(cx, 5000)).await?;
     let WorkflowOutcome::Paused(ticket) = left else { return Err("it waits for a person".into()) };
     let status = kernel.open_run(&demo, id).await?.status().await?;
@@ -84,7 +85,7 @@ pub(crate) async fn run(path: &Path) -> Result<Proof, Box<dyn Error>> {
     let (_, second) = proposed(path, &clock, "refund-2").await?;
 
     clock.advance(Duration::from_secs(2 * 24 * 60 * 60));
-    let kernel = process(path, &clock).await?;
+    let kernel = opened(path, &clock).await?;
     let approved = kernel.open_run(&demo, "refund-1").await?;
     approved.resume_with(ticket.id, "ann@example", &Approval { cents: 4200 }).await?;
 

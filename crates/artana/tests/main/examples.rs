@@ -151,7 +151,7 @@ async fn a_saga_gives_back_what_it_booked_once_and_in_reverse() {
 }
 
 #[tokio::test]
-async fn an_approval_is_waited_for_across_processes_and_not_for_ever() {
+async fn an_approval_is_waited_for_across_kernels_and_not_for_ever() {
     let folder = tempfile::tempdir().unwrap();
     let proof = workflow_human_approval::run(&folder.path().join("a.db")).await.unwrap();
     assert_eq!(proof.waited, [Status::Paused; 2]);
