@@ -134,6 +134,7 @@ impl From<Error> for Failure {
             Error::Store(store) => return store.clone().into(),
             Error::RunNotFound { .. } | Error::NothingRecorded { .. } | Error::NoPause { .. } => Exit::NotFound,
             Error::InvalidId(_) | Error::InvalidTenant(_) | Error::InvalidResult { .. } => Exit::Usage,
+            Error::Unanswered(..) => Exit::NeedsHuman,
             error if error.needs_human() => Exit::NeedsHuman,
             _ => Exit::Invalid,
         };

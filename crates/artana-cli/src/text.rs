@@ -6,6 +6,8 @@ use std::{fmt::Write as _, time::Duration};
 use artana_core::Timestamp;
 use serde::Serialize;
 
+use crate::words::count;
+
 /// Escapes what a terminal would obey and what would break a line: control characters, and those
 /// that turn the direction of text.
 pub(crate) fn shown(text: &str) -> String {
@@ -93,9 +95,17 @@ pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// Writes a duration for people.
+/// Writes a duration for people: in seconds, or from an hour on in the two largest units.
 pub(crate) fn took(duration: Duration) -> String {
-    format!("{duration:.1?}")
+    let minutes = duration.as_secs() / 60;
+    let (days, hours, minutes) = (minutes / (24 * 60), minutes / 60 % 24, minutes % 60);
+    let parts = match (days, hours) {
+        (0, 0) => return format!("{duration:.1?}"),
+        (0, _) => [(hours, "hour"), (minutes, "minute")],
+        _ => [(days, "day"), (hours, "hour")],
+    };
+    let parts = parts.iter().filter(|(number, _)| *number > 0).map(|(number, unit)| count(*number, unit));
+    parts.collect::<Vec<_>>().join(" ")
 }
 
 /// Quotes a word for a shell where it needs it.
@@ -115,6 +125,14 @@ mod tests {
     fn nothing_a_terminal_obeys_is_shown() {
         assert_eq!(shown("red \u{1b}[31m\u{7}\u{9b}\n\u{202e}"), "red \\u{1b}[31m\\u{7}\\u{9b}\\n\\u{202e}");
         assert_eq!(shown("plain ümläut"), "plain ümläut");
+    }
+
+    #[test]
+    fn long_times_are_told_in_large_units() {
+        let told = |seconds| took(Duration::from_secs(seconds));
+        assert_eq!([told(62), told(3599), told(3600)], ["62.0s", "3599.0s", "1 hour"]);
+        assert_eq!([told(7 * 3600 + 61), told(259_200)], ["7 hours 1 minute", "3 days"]);
+        assert_eq!(told(86_400 + 2 * 3600 + 59), "1 day 2 hours");
     }
 
     #[test]

@@ -83,6 +83,9 @@ pub(crate) fn what(step: &Step) -> String {
     }
 }
 
+/// In whose name the kernel itself acts.
+const KERNEL: &str = "artana";
+
 /// Says where a step stands, as the end of a sentence.
 pub(crate) fn standing(step: &Step) -> String {
     match step {
@@ -92,6 +95,10 @@ pub(crate) fn standing(step: &Step) -> String {
         Step::Timer(timer) if timer.fired.is_some() => "has gone off".into(),
         Step::Timer(timer) => format!("goes off at {}", short_time_after(timer.due)),
         Step::Pause(pause) => match &pause.resumed {
+            // Nobody said anything: what it was raced with has come.
+            Some(resumed) if resumed.by.as_str() == KERNEL && resumed.input.is_none() => {
+                "was given up, because something else came first".into()
+            }
             Some(resumed) => format!("was lifted by {}", resumed.by),
             None => "is not lifted yet".into(),
         },
@@ -204,4 +211,23 @@ fn tool_cost(cost: &ToolCost) -> String {
         parts.push(format!("{} of unknown outcome", cost.unknown));
     }
     parts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use artana_core::{Actor, EventId, PauseStep, Resumption, Seq};
+
+    use super::*;
+
+    #[test]
+    fn nobody_is_said_to_have_lifted_a_pause_that_lost_a_race() {
+        let lifted = |by: &str| {
+            let pause = EventId::parse("018f4d6e-7b1a-7c3d-9e5f-0123456789ab").expect("an id");
+            let by = Actor::parse(by).expect("a name");
+            let resumed = Some(Resumption { at: Seq::new(3), by, input: None });
+            standing(&Step::Pause(PauseStep { first: Seq::new(2), pause, reason: None, resumed }.into()))
+        };
+        assert_eq!(lifted("ann"), "was lifted by ann");
+        assert_eq!(lifted(KERNEL), "was given up, because something else came first");
+    }
 }

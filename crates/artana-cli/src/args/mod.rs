@@ -262,7 +262,8 @@ pub(crate) enum RunCommand {
     Fork(ForkArgs),
     /// Pauses a run: nothing new starts until somebody resumes it, and what was begun runs to its outcome.
     Pause(PauseArgs),
-    /// Lifts all pauses of a run but those that block it by name; or one, with an answer for the code that asked.
+    /// Lifts what people, or parking, stopped a run with, but no block by name; or one pause, with an answer for the
+    /// code that asked.
     Resume(ResumeArgs),
     /// Blocks a run by name until the same name is unblocked.
     Block(BlockArgs),

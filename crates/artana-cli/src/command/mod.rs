@@ -114,9 +114,13 @@ impl Context {
             }
             _ => None,
         };
+        let answers: Vec<String> = match &error {
+            Error::Unanswered(_, asked) => asked.iter().map(|ticket| resume::answer(&self.speller, ticket)).collect(),
+            _ => Vec::new(),
+        };
         let elsewhere = matches!(error, Error::RunNotFound { .. }).then(|| self.elsewhere());
         let failure = Failure::from(error);
-        next.into_iter().chain(elsewhere).fold(failure, Failure::next)
+        next.into_iter().chain(elsewhere).chain(answers).fold(failure, Failure::next)
     }
 
     /// Explains an error of a step, with what is recorded of the step where that is in doubt.

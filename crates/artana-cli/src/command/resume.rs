@@ -1,7 +1,7 @@
 //! `run resume`: lifts pauses of a run in somebody's name, and says what it still waits for.
 
 use artana_core::EventId;
-use artana_kernel::{Error, Run};
+use artana_kernel::{Error, Run, Ticket};
 
 use super::Context;
 use crate::{
@@ -10,6 +10,7 @@ use crate::{
     out::note,
     row::Row,
     said,
+    speller::Speller,
     words::count,
 };
 
@@ -18,6 +19,7 @@ pub(super) async fn perform(cx: &mut Context, args: &ResumeArgs) -> Result<Exit,
     let ticket = args.ticket.as_deref().map(EventId::parse).transpose().map_err(Error::from)?;
     let run = cx.open(&args.run).await?;
     let (before, _) = open(cx, &run).await?;
+    let alone = ticket.is_none();
     let resumed = match ticket {
         Some(ticket) => run.resume_with(ticket, &args.by, &input).await,
         None => run.resume(&args.by).await,
@@ -32,7 +34,26 @@ pub(super) async fn perform(cx: &mut Context, args: &ResumeArgs) -> Result<Exit,
         .with("left", after);
     cx.out.record(&row);
     tell_left(cx, &args.run, after);
+    if alone {
+        tell_asked(cx, &run).await?;
+    }
     Ok(Exit::Fine)
+}
+
+/// Says how the questions of the run's own code are answered, which nobody did by letting it go on.
+async fn tell_asked(cx: &Context, run: &Run) -> Result<(), Failure> {
+    let open = run.pauses().await.map_err(|error| cx.explain(run.id(), error))?;
+    for (ticket, _) in open.iter().filter(|(ticket, _)| ticket.step.is_some()) {
+        let step = ticket.step.as_ref().map_or_else(String::new, ToString::to_string);
+        note(&format!("step {step} waits for an answer: {}", answer(&cx.speller, ticket)));
+    }
+    Ok(())
+}
+
+/// Returns the command that answers a question of a run's own code.
+pub(super) fn answer(speller: &Speller, ticket: &Ticket) -> String {
+    let (run, id) = (ticket.run.run.as_str(), ticket.id.to_string());
+    format!("{} --input 'JSON'", speller.by_you(&["run", "resume", run, "--ticket", &id]))
 }
 
 /// Counts the pauses that nobody has lifted, and says where the run stands.

@@ -78,6 +78,10 @@ fn a_name_blocks_until_it_is_unblocked() {
 fn code_that_paused_is_told_what_a_person_says() {
     let world = World::programmed();
     let ticket = tickets(&world, "asks").remove(0);
+    assert_snapshot!("resume_unanswered", world.told("run resume asks --by ann"));
+    assert_snapshot!("resume_unanswered_json", world.told("run resume asks --by ann --json"));
+    assert_eq!(world.artana("run pause asks --by op").code, 0);
+    assert_snapshot!("resume_leaves_questions", world.told("run resume asks --by op"));
     let told = world.told(&format!("run resume asks --by ann --ticket {ticket} --input 42"));
     assert_snapshot!("resume_with", told);
     assert_snapshot!("resume_twice", world.told(&format!("run resume asks --by ann --ticket {ticket} --input 42")));

@@ -49,6 +49,8 @@ pub struct Explanation {
     pub drifts: Vec<Drifted>,
     /// What was found out about calls in doubt.
     pub resolved: Vec<Resolved>,
+    /// What became of its compensations, if it was to undo something.
+    pub undone: Undone,
     /// The failure that no later success has cleared.
     pub failure: Option<Failure>,
     /// What the run's own calls used and cost.
@@ -91,6 +93,16 @@ pub struct Steps {
     pub pending: u64,
     /// Those with another attempt or cycle to make.
     pub due: u64,
+}
+
+/// What became of a run's compensations.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Undone {
+    /// Those that were carried out.
+    pub done: Vec<StepKey>,
+    /// Those that failed: what they were to undo stands.
+    pub failed: Vec<StepKey>,
 }
 
 /// A step, and when it was last heard of.
@@ -167,6 +179,7 @@ pub fn explain(state: &RunState, history: &History, alive: &BTreeSet<Incarnation
         last_tool: history.last_tool().and_then(|key| heard(state, history, key)),
         drifts: history.drifts().to_vec(),
         resolved: history.resolved().to_vec(),
+        undone: undone(state),
         failure: failure(state),
         costs: state.costs().clone(),
         forks: state.forks().clone(),
@@ -247,6 +260,19 @@ fn began(state: &RunState) -> Began {
         capabilities: state.capabilities().clone(),
         labels: state.labels().clone(),
     }
+}
+
+fn undone(state: &RunState) -> Undone {
+    let mut undone = Undone::default();
+    for (key, step) in state.steps() {
+        let Step::Rollback(rollback) = step else { continue };
+        match &rollback.ended {
+            Some((_, Outcome::Succeeded(_))) => undone.done.push(key.clone()),
+            Some((_, Outcome::Failed(_) | Outcome::Unknown(_))) => undone.failed.push(key.clone()),
+            None => {}
+        }
+    }
+    undone
 }
 
 fn steps(state: &RunState) -> Steps {

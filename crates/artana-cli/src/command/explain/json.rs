@@ -55,10 +55,12 @@ fn explained(told: &Told<'_>, explanation: &Explanation) -> Map<String, Value> {
         "costs": cost::rows(&explanation.costs),
         "blockers": explanation.blockers.iter().map(|found| blockers::of(told, found)).collect::<Vec<_>>(),
     });
-    match object {
-        Value::Object(object) => object,
-        _ => Map::new(),
+    let Value::Object(mut object) = object else { return Map::new() };
+    let undone = &explanation.undone;
+    if !undone.done.is_empty() || !undone.failed.is_empty() {
+        object.insert("undone".into(), json!({"done": undone.done, "failed": undone.failed}));
     }
+    object
 }
 
 fn began(told: &Told<'_>, explanation: &Explanation) -> Value {

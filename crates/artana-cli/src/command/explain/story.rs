@@ -6,10 +6,10 @@ mod work;
 use std::time::Duration;
 
 use artana_core::{
-    Timestamp,
+    StepKey, Timestamp,
     ask::Field,
     event::{ForkCause, Resolution, Resolver, RunOutcome},
-    explain::{Drifted, Ended, Explanation, Failure, Heard, Resolved, Went},
+    explain::{Drifted, Ended, Explanation, Failure, Heard, Resolved, Undone, Went},
 };
 
 use super::Told;
@@ -69,6 +69,7 @@ fn happened_in(told: &Told<'_>, explanation: &Explanation) -> Vec<String> {
     sentences.extend(explanation.drifts.iter().map(|drift| drifted(told, drift)));
     sentences.extend(forks(told, explanation));
     sentences.extend(ended(told, explanation));
+    sentences.extend(undone(&explanation.undone));
     sentences
 }
 
@@ -195,6 +196,16 @@ fn ended(told: &Told<'_>, explanation: &Explanation) -> Option<String> {
     };
     let said = ended.reason.as_ref().and_then(|reason| told.said(reason));
     Some(format!("{how} at {}{}.{}", short_time(ended.asked_at), lasted(explanation, ended), quoted(said)))
+}
+
+fn undone(undone: &Undone) -> Vec<String> {
+    let named = |keys: &[StepKey]| keys.iter().map(|key| key.as_str()).collect::<Vec<_>>().join(", ");
+    let told = |keys: &[StepKey], what: &str, and: &str| {
+        let compensations = count(keys.len() as u64, "compensation");
+        (!keys.is_empty()).then(|| format!("{compensations} {what}: {}{and}.", named(keys)))
+    };
+    let done = told(&undone.done, "carried out", "");
+    done.into_iter().chain(told(&undone.failed, "failed", "; what they were to undo stands")).collect()
 }
 
 fn lasted(explanation: &Explanation, ended: &Ended) -> String {

@@ -98,12 +98,16 @@ fn what_is_left_to_undo_is_told_with_the_last_first() {
     });
     assert_eq!(blockers(&history), ["idle"], "it stands ready");
     history.push(None, closing(Closing::Failed));
-    let told = told(&history, &[]);
-    let [Blocker::ToUndo { steps }] = &told.blockers[..] else { panic!("{told:?}") };
+    let before = told(&history, &[]);
+    let [Blocker::ToUndo { steps }] = &before.blockers[..] else { panic!("{before:?}") };
     assert_eq!((steps, lifts(&history)), (&["b", "c", "a"].map(step).to_vec(), vec!["run again"]));
-    for key in ["b", "c", "a"] {
+    assert_eq!((before.undone.done.len(), before.undone.failed.len()), (0, 0));
+    history.push(Some("b"), ran(CodeKind::Rollback, failed()));
+    for key in ["c", "a"] {
         history.push(Some(key), undone());
     }
+    let after = told(&history, &[]).undone;
+    assert_eq!((after.done, after.failed), (["a", "c"].map(step).to_vec(), vec![step("b")]));
     assert_eq!(blockers(&history), ["idle"]);
     history.push(None, finished(RunOutcome::Failed));
     assert_eq!(blockers(&history), [""; 0]);
