@@ -85,9 +85,9 @@ impl Failure {
             SqlState::READ_ONLY_SQL_TRANSACTION,
             SqlState::FEATURE_NOT_SUPPORTED,
             SqlState::INVALID_SQL_STATEMENT_NAME,
-            SqlState::UNDEFINED_FUNCTION,
         ];
-        matches!(self, Self::Store(_)) || (self.is_refusal() && self.code().is_none_or(|code| !stale.contains(code)))
+        let fits = || !self.is_of_schema() && self.code().is_none_or(|code| !stale.contains(code));
+        matches!(self, Self::Store(_)) || (self.is_refusal() && fits())
     }
 }
 

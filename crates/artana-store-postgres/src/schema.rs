@@ -61,8 +61,9 @@ pub(crate) async fn plan(sessions: &Sessions) -> Result<Migrated, Failure> {
 }
 
 /// Says, where a statement did not fit the schema, whether that is because a newer version migrated it meanwhile.
-pub(crate) async fn refuse_newer(client: &impl GenericClient) -> Result<(), StoreError> {
-    let found = match client.query_one(VERSION, &[]).await {
+pub(crate) async fn refuse_newer(sessions: &Sessions, client: &impl GenericClient) -> Result<(), StoreError> {
+    let version = async { Ok(client.query_one(VERSION, &[]).await?) };
+    let found = match sessions.patiently(version).await {
         Ok(row) => Column(0, "migrations.version").int(&row)?,
         // Then nobody knows, and the statement's own failure is told.
         Err(_) => 0,

@@ -194,9 +194,7 @@ impl Sessions {
         let lent = self.lend().await?;
         let answer = self.patiently(query(&lent, sql, params)).await;
         let Err(failure) = &answer else { return answer };
-        if failure.is_of_schema() {
-            schema::refuse_newer(&lent).await?;
-        }
+        let fits = if failure.is_of_schema() { schema::refuse_newer(self, &lent).await } else { Ok(()) };
         if failure.is_stale() {
             // The others were made before the schema changed, too.
             self.pool.retain(|_, _| false);
@@ -204,6 +202,7 @@ impl Sessions {
         if !failure.leaves_the_connection() {
             discard(lent);
         }
+        fits?;
         answer
     }
 

@@ -55,11 +55,12 @@ pub(crate) async fn info(
     schema: u32,
     settings: &Settings,
 ) -> Result<StoreInfo, Failure> {
+    let this = sessions.clone();
     let asked = |lent: Object| async move {
-        let told = told(&lent).await;
+        let told = this.patiently(told(&lent)).await;
         (lent, told)
     };
-    let (facts, connections, round_trip) = sessions.with(asked).await?;
+    let told = sessions.with(asked).await?;
     let durability = match options.read_only {
         true => "read only".to_owned(),
         false => format!(
@@ -67,27 +68,43 @@ pub(crate) async fn info(
             settings.synchronous_commit, settings.fsync, settings.full_page_writes
         ),
     };
-    let standby = Column(1, "pg_is_in_recovery").flag(&facts)?;
     let facts = vec![
         ("place", sessions.place().to_owned()),
         ("schema", schema.to_string()),
-        ("postgres", Column(0, "server_version").text(&facts)?.to_owned()),
-        ("server", if standby { "standby" } else { "primary" }.to_owned()),
+        ("postgres", told.version),
+        ("server", if told.standby { "standby" } else { "primary" }.to_owned()),
         ("synchronous_commit", settings.synchronous_commit.clone()),
         ("fsync", settings.fsync.clone()),
         ("full_page_writes", settings.full_page_writes.clone()),
         ("pool", options.pool.end().to_string()),
-        ("connections", format!("{} of {}", in_use(&connections)?, most(&connections)?)),
-        ("store_bytes", Column(2, "pg_total_relation_size").int(&facts)?.to_string()),
-        ("round_trip_us", round_trip.as_micros().to_string()),
+        ("connections", told.connections),
+        ("store_bytes", told.bytes.to_string()),
+        ("round_trip_us", told.round_trip.as_micros().to_string()),
     ];
     Ok(StoreInfo { kind: "postgres", durability, facts })
 }
 
-async fn told(client: &impl GenericClient) -> Result<(Row, Row, Duration), Failure> {
+/// What the server tells of itself and the store.
+struct Told {
+    version: String,
+    standby: bool,
+    bytes: i64,
+    connections: String,
+    round_trip: Duration,
+}
+
+/// Asks the server. A row keeps its statement, and the server is told to forget that when the row goes: so every row is
+/// gone before the last answer, and nothing is under way afterwards.
+async fn told(client: &impl GenericClient) -> Result<Told, Failure> {
     let facts = client.query_one(FACTS, &[]).await?;
-    let connections = client.query_one(CONNECTIONS, &[]).await?;
-    Ok((facts, connections, round_trip(client).await?))
+    let version = Column(0, "server_version").text(&facts)?.to_owned();
+    let standby = Column(1, "pg_is_in_recovery").flag(&facts)?;
+    let bytes = Column(2, "pg_total_relation_size").int(&facts)?;
+    drop(facts);
+    let row = client.query_one(CONNECTIONS, &[]).await?;
+    let connections = format!("{} of {}", in_use(&row)?, most(&row)?);
+    drop(row);
+    Ok(Told { version, standby, bytes, connections, round_trip: round_trip(client).await? })
 }
 
 /// Measures how long the server takes to answer nothing: the best of three, because the first may wake somebody.

@@ -11,7 +11,7 @@ use tokio_postgres::Client;
 use crate::support::{batch, born, database, filled, head, opened, options, run, stranger, waiting};
 
 /// The newest schema.
-const NEWEST: u32 = 3;
+pub(crate) const NEWEST: u32 = 3;
 /// What each older store was made of.
 const OLDER: [&str; 2] =
     [include_str!("../../migrations/0001_ledger.sql"), include_str!("../../migrations/0002_coordination.sql")];
