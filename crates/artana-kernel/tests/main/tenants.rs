@@ -51,6 +51,12 @@ const CALLS: &[(&str, Call)] = &[
             Ok(format!("{:?}", returned.await?))
         })
     }),
+    ("workflow_with", |k, t, id| {
+        Box::pin(async move {
+            let returned = k.workflow_with(t, id, &7, |cx, n: usize| async move { Ok(n + cx.run().labels().len()) });
+            Ok(format!("{:?}", returned.await?))
+        })
+    }),
     ("drive", |k, t, id| Box::pin(async move { Ok(k.drive(t, id).await?.run().name().to_string()) })),
     ("cost", |k, t, id| Box::pin(async move { Ok(format!("{:?}", k.cost(&CostQuery::run(t, id)).await?)) })),
     ("cost", |k, t, id| Box::pin(async move { Ok(format!("{:?}", k.cost(&CostQuery::tree(t, id)).await?)) })),
