@@ -33,22 +33,23 @@ impl Driving {
     pub async fn spent(&self) -> Result<(Usd, Option<Usd>), Error> {
         let top = self.top().await?;
         top.refresh().await?;
-        let budget = top.with_state(|state| state.limits().budget);
+        let budget = budget_of(&top);
         Ok((self.cost_below(&top).await?, budget))
     }
 
     /// Refuses to begin anything once the budget is spent.
     pub(super) async fn within_budget(&self) -> Result<(), Error> {
         let top = self.top().await?;
-        if top.with_state(|state| state.limits().budget).is_none() {
+        if budget_of(&top).is_none() {
             return Ok(());
         }
-        match self.spent().await? {
-            (spent, Some(budget)) if spent >= budget => {
-                Err(Error::BudgetSpent(Box::new(BudgetSpent { run: top.run.clone(), spent, budget })))
-            }
-            _ => Ok(()),
+        top.refresh().await?;
+        let Some(budget) = budget_of(&top) else { return Ok(()) };
+        let spent = self.cost_below(&top).await?;
+        if spent < budget {
+            return Ok(());
         }
+        Err(Error::BudgetSpent(Box::new(BudgetSpent { run: top.run.clone(), spent, budget })))
     }
 
     /// Opens the run at the top. Its limits are those of all below it, whatever these were bound to when they began.
@@ -82,6 +83,10 @@ impl Driving {
         }
         Ok(Usd::nanos(spent))
     }
+}
+
+fn budget_of(top: &Journal) -> Option<Usd> {
+    top.with_state(|state| state.limits().budget)
 }
 
 fn child_of(step: &Step) -> Option<&RunId> {

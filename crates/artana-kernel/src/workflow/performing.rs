@@ -217,8 +217,8 @@ fn given_up(performed: Performed) -> Result<(), Error> {
     }
 }
 
-/// Waits for a step to end, or a child to be left. Children that wait are dismissed when there is nothing but them, unless this run is a child
-/// too, and stays with its own parent.
+/// Waits for a step to end, or a child to be left. Children that wait are dismissed when there is nothing but them,
+/// unless this run is a child too, and stays with its own parent.
 pub(super) async fn next(performing: &mut Vec<Under>, stay: Option<&Stay>, some_left: bool) -> Came {
     std::future::poll_fn(|cx| {
         loop {

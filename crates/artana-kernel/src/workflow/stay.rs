@@ -39,6 +39,7 @@ impl Stay {
 
     /// The parent says that it has something to do after all, so that a child that was left stays with it.
     pub(crate) fn recall(&self) {
+        self.set_left(None);
         self.dismissed.send_replace(false);
     }
 
@@ -55,7 +56,6 @@ impl Stay {
     pub(crate) async fn leave(&self, waits: Suspended) {
         self.set_left(Some(waits));
         self.until(false).await;
-        self.set_left(None);
     }
 
     /// Returns for what the child was left.
