@@ -173,10 +173,18 @@ DECLARE
     _ends bigint;
     _owner_lives boolean;
     _moment bigint;
+    _is_newer boolean;
+    _is_followed boolean;
 BEGIN
     LOOP
-        SELECT r.head_seq, r.head_hash, r.lease_owner, r.lease_epoch INTO head_seq, head_hash, _seen, _seen_epoch
-            FROM artana.runs AS r WHERE r.tenant = _tenant AND r.run = _run;
+        SELECT r.head_seq, r.head_hash, r.lease_owner, r.lease_epoch, artana.ends(h.expires_at, h.ttl, _now)
+            INTO head_seq, head_hash, _seen, _seen_epoch, _ends
+            FROM artana.runs AS r LEFT JOIN artana.heartbeats AS h
+                ON h.incarnation = CASE _authority WHEN 1 THEN r.lease_owner ELSE _incarnation END
+            WHERE r.tenant = _tenant AND r.run = _run;
+        IF NOT FOUND AND _authority > 1 THEN
+            _ends := artana.life(_incarnation, _now);
+        END IF;
         IF (head_seq, head_hash) IS DISTINCT FROM (_expected_seq, _expected_hash) THEN
             verdict := 1;
             RETURN;
@@ -190,9 +198,8 @@ BEGIN
                 verdict := 2;
                 RETURN;
             END IF;
-            _ends := artana.life(_on, _now);
             _moment := artana.clock(_now);
-            IF _on IS NULL OR _ends <= _moment THEN
+            IF _ends IS NULL OR _ends <= _moment THEN
                 verdict := 3;
                 RETURN;
             END IF;
@@ -233,7 +240,6 @@ BEGIN
         -- Somebody else moved the row in between: look again.
     END LOOP;
 
-    PERFORM artana.admit(_schema);
     IF cardinality(_claim_kinds) > 0 THEN
         PERFORM artana.settle(_tenant, _now, _claim_kinds, _gives, _keys, _holders, _limits, _amounts, _spans);
     END IF;
@@ -266,9 +272,15 @@ BEGIN
         AND artana.life(_on, _now) <= _moment THEN
         RAISE EXCEPTION 'artana: lapsed while waiting' USING ERRCODE = 'AR001';
     END IF;
-    PERFORM FROM artana.followed AS f
-        WHERE f.tenant = _tenant AND f.run = _run AND f.until > artana.clock(NULL);
-    IF FOUND THEN
+    -- In one statement, because each costs more than what it looks at.
+    SELECT EXISTS (SELECT FROM artana.migrations AS m WHERE m.version > _schema),
+        EXISTS (SELECT FROM artana.followed AS f
+            WHERE f.tenant = _tenant AND f.run = _run AND f.until > artana.clock(NULL))
+        INTO _is_newer, _is_followed;
+    IF _is_newer THEN
+        PERFORM artana.admit(_schema);
+    END IF;
+    IF _is_followed THEN
         PERFORM pg_notify('artana', _tenant || chr(10) || _run);
     END IF;
     verdict := 0;

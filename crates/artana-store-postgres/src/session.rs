@@ -4,7 +4,9 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use artana_ports::StoreError;
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType};
+use deadpool_postgres::{
+    Manager, ManagerConfig, Object, Pool, PoolError, QueueMode, RecyclingMethod, Runtime, TimeoutType,
+};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::{Config, NoTls, Row, config::SslMode, error::SqlState, types::ToSql};
 
@@ -51,6 +53,8 @@ impl Sessions {
         };
         let pool = Pool::builder(manager)
             .max_size(*options.pool.end())
+            // What was used last is warm: its statements are prepared and planned.
+            .queue_mode(QueueMode::Lifo)
             .wait_timeout(Some(options.wait))
             .create_timeout(Some(options.connect_timeout))
             .runtime(Runtime::Tokio1)
