@@ -1,8 +1,11 @@
 -- Schema 2: what runs have in common: lives, queues, money, names, rates.
 
--- Only what waits in a queue is in the index, so that other runs pay nothing for it. What is due of one queue and
--- priority stands together there, in order, so that nobody looks at runs of other queues or of later times.
-CREATE INDEX runs_due ON artana.runs (queue, priority DESC, due_at, tenant, run) WHERE queue IS NOT NULL;
+-- Only what waits in a queue is in the indexes, so that other runs pay nothing for them. What is due of one queue and
+-- priority stands together, in order, so that nobody looks at runs of other queues or of later times; and what somebody
+-- holds stands by its holder, so that nobody looks at what the living drive.
+CREATE INDEX runs_due ON artana.runs (queue, priority DESC, due_at, tenant, run)
+    WHERE queue IS NOT NULL AND lease_owner IS NULL;
+CREATE INDEX runs_held ON artana.runs (lease_owner) WHERE queue IS NOT NULL AND lease_owner IS NOT NULL;
 
 -- A life that was ended has the negative of the time it ended at, which no clock brings back.
 CREATE TABLE artana.heartbeats (

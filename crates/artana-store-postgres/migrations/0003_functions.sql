@@ -6,8 +6,8 @@ CREATE FUNCTION artana.clock(_now bigint) RETURNS bigint LANGUAGE sql VOLATILE A
 $$;
 
 -- Refuses whoever knows an older schema than there is: it would write what a newer version misreads. Volatile, so that
--- it sees what was committed before it, and called after the first write: the row that is written holds its table, and
--- a migration, which locks the table of the runs first, has either been committed or waits until this is.
+-- it sees what was committed before it, and called by whoever holds the table it writes: a migration, which locks all
+-- tables that are written first, has either been committed or waits until this is.
 CREATE FUNCTION artana.admit(_schema integer) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     _found integer := (SELECT max(m.version) FROM artana.migrations AS m);
@@ -272,7 +272,7 @@ BEGIN
         AND artana.life(_on, _now) <= _moment THEN
         RAISE EXCEPTION 'artana: lapsed while waiting' USING ERRCODE = 'AR001';
     END IF;
-    -- In one statement, because each costs more than what it looks at.
+    -- Whether it may write at all is asked late, because one statement more costs more than what it looks at.
     SELECT EXISTS (SELECT FROM artana.migrations AS m WHERE m.version > _schema),
         EXISTS (SELECT FROM artana.followed AS f
             WHERE f.tenant = _tenant AND f.run = _run AND f.until > artana.clock(NULL))
@@ -291,10 +291,12 @@ CREATE FUNCTION artana.beat(
     _schema integer, _incarnation bytea, _ttl bigint, _first boolean, _now bigint, _kept bigint
 ) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
-    _moment bigint := artana.clock(_now);
+    _moment bigint;
     _ends bigint;
 BEGIN
+    LOCK TABLE artana.heartbeats IN ROW EXCLUSIVE MODE;
     PERFORM artana.admit(_schema);
+    _moment := artana.clock(_now);
     IF NOT _first THEN
         UPDATE artana.heartbeats AS h SET expires_at = greatest(h.expires_at, _moment + _ttl), ttl = _ttl
             WHERE h.incarnation = _incarnation AND artana.ends(h.expires_at, h.ttl, _now) > _moment
@@ -303,7 +305,8 @@ BEGIN
     END IF;
     -- A new life is rare, and so a good moment to forget what nobody asks about any more.
     DELETE FROM artana.heartbeats AS h WHERE h.incarnation IN
-        (SELECT o.incarnation FROM artana.heartbeats AS o WHERE abs(o.expires_at) < _moment - _kept
+        (SELECT o.incarnation FROM artana.heartbeats AS o
+            WHERE greatest(abs(o.expires_at), artana.ends(o.expires_at, o.ttl, _now)) < _moment - _kept
             FOR UPDATE SKIP LOCKED);
     DELETE FROM artana.rates AS r WHERE (r.tenant, r.key, r.span) IN
         (SELECT o.tenant, o.key, o.span FROM artana.rates AS o WHERE o.starts < _moment - _kept - o.span
@@ -318,6 +321,7 @@ END $$;
 -- Ends a life now. It gets the negative of the time it ended at, which no clock brings back.
 CREATE FUNCTION artana.retire(_schema integer, _incarnation bytea, _now bigint) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
+    LOCK TABLE artana.heartbeats IN ROW EXCLUSIVE MODE;
     PERFORM artana.admit(_schema);
     UPDATE artana.heartbeats AS h SET expires_at = -greatest(artana.clock(_now), 1)
         WHERE h.incarnation = _incarnation AND h.expires_at >= 0;
@@ -326,8 +330,19 @@ END $$;
 -- Keeps a tenant's key, if it has none.
 CREATE FUNCTION artana.keep_tenant_key(_schema integer, _tenant text, _key bytea) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
+    LOCK TABLE artana.tenant_keys IN ROW EXCLUSIVE MODE;
     PERFORM artana.admit(_schema);
     INSERT INTO artana.tenant_keys (tenant, key) VALUES (_tenant, _key) ON CONFLICT DO NOTHING;
+END $$;
+
+-- Has appends say for a while that a run moved.
+CREATE FUNCTION artana.announce(_schema integer, _tenant text, _run text, _for bigint)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    LOCK TABLE artana.followed IN ROW EXCLUSIVE MODE;
+    PERFORM artana.admit(_schema);
+    INSERT INTO artana.followed AS f (tenant, run, until) VALUES (_tenant, _run, artana.clock(NULL) + _for)
+        ON CONFLICT (tenant, run) DO UPDATE SET until = greatest(f.until, excluded.until);
 END $$;
 
 -- Says whether a taker may have a run: nobody alive holds it, or the taker does and does not say it drives it.
@@ -356,7 +371,7 @@ CREATE FUNCTION artana.take_due(
     tenant text, run text, head_seq bigint, head_hash bytea, lease_epoch bigint, queue text, due_at bigint, died bytea
 ) LANGUAGE plpgsql AS $$
 DECLARE
-    _moment bigint := artana.clock(_now);
+    _moment bigint;
     _wanted text[] := _queues;
     _next text;
     _seen record;
@@ -365,43 +380,71 @@ DECLARE
     -- So many more are looked at than wanted, in each queue and priority: others may be taking the first ones.
     _spare CONSTANT bigint := 32;
 BEGIN
+    LOCK TABLE artana.runs IN ROW EXCLUSIVE MODE;
+    PERFORM artana.admit(_schema);
+    _moment := artana.clock(_now);
     IF artana.life(_taker, _now) <= _moment THEN
         RAISE EXCEPTION 'artana: the taker has lapsed' USING ERRCODE = 'AR001';
     END IF;
     IF cardinality(_wanted) = 0 THEN
         -- The queues there are: each look goes to the next one, past all runs of the last.
-        _next := (SELECT r.queue FROM artana.runs AS r WHERE r.queue IS NOT NULL ORDER BY r.queue LIMIT 1);
+        _next := (SELECT r.queue FROM artana.runs AS r
+            WHERE r.queue IS NOT NULL AND r.lease_owner IS NULL ORDER BY r.queue LIMIT 1);
         WHILE _next IS NOT NULL LOOP
             _wanted := _wanted || _next;
-            _next := (SELECT r.queue FROM artana.runs AS r WHERE r.queue > _next ORDER BY r.queue LIMIT 1);
+            _next := (SELECT r.queue FROM artana.runs AS r
+                WHERE r.queue > _next AND r.lease_owner IS NULL ORDER BY r.queue LIMIT 1);
         END LOOP;
     END IF;
     FOR _seen IN
         -- Likewise the priorities in each queue. What is due of one queue and priority stands together in the index.
         WITH RECURSIVE shelf (queue, priority) AS (
             SELECT q.name, (SELECT r.priority FROM artana.runs AS r
-                    WHERE r.queue = q.name AND r.priority IS NOT NULL ORDER BY r.priority DESC LIMIT 1)
+                    WHERE r.queue = q.name AND r.lease_owner IS NULL AND r.priority IS NOT NULL
+                    ORDER BY r.priority DESC LIMIT 1)
                 FROM (SELECT DISTINCT w.name FROM unnest(_wanted) AS w (name)) AS q
                 WHERE q.name <> ALL (_busy_queues)
             UNION ALL
             SELECT s.queue, (SELECT r.priority FROM artana.runs AS r
-                    WHERE r.queue = s.queue AND r.priority < s.priority ORDER BY r.priority DESC LIMIT 1)
+                    WHERE r.queue = s.queue AND r.lease_owner IS NULL AND r.priority < s.priority
+                    ORDER BY r.priority DESC LIMIT 1)
                 FROM shelf AS s WHERE s.priority IS NOT NULL
+        ),
+        -- Likewise who holds runs: what the living drive is many, and is not looked at.
+        holder (incarnation) AS (
+            SELECT (SELECT r.lease_owner FROM artana.runs AS r
+                WHERE r.queue IS NOT NULL AND r.lease_owner IS NOT NULL ORDER BY r.lease_owner LIMIT 1)
+            UNION ALL
+            SELECT (SELECT r.lease_owner FROM artana.runs AS r
+                    WHERE r.queue IS NOT NULL AND r.lease_owner > h.incarnation ORDER BY r.lease_owner LIMIT 1)
+                FROM holder AS h WHERE h.incarnation IS NOT NULL
         )
-        SELECT d.tenant, d.run FROM shelf AS s CROSS JOIN LATERAL (
-            SELECT r.tenant, r.run, r.due_at FROM artana.runs AS r
-                WHERE r.queue = s.queue AND r.priority = s.priority AND r.due_at <= _moment
-                    AND r.tenant <> ALL (_busy_tenants)
-                    AND artana.is_free(r.tenant, r.run, r.lease_owner, _taker, _now, _driven_tenants, _driven_runs)
-                ORDER BY r.due_at, r.tenant, r.run LIMIT _limit + _spare
+        SELECT d.tenant, d.run FROM (
+            SELECT s.priority, r.due_at, r.tenant, r.run FROM shelf AS s CROSS JOIN LATERAL (
+                SELECT f.due_at, f.tenant, f.run FROM artana.runs AS f
+                    WHERE f.queue = s.queue AND f.priority = s.priority AND f.lease_owner IS NULL
+                        AND f.due_at <= _moment AND f.tenant <> ALL (_busy_tenants)
+                    ORDER BY f.due_at, f.tenant, f.run LIMIT _limit + _spare
+            ) AS r
+            UNION ALL
+            SELECT r.priority, r.due_at, r.tenant, r.run FROM holder AS h CROSS JOIN LATERAL (
+                SELECT f.priority, f.due_at, f.tenant, f.run FROM artana.runs AS f
+                    WHERE f.lease_owner = h.incarnation AND f.queue IS NOT NULL AND f.due_at <= _moment
+                        AND (cardinality(_queues) = 0 OR f.queue = ANY (_queues)) AND f.queue <> ALL (_busy_queues)
+                        AND f.tenant <> ALL (_busy_tenants) AND f.priority IS NOT NULL
+                        AND (h.incarnation <> _taker OR artana.is_free(
+                            f.tenant, f.run, h.incarnation, _taker, _now, _driven_tenants, _driven_runs))
+                    ORDER BY f.priority DESC, f.due_at, f.tenant, f.run LIMIT _limit + _spare
+            ) AS r
+            WHERE h.incarnation = _taker OR artana.life(h.incarnation, _now) <= _moment
         ) AS d
-        ORDER BY s.priority DESC, d.due_at, d.tenant, d.run
+        ORDER BY d.priority DESC, d.due_at, d.tenant, d.run
     LOOP
         EXIT WHEN _taken = _limit;
         -- Asked again of the locked row, which may have moved: a life that began after the first look was not seen.
         SELECT r.* INTO _due FROM artana.runs AS r
             WHERE r.tenant = _seen.tenant AND r.run = _seen.run AND r.due_at <= _moment
-                AND r.queue = ANY (_wanted) AND r.queue <> ALL (_busy_queues)
+                AND (cardinality(_queues) = 0 OR r.queue = ANY (_queues)) AND r.queue <> ALL (_busy_queues)
             FOR UPDATE SKIP LOCKED;
         CONTINUE WHEN NOT FOUND;
         CONTINUE WHEN NOT
@@ -419,5 +462,4 @@ BEGIN
         died := nullif(_due.lease_owner, _taker);
         RETURN NEXT;
     END LOOP;
-    PERFORM artana.admit(_schema);
 END $$;

@@ -24,9 +24,12 @@ const COORDINATION: [&str; 6] = ["accounts", "followed", "heartbeats", "rates", 
 /// Of many who migrate at once, one does it and the others wait: `Arta` and `migr` in ASCII.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(4715816018889893746)";
 
-/// Whoever writes a run holds this table until the commit, and is either done or waits. Taken first and at its
-/// strongest, so that nobody waits for a migration that waits for him.
-const LOCK_WRITERS: &str = "LOCK TABLE artana.runs IN ACCESS EXCLUSIVE MODE";
+/// Whoever writes holds one of these tables until the commit, and is either done or waits. Taken first and at their
+/// strongest, in the order in which everybody takes them, so that nobody waits for a migration that waits for him.
+const LOCK_WRITERS: [(u32, &str); 2] = [
+    (1, "LOCK TABLE artana.runs, artana.tenant_keys IN ACCESS EXCLUSIVE MODE"),
+    (2, "LOCK TABLE artana.heartbeats, artana.followed IN ACCESS EXCLUSIVE MODE"),
+];
 
 const IDENTITY: &str = "SELECT to_regclass('artana.migrations') IS NOT NULL, \
     EXISTS (SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = 'artana'), \
@@ -133,8 +136,8 @@ async fn migrate_on(client: &mut Object, place: &str) -> Result<Migrated, Failur
     tx.batch_execute(LOCK).await?;
     // Another process may have been here between the first look and the lock.
     let planned = MIGRATIONS.plan(look(&tx, place).await?)?;
-    if planned.from > 0 && !planned.migrations.is_empty() {
-        tx.batch_execute(LOCK_WRITERS).await?;
+    for (_, lock) in LOCK_WRITERS.iter().filter(|(since, _)| *since <= planned.from) {
+        tx.batch_execute(lock).await?;
     }
     for (schema, migration) in MIGRATIONS.after(planned.from) {
         tx.batch_execute(migration.sql).await?;

@@ -31,8 +31,7 @@ const LAST_POLL_DEAF: Duration = Duration::from_millis(500);
 const FOLLOWED: Duration = Duration::from_secs(60);
 const FOLLOWED_AGAIN: Duration = Duration::from_secs(20);
 
-const FOLLOW: &str = "INSERT INTO artana.followed (tenant, run, until) VALUES ($1, $2, artana.clock(NULL) + $3) \
-                      ON CONFLICT (tenant, run) DO UPDATE SET until = excluded.until";
+const FOLLOW: &str = "SELECT artana.announce($1, $2, $3, $4)";
 
 /// A store in one Postgres database.
 ///
@@ -108,8 +107,9 @@ impl PostgresStore {
     /// Has appends say that this run moved. Where that cannot be, the follower asks more often; that is all.
     async fn announce(&self, run: &RunRef) {
         self.listener.start();
-        let until = i64::try_from(FOLLOWED.as_micros()).unwrap_or(i64::MAX);
-        let params = params![run.tenant.as_str().to_owned(), run.run.as_str().to_owned(), until];
+        let lasts = i64::try_from(FOLLOWED.as_micros()).unwrap_or(i64::MAX);
+        let params =
+            params![schema::KNOWN.cast_signed(), run.tenant.as_str().to_owned(), run.run.as_str().to_owned(), lasts];
         self.sessions.tell(FOLLOW, params).await.ok();
     }
 }

@@ -1,14 +1,14 @@
 //! Migrations: who makes them, who refuses what, and what becomes of one that is cut short.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use artana_conformance::sample::{enqueued, only_reads};
-use artana_core::Seq;
-use artana_ports::{AppendError, EventStore, StoreError};
+use artana_core::{IncarnationId, Seq, TenantKey};
+use artana_ports::{AppendError, BeatError, DueQuery, EventStore, Heartbeat, StoreError};
 use artana_testkit::postgres::Database;
 use tokio_postgres::Client;
 
-use crate::support::{batch, born, database, filled, head, opened, options, run, stranger, waiting};
+use crate::support::{LIFE, batch, born, database, filled, head, opened, options, run, stranger, waiting};
 
 /// The newest schema.
 pub(crate) const NEWEST: u32 = 3;
@@ -110,6 +110,51 @@ async fn an_append_that_waits_for_a_migration_writes_nothing_after_it() {
 }
 
 #[tokio::test]
+async fn whatever_waits_for_a_migration_writes_nothing_after_it() {
+    let database = database!();
+    let store = options(&database).pool(8..=8).await.expect("a store");
+    born(&store).await;
+    filled(&store, &run("r"), 1).await;
+    enqueued(&store, &run("r"), Some(head(1))).await;
+    let written = "SELECT (SELECT jsonb_agg(h) FROM artana.heartbeats AS h), (SELECT jsonb_agg(r) FROM artana.runs AS r), \
+                   (SELECT count(*) FROM artana.followed), (SELECT count(*) FROM artana.tenant_keys)";
+    let before = database.run(written);
+    let migrating = stranger(&database).await;
+    let locked = "BEGIN; LOCK TABLE artana.runs, artana.tenant_keys, artana.heartbeats, artana.followed \
+                  IN ACCESS EXCLUSIVE MODE";
+    migrating.batch_execute(locked).await.expect("locks");
+    let watching = stranger(&database).await;
+    let migrated = async {
+        waiting(&watching, 6).await;
+        let newer = "INSERT INTO artana.migrations (version) VALUES (99); COMMIT";
+        migrating.batch_execute(newer).await.expect("a migration");
+    };
+    let life = |first, incarnation| Heartbeat { incarnation, ttl: Duration::from_secs(30), first };
+    let (due, other) = (DueQuery::all(LIFE, 9), run("other"));
+    let key = Some(TenantKey::from_bytes([3; 32]));
+    let (beaten, begun, retired, taken, kept, followed, ()) = tokio::join!(
+        store.beat(life(false, LIFE)),
+        store.beat(life(true, IncarnationId::from_bytes([9; 16]))),
+        store.retire(LIFE),
+        store.take_due(&due),
+        store.tenant_key(&other.tenant, key),
+        tokio::time::timeout(Duration::from_secs(5), store.follow(&other, Seq::ZERO)),
+        migrated,
+    );
+    let newer = |error: StoreError| assert!(matches!(error, StoreError::TooNew { found: 99, .. }), "{error}");
+    for beaten in [beaten.map(drop), begun.map(drop), taken.map(drop)] {
+        match beaten.expect_err("a newer schema") {
+            BeatError::Store(error) => newer(error),
+            error => panic!("{error}"),
+        }
+    }
+    newer(retired.expect_err("a newer schema"));
+    newer(kept.expect_err("a newer schema"));
+    assert!(followed.is_err(), "what does not exist is waited for");
+    assert_eq!(database.run(written), before);
+}
+
+#[tokio::test]
 async fn a_migration_waits_for_an_append_that_is_under_way() {
     let database = database!();
     let (store, run) = (Arc::new(opened(&database).await), run("r"));
@@ -131,6 +176,28 @@ async fn a_migration_waits_for_an_append_that_is_under_way() {
     // It then finds the functions of schema 3, and that is the end of this test's pretence.
     assert!(migration.await.expect("no panic").is_err());
     assert_eq!(store.head(&run).await.expect("a head"), Some(head(2)));
+}
+
+#[tokio::test]
+async fn a_migration_waits_for_a_heartbeat_that_is_under_way() {
+    let database = database!();
+    let store = opened(&database).await;
+    born(&store).await;
+    let holder = stranger(&database).await;
+    holder.batch_execute("BEGIN; SELECT FROM artana.heartbeats FOR UPDATE").await.expect("a lock");
+    let beat = Heartbeat { incarnation: LIFE, ttl: Duration::from_secs(60), first: false };
+    let freed = async {
+        waiting(&holder, 1).await;
+        database.run("DELETE FROM artana.migrations WHERE version = 3");
+        let migration = tokio::spawn(options(&database).migrate());
+        waiting(&holder, 2).await;
+        holder.batch_execute("ROLLBACK").await.expect("the lock is free");
+        migration.await.expect("no panic")
+    };
+    let (beaten, migrated) = tokio::join!(store.beat(beat), freed);
+    beaten.expect("a heartbeat before the migration");
+    // It then finds the functions of schema 3, and that is the end of this test's pretence.
+    assert!(migrated.is_err());
 }
 
 #[tokio::test]
