@@ -5,6 +5,7 @@ mod floor;
 mod load;
 mod memory;
 mod models;
+mod pgbench;
 mod postgres;
 mod raw;
 mod report;

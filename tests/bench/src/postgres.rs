@@ -1,18 +1,24 @@
-//! What an append costs on Postgres: one alone, and 32 runs at once, beside the raw driver committing the same rows
-//! on the same server in one statement. It starts a server of its own, and has it wait for the disk.
+//! What an append costs on Postgres: one alone, beside the raw driver committing the same rows on the same server in
+//! one statement; and many runs at once, beside `pgbench`. It starts a server of its own, and has it wait for the disk.
 
-use std::{collections::BTreeMap, sync::Arc, time::Instant};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result};
 use artana_core::{
-    Actor, ChainHash, Content, EventId, Head, Record, RunId, RunKey, RunRef, RunView, Seq, Status, Timestamp,
+    ChainHash, Content, EventId, Head, IncarnationId, Record, RunId, RunKey, RunRef, RunView, Seq, Status, TenantId,
+    Timestamp, limits::MAX_TTL_SECONDS,
 };
-use artana_ports::{Append, Authority, EventStore};
+use artana_ports::{Append, Authority, Claim, EventStore, Heartbeat, Release, Reserve};
 use artana_store_postgres::PostgresStore;
 use artana_testkit::postgres::Database;
 use tokio_postgres::{Client, NoTls, Statement};
 
 use crate::{
+    pgbench::Pgbench,
     report::{Line, median, micros},
     world::{self, Size},
 };
@@ -20,7 +26,8 @@ use crate::{
 const DURABILITY: &str = "postgres, synchronous_commit=on, fsync=on";
 /// How much an append may cost over the raw driver's commit of the same rows.
 const ALLOWANCE_US: f64 = 150.0;
-const RUNS: usize = 32;
+/// Who drives the runs.
+const LIFE: IncarnationId = IncarnationId::from_bytes([7; 16]);
 
 /// The store's tables again, without its functions.
 const TABLES: &str = "CREATE SCHEMA raw; \
@@ -40,21 +47,23 @@ pub(crate) async fn appends(size: &Size) -> Result<()> {
     database.run("ALTER SYSTEM SET fsync = on");
     database.run("ALTER SYSTEM SET full_page_writes = on");
     database.run("SELECT pg_reload_conf()");
-    let store = Arc::new(PostgresStore::connect(database.url()).pool(RUNS + 2..=RUNS + 2).await?);
-    let mut runs = Vec::new();
-    for n in 0..RUNS {
-        let mut run = Writer::new(&format!("run {n}"))?;
-        store.append(run.next(0)).await?;
-        runs.push(run);
+    one(size, &database).await?;
+    drop(database);
+    for (runs, budget, target) in
+        [(1, false, None), (8, false, None), (32, false, Some(0.6)), (128, false, None), (32, true, Some(0.6))]
+    {
+        let Some(database) = Database::fresh() else { return Ok(()) };
+        many(size, &database, runs, budget, target).await?;
     }
-    database.run(TABLES);
-    one(size, &store, &database, runs[0].clone()).await?;
-    many(size, &store, &database, runs).await?;
-    Ok(store.close().await?)
+    Ok(())
 }
 
 /// One run, in interleaved pairs.
-async fn one(size: &Size, store: &PostgresStore, database: &Database, mut run: Writer) -> Result<()> {
+async fn one(size: &Size, database: &Database) -> Result<()> {
+    let store = PostgresStore::connect(database.url()).await?;
+    store.beat(Heartbeat { incarnation: LIFE, ttl: Duration::from_secs(MAX_TTL_SECONDS), first: true }).await?;
+    let mut run = Writer::leased(&store, "bench", "run", false).await?;
+    database.run(TABLES);
     let raw = Raw::connect(database).await?;
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for n in 1..=size.steps {
@@ -68,26 +77,28 @@ async fn one(size: &Size, store: &PostgresStore, database: &Database, mut run: W
     }
     let met = median(&ours) <= median(&theirs) + ALLOWANCE_US;
     let (unit, target) = ("us/append", "<= raw + 150 us");
-    Line { bench: "append", durability: DURABILITY, unit, ours, raw: theirs, target, met }.print();
-    Ok(())
+    Line { bench: "postgres_append", durability: DURABILITY, unit, ours, raw: theirs, target, met }.print();
+    Ok(store.close().await?)
 }
 
-/// Many runs at once, round by round, each beside as many raw connections.
-async fn many(size: &Size, store: &Arc<PostgresStore>, database: &Database, mut runs: Vec<Writer>) -> Result<()> {
-    let mut raws = Vec::new();
-    for _ in 0..RUNS {
-        raws.push(Arc::new(Raw::connect(database).await?));
+/// Many runs at once, round by round, each beside as many clients of `pgbench`.
+async fn many(size: &Size, database: &Database, runs: usize, budget: bool, target: Option<f64>) -> Result<()> {
+    let store = Arc::new(PostgresStore::connect(database.url()).await?);
+    store.beat(Heartbeat { incarnation: LIFE, ttl: Duration::from_secs(MAX_TTL_SECONDS), first: true }).await?;
+    let mut writers = Vec::new();
+    for n in 0..runs {
+        let tenant = if budget { "bench".into() } else { format!("bench{n}") };
+        writers.push(Writer::leased(&store, &tenant, &format!("run {n}"), budget).await?);
     }
+    let pgbench = Pgbench::new(database, budget)?;
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    // The first run went on alone.
-    runs.remove(0);
-    for round in 0..size.rounds {
+    let per_round = size.steps * EACH / runs;
+    for _ in 0..size.rounds.div_ceil(4) {
         let batches: Vec<Vec<Append>> =
-            runs.iter_mut().map(|run| (0..PER_ROUND).map(|n| run.next(round * PER_ROUND + n)).collect()).collect();
-        let appends = (batches.len() * PER_ROUND) as f64;
+            writers.iter_mut().map(|run| (0..per_round).map(|n| run.next(n)).collect()).collect();
         let began = Instant::now();
         let send = |batches: Vec<Append>| {
-            let store = Arc::clone(store);
+            let store = Arc::clone(&store);
             tokio::spawn(async move {
                 for batch in batches {
                     store.append(batch).await?;
@@ -95,44 +106,45 @@ async fn many(size: &Size, store: &Arc<PostgresStore>, database: &Database, mut 
                 Ok::<(), artana_ports::AppendError>(())
             })
         };
-        for task in batches.iter().cloned().map(send).collect::<Vec<_>>() {
+        for task in batches.into_iter().map(send).collect::<Vec<_>>() {
             task.await??;
         }
-        ours.push(appends / began.elapsed().as_secs_f64());
-        let began = Instant::now();
-        let send = |(raw, batches): (&Arc<Raw>, Vec<Append>)| {
-            let raw = Arc::clone(raw);
-            tokio::spawn(async move {
-                for batch in batches {
-                    raw.commit(&batch).await?;
-                }
-                Ok::<(), anyhow::Error>(())
-            })
-        };
-        for task in raws.iter().zip(batches).map(send).collect::<Vec<_>>() {
-            task.await??;
-        }
-        theirs.push(appends / began.elapsed().as_secs_f64());
+        ours.push((runs * per_round) as f64 / began.elapsed().as_secs_f64());
+        theirs.push(tokio::task::block_in_place(|| pgbench.appends(runs, per_round))?);
     }
-    let met = median(&ours) >= 0.6 * median(&theirs);
-    let (unit, target) = ("appends/s", ">= 0.6 of as many raw connections");
-    Line { bench: "concurrent_32_runs", durability: DURABILITY, unit, ours, raw: theirs, target, met }.print();
+    store.retire(LIFE).await?;
+    store.close().await?;
+    let bench = if budget { format!("postgres_{runs}_runs_of_one_budget") } else { format!("postgres_{runs}_runs") };
+    let (met, said) = match target {
+        Some(share) => (median(&ours) >= share * median(&theirs), format!(">= {share} of pgbench")),
+        None => (true, "none: reported only".into()),
+    };
+    let unit = "appends/s";
+    Line { bench: &bench, durability: DURABILITY, unit, ours, raw: theirs, target: &said, met }.print();
     Ok(())
 }
 
-/// How many appends a run makes in a round.
-const PER_ROUND: usize = 10;
-
-/// Makes the batches of one run.
+/// How many appends all runs together make in a round, for each step of a round of one run: `pgbench` connects anew
+/// each time, and has to be warm for most of it.
+const EACH: usize = 20;
+/// Makes the batches of one run that is driven.
 #[derive(Debug, Clone)]
 struct Writer {
     run: RunRef,
     head: Option<Head>,
+    authority: Authority,
+    /// What the last batch held of the budget, if there is one.
+    held: Option<Option<EventId>>,
 }
 
 impl Writer {
-    fn new(name: &str) -> Result<Self> {
-        Ok(Self { run: RunRef::new(artana_core::TenantId::parse("bench")?, RunId::parse(name)?), head: None })
+    /// Starts a run and takes its lease.
+    async fn leased(store: &PostgresStore, tenant: &str, name: &str, budget: bool) -> Result<Self> {
+        let run = RunRef::new(TenantId::parse(tenant)?, RunId::parse(name)?);
+        let mut writer = Self { run, head: None, authority: Authority::TakeLease(LIFE), held: budget.then_some(None) };
+        let epoch = store.append(writer.next(0)).await?.epoch.context("a lease")?;
+        writer.authority = Authority::Driver(epoch);
+        Ok(writer)
     }
 
     /// The next batch: one event, and about 300 bytes of content that nobody said before.
@@ -140,11 +152,16 @@ impl Writer {
         let seq = self.head.map_or(Seq::new(1), |head| head.seq.next());
         let mut hash = [0x5a; 32];
         hash[..8].copy_from_slice(&seq.get().to_le_bytes());
+        // Of this run alone, like the ids of a kernel.
+        let mut noise = [7; 10];
+        let name = self.run.run.as_str().bytes().rev();
+        noise.iter_mut().zip(name).for_each(|(noise, byte)| *noise = byte);
+        let id = EventId::v7(seq.get(), noise);
         let record = Record {
             tenant: self.run.tenant.shared(),
             run: self.run.run.shared(),
             seq,
-            event_id: EventId::v7(seq.get(), [7; 10]),
+            event_id: id,
             kind: "note".into(),
             step: Some("step".into()),
             at: Timestamp::from_micros(1),
@@ -155,13 +172,19 @@ impl Writer {
         let key = RunKey::from_bytes([1; 32]);
         let bytes = world::args(n).into_bytes();
         let expected = self.head.replace(record.head());
+        let (mut claims, mut releases) = (Vec::new(), Vec::new());
+        if let Some(held) = &mut self.held {
+            let account = String::from("a");
+            releases.extend(held.replace(id).map(|holder| Release::Reserve { account, holder, spent: 1 }));
+            claims.push(Claim::Reserve(Reserve { account: "a".into(), limit: u64::MAX, amount: 1, holder: id }));
+        }
         Append {
             run: self.run.clone(),
             expected,
-            authority: Authority::Outside(Actor::parse("bench").expect("a name")),
+            authority: self.authority.clone(),
             content: vec![Content { digest: key.digest(&bytes), bytes }],
-            claims: Vec::new(),
-            releases: Vec::new(),
+            claims,
+            releases,
             view: self.view(record.head()),
             events: vec![record],
             run_key: expected.is_none().then_some(key),
