@@ -6,7 +6,7 @@
 
 pub(crate) mod kept;
 
-use std::{error::Error, fmt, path::Path};
+use std::{error::Error, fmt};
 
 use artana::prelude::*;
 use artana_testkit::provider::{Manner, Provider, ProviderFault};
@@ -14,7 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use kept::{Ledger, Look};
+use kept::{Ledger, Look, open};
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 struct ChargeArgs {
@@ -76,17 +76,16 @@ pub(crate) const LOOK: Look = Look { tenant: "shop", verbs: &["list", "explain o
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let ledger = Ledger::of("chapter3_step1", "payments.db")?;
-    let proof = run(ledger.path()).await?;
+    let proof = run(ledger.address()).await?;
     println!("{proof}");
     ledger.say(&LOOK);
     Ok(())
 }
 
-pub(crate) async fn run(ledger: &Path) -> Result<Proof, Box<dyn Error>> {
+pub(crate) async fn run(ledger: &str) -> Result<Proof, Box<dyn Error>> {
     let gateway = Provider::new();
     gateway.next_calls([Manner::LoseReply]);
-    let kernel =
-        Kernel::builder(SqliteStore::open(ledger).await?).state(gateway.clone()).tool(charge_credit_card).build()?;
+    let kernel = Kernel::builder_shared(open(ledger).await?).state(gateway.clone()).tool(charge_credit_card).build()?;
     let tenant = Tenant::new("shop").capability("payments:charge");
     let run = kernel.run(&tenant, "order-7").await?;
     let args = ChargeArgs { card: "tok_visa".into(), cents: 1200 };

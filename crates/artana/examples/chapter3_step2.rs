@@ -7,13 +7,13 @@
 
 pub(crate) mod kept;
 
-use std::{error::Error, fmt, path::Path};
+use std::{error::Error, fmt};
 
 use artana::{ApiMode, Drift, Error as Refused, ModelAnswer, ModelCall, Verbosity, prelude::*};
 use artana_testkit::ScriptedModel;
 use serde_json::Value;
 
-use kept::{Ledger, Look};
+use kept::{Ledger, Look, open};
 
 /// One thing that is asked otherwise, and what came of it under each policy.
 #[derive(Debug)]
@@ -67,7 +67,7 @@ pub(crate) const LOOK: Look = Look { tenant: "demo", verbs: &["list --drift yes"
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let ledger = Ledger::of("chapter3_step2", "reports.db")?;
-    let proof = run(ledger.path()).await?;
+    let proof = run(ledger.address()).await?;
     println!("{proof}");
     ledger.say(&LOOK);
     Ok(())
@@ -96,10 +96,10 @@ const OTHERWISE: [fn(&Run) -> ModelCall; 4] = [
     |run| summary(run).previous_response_id("resp_2"),
 ];
 
-pub(crate) async fn run(ledger: &Path) -> Result<Proof, Box<dyn Error>> {
+pub(crate) async fn run(ledger: &str) -> Result<Proof, Box<dyn Error>> {
     let model =
         ScriptedModel::function(|request, _| Ok(ModelAnswer::text(format!("an answer under {:?}", request.options))));
-    let kernel = Kernel::builder(SqliteStore::open(ledger).await?).model(model.clone()).build()?;
+    let kernel = Kernel::builder_shared(open(ledger).await?).model(model.clone()).build()?;
     let run = kernel.run(&Tenant::new("demo"), "week-12").await?;
     collect(&run).await?;
     summary(&run).await?;

@@ -22,10 +22,11 @@ use artana::{
     prelude::*,
 };
 
-use kept::{Ledger, Look};
+use kept::{Ledger, Look, open};
 
-/// Names the ledger to the process that is going to be killed.
-pub(crate) const LEDGER: &str = "ARTANA_STEP3_LEDGER";
+/// Name the ledger, and where to copy to, to the process that is going to be killed.
+const LEDGER: &str = "ARTANA_STEP3_LEDGER";
+const COPIES: &str = "ARTANA_STEP3_COPIES";
 /// What that process says when it is inside the task.
 const INSIDE: &str = "inside migrate";
 /// How long a process that died blocks its run.
@@ -103,28 +104,30 @@ pub(crate) const LOOK: Look =
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    if let Some(ledger) = std::env::var_os(LEDGER) {
-        return be_killed(Path::new(&ledger)).await;
+    if let Some((ledger, copies)) = told() {
+        return be_killed(&ledger, &copies).await;
     }
     let ledger = Ledger::of("chapter3_step3", "migration.db")?;
-    let proof = run(ledger.path(), Command::new(std::env::current_exe()?)).await?;
+    let folder = tempfile::tempdir()?;
+    let this = Command::new(std::env::current_exe()?);
+    let proof = run(ledger.address(), &folder.path().join("copies"), this).await?;
     println!("{proof}");
     ledger.say(&LOOK);
     Ok(())
 }
 
 /// The session that does not end by itself.
-pub(crate) async fn be_killed(ledger: &Path) -> Result<(), Box<dyn Error>> {
-    let kernel = Kernel::builder(SqliteStore::open(ledger).await?).time_to_live(TIME_TO_LIVE).build()?;
-    let harness = IncrementalTaskHarness::new(&kernel, Migration { copies: copies(ledger), hangs: true });
+pub(crate) async fn be_killed(ledger: &str, copies: &Path) -> Result<(), Box<dyn Error>> {
+    let kernel = Kernel::builder_shared(open(ledger).await?).time_to_live(TIME_TO_LIVE).build()?;
+    let harness = IncrementalTaskHarness::new(&kernel, Migration { copies: copies.to_owned(), hangs: true });
     harness.run(&tenant(), RUN).await?;
     Ok(())
 }
 
 /// A session, as a process has it: it opens the store, does one task, and closes the store.
-async fn session(ledger: &Path) -> Result<Option<u8>, Box<dyn Error>> {
-    let kernel = Kernel::builder(SqliteStore::open(ledger).await?).time_to_live(TIME_TO_LIVE).build()?;
-    let harness = IncrementalTaskHarness::new(&kernel, Migration { copies: copies(ledger), hangs: false });
+async fn session(ledger: &str, copies: &Path) -> Result<Option<u8>, Box<dyn Error>> {
+    let kernel = Kernel::builder_shared(open(ledger).await?).time_to_live(TIME_TO_LIVE).build()?;
+    let harness = IncrementalTaskHarness::new(&kernel, Migration { copies: copies.to_owned(), hangs: false });
     // After the kill it waits until the process that drove the run counts as dead.
     let progress = harness.run(&tenant(), RUN).await?;
     kernel.close().await?;
@@ -132,8 +135,8 @@ async fn session(ledger: &Path) -> Result<Option<u8>, Box<dyn Error>> {
 }
 
 /// Starts a process, waits until it is inside its task, and kills it there.
-fn kill(mut process: Command, ledger: &Path) -> Result<(), Box<dyn Error>> {
-    let mut process = process.env(LEDGER, ledger).stdout(Stdio::piped()).spawn()?;
+fn kill(mut process: Command, ledger: &str, copies: &Path) -> Result<(), Box<dyn Error>> {
+    let mut process = process.env(LEDGER, ledger).env(COPIES, copies).stdout(Stdio::piped()).spawn()?;
     let said = process.stdout.take().ok_or("its output is piped")?;
     let inside = BufReader::new(said).lines().any(|line| line.is_ok_and(|line| line.contains(INSIDE)));
     process.kill()?;
@@ -145,17 +148,18 @@ fn tenant() -> Tenant {
     Tenant::new("demo")
 }
 
-fn copies(ledger: &Path) -> PathBuf {
-    ledger.with_extension("copies")
+/// What the process that is going to be killed was told; `None` in the others.
+pub(crate) fn told() -> Option<(String, PathBuf)> {
+    Some((std::env::var(LEDGER).ok()?, std::env::var_os(COPIES)?.into()))
 }
 
-pub(crate) async fn run(ledger: &Path, process: Command) -> Result<Proof, Box<dyn Error>> {
-    let mut percent = vec![session(ledger).await?];
-    kill(process, ledger)?;
+pub(crate) async fn run(ledger: &str, copies: &Path, process: Command) -> Result<Proof, Box<dyn Error>> {
+    let mut percent = vec![session(ledger, copies).await?];
+    kill(process, ledger, copies)?;
     println!("Killed.");
-    percent.extend([None, session(ledger).await?, session(ledger).await?]);
+    percent.extend([None, session(ledger, copies).await?, session(ledger, copies).await?]);
 
-    let kernel = Kernel::builder(SqliteStore::open(ledger).await?).build()?;
+    let kernel = Kernel::builder_shared(open(ledger).await?).build()?;
     let run = kernel.open_run(&tenant(), RUN).await?;
     let (mut done, mut sessions) = (Vec::new(), 0);
     let mut events = run.events();
@@ -166,7 +170,7 @@ pub(crate) async fn run(ledger: &Path, process: Command) -> Result<Proof, Box<dy
             _ => {}
         }
     }
-    let copies = fs::read_to_string(copies(ledger))?.lines().count();
+    let copies = fs::read_to_string(copies)?.lines().count();
     let verified = run.verify().await?.is_ok();
     kernel.close().await?;
     Ok(Proof { percent, copies, sessions, done, verified })

@@ -10,7 +10,6 @@ pub(crate) mod kept;
 use std::{
     error::Error,
     fmt,
-    path::Path,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -24,7 +23,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use kept::{Ledger, Look};
+use kept::{Ledger, Look, open};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 struct Intent {
@@ -70,7 +69,7 @@ pub(crate) const LOOK: Look =
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let ledger = Ledger::of("chapter3_step4", "hybrid.db")?;
-    let proof = run(ledger.path()).await?;
+    let proof = run(ledger.address()).await?;
     println!("{proof}");
     ledger.say(&LOOK);
     Ok(())
@@ -93,20 +92,22 @@ async fn hybrid(kernel: &Kernel, computed: Arc<AtomicUsize>) -> Result<WorkflowO
         .await
 }
 
-async fn kernel(path: &Path, model: &ScriptedModel) -> Result<Kernel, Box<dyn Error + Send + Sync>> {
-    let store = SqliteStore::open(path).await?;
+async fn kernel(ledger: &str, model: &ScriptedModel) -> Result<Kernel, Box<dyn Error + Send + Sync>> {
     // A step whose process died is blocked for so long, and an example should not take longer.
-    Ok(Kernel::builder(store).model(model.clone()).time_to_live(Duration::from_millis(300)).build()?)
+    Ok(Kernel::builder_shared(open(ledger).await?)
+        .model(model.clone())
+        .time_to_live(Duration::from_millis(300))
+        .build()?)
 }
 
 /// A life that ends while the model writes the e-mail. With its runtime go all its tasks.
-fn first_life(path: &Path) -> Result<(usize, usize), Box<dyn Error + Send + Sync>> {
+fn first_life(ledger: &str) -> Result<(usize, usize), Box<dyn Error + Send + Sync>> {
     let intent = ScriptedModel::json(json!({"question": "What was last year's revenue?"}));
     let never = ScriptedModel::text("too late").slow(Duration::from_secs(86_400));
     let (model, computed) = (ScriptedModel::sequence([intent, never]), Arc::new(AtomicUsize::new(0)));
     let life = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     life.block_on(async {
-        let kernel = kernel(path, &model).await?;
+        let kernel = kernel(ledger, &model).await?;
         let writing = async {
             while model.calls() < 2 {
                 tokio::time::sleep(Duration::from_millis(1)).await;
@@ -120,9 +121,9 @@ fn first_life(path: &Path) -> Result<(usize, usize), Box<dyn Error + Send + Sync
 }
 
 /// A life that goes on to the end, or finds the workflow finished.
-async fn next_life(path: &Path) -> Result<(String, (usize, usize)), Box<dyn Error + Send + Sync>> {
+async fn next_life(ledger: &str) -> Result<(String, (usize, usize)), Box<dyn Error + Send + Sync>> {
     let model = ScriptedModel::json(json!({"body": "Dear board, last year's revenue was 7800."}));
-    let (kernel, computed) = (kernel(path, &model).await?, Arc::new(AtomicUsize::new(0)));
+    let (kernel, computed) = (kernel(ledger, &model).await?, Arc::new(AtomicUsize::new(0)));
     let outcome = loop {
         match hybrid(&kernel, Arc::clone(&computed)).await {
             // The first life's heartbeat has not run out yet.
@@ -136,11 +137,11 @@ async fn next_life(path: &Path) -> Result<(String, (usize, usize)), Box<dyn Erro
 }
 
 /// Runs the example on a file that does not exist yet.
-pub(crate) async fn run(path: &Path) -> Result<Proof, Box<dyn Error + Send + Sync>> {
-    let first = path.to_owned();
+pub(crate) async fn run(ledger: &str) -> Result<Proof, Box<dyn Error + Send + Sync>> {
+    let first = ledger.to_owned();
     let first = tokio::task::spawn_blocking(move || first_life(&first)).await??;
-    let (second, third) = (next_life(path).await?, next_life(path).await?);
-    let kernel = kernel(path, &ScriptedModel::text("")).await?;
+    let (second, third) = (next_life(ledger).await?, next_life(ledger).await?);
+    let kernel = kernel(ledger, &ScriptedModel::text("")).await?;
     let report = kernel.verify(&Tenant::new("demo"), "hybrid_run").await?;
     kernel.close().await?;
     Ok(Proof { returned: [second.0, third.0], done: [first, second.1, third.1], verified: report.is_ok() })

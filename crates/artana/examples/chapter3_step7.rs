@@ -6,11 +6,11 @@
 
 pub(crate) mod kept;
 
-use std::{error::Error, fmt, path::Path};
+use std::{error::Error, fmt};
 
 use artana::{ExportOptions, Level, core::export, prelude::*};
 
-use kept::{Ledger, Look};
+use kept::{Ledger, Look, open};
 
 /// What the example proves.
 #[derive(Debug)]
@@ -39,17 +39,17 @@ pub(crate) const LOOK: Look = Look { tenant: "shop", verbs: &["events march", "v
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let ledger = Ledger::of("chapter3_step7", "invoices.db")?;
-    let proof = run(ledger.path()).await?;
+    let proof = run(ledger.address()).await?;
     println!("{proof}");
     ledger.say(&LOOK);
     Ok(())
 }
 
-pub(crate) async fn run(ledger: &Path) -> Result<Proof, Box<dyn Error>> {
+pub(crate) async fn run(ledger: &str) -> Result<Proof, Box<dyn Error>> {
     let send = tool("send_invoice")
         .side_effect()
         .handler(|customer: String, _cx: ToolContext| async move { Ok(format!("sent to {customer}")) });
-    let kernel = Kernel::builder(SqliteStore::open(ledger).await?).tool(send.clone()).build()?;
+    let kernel = Kernel::builder_shared(open(ledger).await?).tool(send.clone()).build()?;
     let tenant = Tenant::new("shop");
     let run = kernel.run(&tenant, "march").await?;
     let invoices = run.scope("invoice");

@@ -12,7 +12,6 @@
 pub(crate) mod kept;
 
 use std::{
-    env,
     error::Error,
     fmt,
     sync::{
@@ -24,7 +23,7 @@ use std::{
 
 use artana::{ClosureTool, ports::EventStore, prelude::*};
 
-use kept::{Ledger, Look};
+use kept::{Ledger, Look, open};
 
 /// What the example proves.
 #[derive(Debug)]
@@ -58,23 +57,10 @@ pub(crate) const LOOK: Look = Look { tenant: "shop", verbs: &["events march", "v
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let address = env::args().nth(1).filter(|argument| argument.contains("://"));
-    if let Some(address) = address {
-        println!("{}", run(open(&address).await?).await?);
-        return Ok(());
-    }
     let ledger = Ledger::of("chapter3_step8", "march.db")?;
-    println!("{}", run(open(&format!("sqlite://{}", ledger.path().display())).await?).await?);
+    println!("{}", run(open(ledger.address()).await?).await?);
     ledger.say(&LOOK);
     Ok(())
-}
-
-/// Opens the store of an address: all that there is to swap.
-pub(crate) async fn open(address: &str) -> Result<Arc<dyn EventStore>, Box<dyn Error>> {
-    match address.strip_prefix("sqlite://") {
-        Some(path) => Ok(Arc::new(SqliteStore::open(path).await?)),
-        None => Ok(Arc::new(PostgresStore::connect(address).pool(2..=20).await?)),
-    }
 }
 
 /// The business. It knows a kernel.

@@ -9,7 +9,6 @@ pub(crate) mod kept;
 use std::{
     error::Error,
     fmt,
-    path::Path,
     sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
@@ -20,7 +19,7 @@ use artana::{
 };
 use async_trait::async_trait;
 
-use kept::{Ledger, Look};
+use kept::{Ledger, Look, open};
 
 /// Knows an answer to each of a few words.
 #[derive(Debug, Default)]
@@ -106,15 +105,15 @@ pub(crate) const LOOK: Look = Look { tenant: "shop", verbs: &["list", "steps cha
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let ledger = Ledger::of("custom_model", "rules.db")?;
-    let proof = run(ledger.path()).await?;
+    let proof = run(ledger.address()).await?;
     println!("{proof}");
     ledger.say(&LOOK);
     Ok(())
 }
 
-pub(crate) async fn run(ledger: &Path) -> Result<Proof, Box<dyn Error>> {
+pub(crate) async fn run(ledger: &str) -> Result<Proof, Box<dyn Error>> {
     let price = Price::per_million(Usd::cents(50), Usd::dollars(2));
-    let kernel = Kernel::builder(SqliteStore::open(ledger).await?)
+    let kernel = Kernel::builder_shared(open(ledger).await?)
         .provider("local", Rules::default())
         .prices(PriceTable::new([(ModelId::parse("local/rules")?, price)]))
         .build()?;

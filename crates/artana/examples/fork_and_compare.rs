@@ -7,13 +7,13 @@
 
 pub(crate) mod kept;
 
-use std::{error::Error, fmt, path::Path};
+use std::{error::Error, fmt};
 
 use artana::{CostQuery, Drift, Error as Refused, Field, ModelAnswer, core::StepKey, prelude::*};
 use artana_testkit::{ScriptedModel, provider::Provider};
 use serde_json::json;
 
-use kept::{Ledger, Look};
+use kept::{Ledger, Look, open};
 
 /// Refunds a customer. The provider sees the same key on every attempt, and refunds once for a key.
 #[tool(effect = "idempotent", retention = "24h")]
@@ -84,15 +84,15 @@ pub(crate) const LOOK: Look =
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let ledger = Ledger::of("fork_and_compare", "tickets.db")?;
-    let proof = run(ledger.path()).await?;
+    let proof = run(ledger.address()).await?;
     println!("{proof}");
     ledger.say(&LOOK);
     Ok(())
 }
 
-pub(crate) async fn run(ledger: &Path) -> Result<Proof, Box<dyn Error>> {
+pub(crate) async fn run(ledger: &str) -> Result<Proof, Box<dyn Error>> {
     let (model, provider) = (writer(), Provider::new());
-    let kernel = Kernel::builder(SqliteStore::open(ledger).await?)
+    let kernel = Kernel::builder_shared(open(ledger).await?)
         .model(model.clone())
         .state(provider.clone())
         .tool(refund)

@@ -6,7 +6,7 @@
 
 pub(crate) mod kept;
 
-use std::{error::Error, fmt, path::Path};
+use std::{error::Error, fmt};
 
 use artana::{
     ModelAnswer,
@@ -16,7 +16,7 @@ use artana::{
 };
 use artana_testkit::ScriptedModel;
 
-use kept::{Ledger, Look};
+use kept::{Ledger, Look, open};
 
 struct ReleaseNote;
 
@@ -91,14 +91,14 @@ pub(crate) const LOOK: Look =
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let ledger = Ledger::of("supervisor", "notes.db")?;
-    println!("{}", run(ledger.path()).await?);
+    println!("{}", run(ledger.address()).await?);
     ledger.say(&LOOK);
     Ok(())
 }
 
-pub(crate) async fn run(ledger: &Path) -> Result<Proof, Box<dyn Error>> {
+pub(crate) async fn run(ledger: &str) -> Result<Proof, Box<dyn Error>> {
     let model = model();
-    let kernel = Kernel::builder(SqliteStore::open(ledger).await?).model(model.clone()).build()?;
+    let kernel = Kernel::builder_shared(open(ledger).await?).model(model.clone()).build()?;
     let tenant = Tenant::new("demo").budget(Usd::dollars(1));
     let supervisor = DraftReviewVerifySupervisor::new(&kernel, ReleaseNote).rounds(3).trace(TraceLevel::Stage);
     let done = supervisor.run(&tenant, "release-1").await?;

@@ -21,13 +21,12 @@ use std::{
     io::{self, BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::Arc,
     time::Duration,
 };
 
-use artana::{ClosureTool, Status, ports::EventStore, prelude::*};
+use artana::{ClosureTool, Status, prelude::*};
 
-use kept::{Ledger, Look};
+use kept::{Ledger, Look, open};
 
 /// Names the store to a worker process, what comes out of the printer, and whether the worker is going to be killed.
 pub(crate) const STORE: &str = "ARTANA_EXAMPLE_STORE";
@@ -68,25 +67,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
         return work().await;
     }
     let this = env::current_exe()?;
-    let address = env::args().nth(1).filter(|argument| argument.contains("://"));
     let folder = tempfile::tempdir()?;
     let printer = folder.path().join("printed");
-    if let Some(address) = address {
-        println!("{}", run(&address, &printer, || Command::new(&this)).await?);
-        return Ok(());
-    }
     let ledger = Ledger::of("three_workers", "pages.db")?;
-    let address = format!("sqlite://{}", ledger.path().display());
-    println!("{}", run(&address, &printer, || Command::new(&this)).await?);
+    println!("{}", run(ledger.address(), &printer, || Command::new(&this)).await?);
     ledger.say(&LOOK);
     Ok(())
-}
-
-async fn open(address: &str) -> Result<Arc<dyn EventStore>, Box<dyn Error>> {
-    match address.strip_prefix("sqlite://") {
-        Some(path) => Ok(Arc::new(SqliteStore::open(path).await?)),
-        None => Ok(Arc::new(PostgresStore::connect(address).await?)),
-    }
 }
 
 /// What one worker process does: it drives runs until its input ends.

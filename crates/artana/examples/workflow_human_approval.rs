@@ -7,13 +7,13 @@
 
 pub(crate) mod kept;
 
-use std::{error::Error, fmt, path::Path, sync::Arc, time::Duration};
+use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use artana::{Status, Ticket, prelude::*};
 use artana_testkit::SimClock;
 use serde::{Deserialize, Serialize};
 
-use kept::{Ledger, Look};
+use kept::{Ledger, Look, open};
 
 /// What a person decides.
 #[derive(Debug, Serialize, Deserialize)]
@@ -48,7 +48,7 @@ pub(crate) const LOOK: Look =
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let ledger = Ledger::of("workflow_human_approval", "refunds.db")?;
-    let proof = run(ledger.path()).await?;
+    let proof = run(ledger.address()).await?;
     println!("{proof}");
     ledger.say(&LOOK);
     Ok(())
@@ -64,13 +64,13 @@ async fn refund(cx: WorkflowContext, proposed: u64) -> Result<String, Failure> {
 }
 
 /// Opens a kernel of its own on the file, on a clock that days pass on.
-async fn opened(path: &Path, clock: &SimClock) -> Result<Kernel, Box<dyn Error>> {
-    Ok(Kernel::builder(SqliteStore::open(path).await?).clock(Arc::new(clock.clone())).build()?)
+async fn opened(ledger: &str, clock: &SimClock) -> Result<Kernel, Box<dyn Error>> {
+    Ok(Kernel::builder_shared(open(ledger).await?).clock(Arc::new(clock.clone())).build()?)
 }
 
 /// Proposes a refund, with a kernel that is closed then.
-async fn proposed(path: &Path, clock: &SimClock, id: &str) -> Result<(Ticket, Status), Box<dyn Error>> {
-    let (kernel, demo) = (opened(path, clock).await?, Tenant::new("demo"));
+async fn proposed(ledger: &str, clock: &SimClock, id: &str) -> Result<(Ticket, Status), Box<dyn Error>> {
+    let (kernel, demo) = (opened(ledger, clock).await?, Tenant::new("demo"));
     let left = kernel.workflow(&demo, id, |cx| refund(cx, 5000)).await?;
     let WorkflowOutcome::Paused(ticket) = left else { return Err("it waits for a person".into()) };
     let status = kernel.open_run(&demo, id).await?.status().await?;
@@ -79,13 +79,13 @@ async fn proposed(path: &Path, clock: &SimClock, id: &str) -> Result<(Ticket, St
 }
 
 /// Runs the example on a file that does not exist yet.
-pub(crate) async fn run(path: &Path) -> Result<Proof, Box<dyn Error>> {
+pub(crate) async fn run(ledger: &str) -> Result<Proof, Box<dyn Error>> {
     let (clock, demo) = (SimClock::new(), Tenant::new("demo"));
-    let (ticket, first) = proposed(path, &clock, "refund-1").await?;
-    let (_, second) = proposed(path, &clock, "refund-2").await?;
+    let (ticket, first) = proposed(ledger, &clock, "refund-1").await?;
+    let (_, second) = proposed(ledger, &clock, "refund-2").await?;
 
     clock.advance(Duration::from_secs(2 * 24 * 60 * 60));
-    let kernel = opened(path, &clock).await?;
+    let kernel = opened(ledger, &clock).await?;
     let approved = kernel.open_run(&demo, "refund-1").await?;
     approved.resume_with(ticket.id, "ann@example", &Approval { cents: 4200 }).await?;
 

@@ -6,13 +6,13 @@
 
 pub(crate) mod kept;
 
-use std::{error::Error, fmt, path::Path};
+use std::{error::Error, fmt};
 
 use artana::{Rollback, Status, prelude::*};
 use artana_testkit::provider::Provider;
 use serde_json::json;
 
-use kept::{Ledger, Look};
+use kept::{Ledger, Look, open};
 
 /// Books something, or cancels a booking.
 #[tool(effect = "idempotent", retention = "24h")]
@@ -56,7 +56,7 @@ pub(crate) const LOOK: Look = Look { tenant: "demo", verbs: &["list", "explain t
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let ledger = Ledger::of("workflow_saga", "trips.db")?;
-    let proof = run(ledger.path()).await?;
+    let proof = run(ledger.address()).await?;
     println!("{proof}");
     ledger.say(&LOOK);
     Ok(())
@@ -78,9 +78,9 @@ async fn trip(cx: WorkflowContext) -> Result<String, Failure> {
 }
 
 /// Runs the example on a file that does not exist yet.
-pub(crate) async fn run(path: &Path) -> Result<Proof, Box<dyn Error>> {
+pub(crate) async fn run(ledger: &str) -> Result<Proof, Box<dyn Error>> {
     let (agency, demo) = (Provider::new(), Tenant::new("demo"));
-    let kernel = Kernel::builder(SqliteStore::open(path).await?).state(agency.clone()).tool(book).tool(pay).build()?;
+    let kernel = Kernel::builder_shared(open(ledger).await?).state(agency.clone()).tool(book).tool(pay).build()?;
     let mut failed = Vec::new();
     for _ in 0..3 {
         failed.extend(kernel.workflow(&demo, "trip-7", trip).await.err().map(|error| error.code()));

@@ -24,7 +24,7 @@ fn the_program_of_the_readme_is_the_example() {
 #[tokio::test]
 async fn the_output_in_the_readme_is_what_the_examples_print() {
     let folder = tempfile::tempdir().unwrap();
-    let ledger = |name: &str| folder.path().join(name);
+    let ledger = |name: &str| format!("sqlite://{}", folder.path().join(name).display());
     let lost = chapter3_step1::run(&ledger("a.db")).await.unwrap();
     let audit = chapter3_step7::run(&ledger("b.db")).await.unwrap();
     let fork = fork_and_compare::run(&ledger("c.db")).await.unwrap();
