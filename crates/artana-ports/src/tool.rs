@@ -188,6 +188,21 @@ impl ToolContext {
         self.with_token(|token| token.as_ref().is_some_and(EffectToken::is_good)).unwrap_or(true)
     }
 
+    /// Begins the tool's own code, once: what it is given may leave, and no other clone of this context may any more. A
+    /// tool made of a closure begins so; a layer that calls the tool a second time in one attempt is refused.
+    ///
+    /// # Errors
+    ///
+    /// As [`leave`](Self::leave).
+    pub fn begin(self) -> Result<Self, ToolError> {
+        match self.with_token(Option::take) {
+            None => Ok(self),
+            Some(Some(token)) if token.is_good() => Ok(Self { token: Some(Arc::new(Mutex::new(Some(token)))), ..self }),
+            Some(Some(_)) => Err(ToolError::transient(KeptBack)),
+            Some(None) => Err(left_already()),
+        }
+    }
+
     /// Lets the effect leave, once. A tool that waits for something before it acts, such as a connection, asks as the
     /// last thing before it acts; one that does not wait need not ask.
     ///
@@ -199,7 +214,7 @@ impl ToolContext {
         match self.with_token(Option::take) {
             None => Ok(()),
             Some(Some(token)) => token.spend().map_err(|kept: KeptBack| ToolError::transient(kept)),
-            Some(None) => Err(ToolError::unknown("the effect of this call has left already")),
+            Some(None) => Err(left_already()),
         }
     }
 
@@ -207,6 +222,10 @@ impl ToolContext {
         let token = self.token.as_ref()?;
         Some(look(&mut token.lock().unwrap_or_else(PoisonError::into_inner)))
     }
+}
+
+fn left_already() -> ToolError {
+    ToolError::unknown("the effect of this call has left already")
 }
 
 /// Tells a tool that its run is being cancelled. A tool may stop early, and must then say what it knows.

@@ -2,7 +2,7 @@
 
 use std::{any::type_name, fmt, future::Future, marker::PhantomData, pin::Pin, sync::Arc};
 
-use artana_ports::{ArgsError, KeptBack, Probed, ToolContext, ToolError, ToolOutput, ToolPort, ToolSpec};
+use artana_ports::{ArgsError, Probed, ToolContext, ToolError, ToolOutput, ToolPort, ToolSpec};
 use async_trait::async_trait;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -45,15 +45,14 @@ where
         Fut: Future<Output = Result<O, ToolError>> + Send + 'static,
     {
         let run = move |args: Value, cx: ToolContext| -> Answer<ToolOutput> {
-            let args = serde_json::from_value(args);
-            match args {
-                // The last look before the tool's own code, whatever was waited for on the way here.
-                Ok(_) if !cx.may_leave() => Box::pin(async { Err(ToolError::transient(KeptBack)) }),
-                Ok(args) => {
+            let args = serde_json::from_value(args).map_err(ToolError::permanent);
+            // The last look before the tool's own code, whatever was waited for on the way here.
+            match args.and_then(|args| Ok((args, cx.begin()?))) {
+                Ok((args, cx)) => {
                     let done = body(args, cx);
                     Box::pin(async move { Ok(ToolOutput::new(encode(&done.await?)?)) })
                 }
-                Err(error) => Box::pin(async move { Err(ToolError::permanent(error)) }),
+                Err(error) => Box::pin(async move { Err(error) }),
             }
         };
         Self(Arc::new(Closure { spec, run: Box::new(run), probe: None, types: PhantomData }))

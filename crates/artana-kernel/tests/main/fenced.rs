@@ -365,6 +365,36 @@ async fn the_effect_of_a_call_leaves_once() {
     assert_eq!(world.provider.calls(), 0);
 }
 
+/// A layer around a tool which, against all rules, tries again by itself.
+#[derive(Debug)]
+struct Twice(Arc<dyn ToolPort>);
+
+#[async_trait]
+impl ToolPort for Twice {
+    fn spec(&self) -> &ToolSpec {
+        self.0.spec()
+    }
+
+    fn check_args(&self, args: &Value) -> Result<(), ArgsError> {
+        self.0.check_args(args)
+    }
+
+    async fn call(&self, args: Value, cx: ToolContext) -> Result<ToolOutput, ToolError> {
+        self.0.call(args.clone(), cx.clone()).await?;
+        self.0.call(args, cx).await
+    }
+}
+
+#[tokio::test]
+async fn a_layer_that_calls_a_tool_twice_sends_its_effect_once() {
+    let world = world();
+    let charger = Arc::new(world.charger(tool("pay").side_effect()));
+    let process = world.process_of([Arc::new(Twice(charger)) as Arc<dyn ToolPort>]);
+    let run = process.run("r").await;
+    assert_eq!(code(call(&run, "a", "pay").await), "artana::reconciliation_required");
+    assert_eq!(world.provider.calls(), 1);
+}
+
 #[tokio::test]
 async fn a_tool_is_told_the_epoch_of_the_lease_it_is_called_under() {
     let world = world();
