@@ -84,7 +84,7 @@ impl<'s> Hall<'s> {
             return busy(up_to(&self.random, Duration::from_millis(60)));
         }
         // A line has about so many bytes.
-        let grown = self.length() + steps * 24;
+        let grown = self.length() + steps * 30;
         let begun = Instant::now();
         while self.length() < grown && begun.elapsed() < PATIENCE {
             thread::sleep(Duration::from_millis(1));

@@ -137,6 +137,11 @@ impl Worker {
         Pid::from_child(&self.child)
     }
 
+    /// Returns the number by which the diary names it.
+    pub(crate) fn number(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Stops it, whatever it is doing, and waits until it stands still.
     pub(crate) fn freeze(&self) {
         kill_process(self.pid(), Signal::STOP).expect("it is our child");

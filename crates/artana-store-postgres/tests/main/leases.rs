@@ -1,8 +1,8 @@
-//! Leases that many race for, each on a clock of its own that is wrong in its own way: whoever has an old epoch appends
-//! nothing.
+//! Leases that many race for, by appending and from a queue, each on a clock of its own that is wrong in its own way:
+//! whoever has an old epoch appends nothing.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{
         Arc, Mutex,
         atomic::{AtomicI64, Ordering::SeqCst},
@@ -10,8 +10,8 @@ use std::{
     time::Duration,
 };
 
-use artana_core::{EventId, IncarnationId, Timestamp};
-use artana_ports::{Append, AppendError, Authority, Clock, Epoch, EventStore, Heartbeat, Release};
+use artana_core::{EventId, IncarnationId, Queued, Timestamp};
+use artana_ports::{Append, AppendError, Authority, BeatError, Clock, DueQuery, Epoch, EventStore, Heartbeat, Release};
 use artana_store_postgres::PostgresStore;
 use async_trait::async_trait;
 
@@ -58,6 +58,7 @@ type Accepted = Arc<Mutex<HashMap<EventId, Epoch>>>;
 #[derive(Debug, Default, Clone, Copy)]
 struct Seen {
     granted: usize,
+    from_queue: usize,
     driven: usize,
     fenced: usize,
     lapsed: usize,
@@ -68,6 +69,8 @@ struct Racer {
     chain: Chain,
     accepted: Accepted,
     seen: Seen,
+    /// Whether it takes the run from its queue, which leaves the head where it is.
+    from_queue: bool,
 }
 
 impl Racer {
@@ -76,8 +79,11 @@ impl Racer {
         let mut life = self.begins().await;
         for round in 0..ROUNDS {
             let lapsed = self.seen.lapsed;
-            let take = Append { authority: Authority::TakeLease(life), ..self.chain.batch() };
-            if let Some(epoch) = self.sends(take).await {
+            let granted = match self.from_queue {
+                true => self.takes(life).await,
+                false => self.sends(self.batch(Authority::TakeLease(life))).await,
+            };
+            if let Some(epoch) = granted {
                 self.seen.granted += 1;
                 self.drives(epoch, round % 3 == 0).await;
             }
@@ -94,17 +100,39 @@ impl Racer {
         life
     }
 
+    /// Takes the run from its queue, where it is always due.
+    async fn takes(&mut self, life: IncarnationId) -> Option<Epoch> {
+        let query = DueQuery { driving: Some(BTreeSet::new()), ..DueQuery::all(life, 1) };
+        match self.store.take_due(&query).await {
+            Ok(taken) => {
+                let leased = taken.first()?;
+                self.seen.from_queue += 1;
+                self.chain.head = Some(leased.head);
+                return Some(leased.epoch);
+            }
+            Err(BeatError::Lapsed) => self.seen.lapsed += 1,
+            Err(error) => panic!("{error}"),
+        }
+        None
+    }
+
+    /// Returns the next batch, which leaves the run due.
+    fn batch(&self, authority: Authority) -> Append {
+        let mut batch = Append { authority, ..self.chain.batch() };
+        batch.view.queued = Some(Queued { queue: "q".into(), priority: 0, due_at: Timestamp::from_micros(1) });
+        batch
+    }
+
     async fn drives(&mut self, epoch: Epoch, gives_back: bool) {
         let releases = if gives_back { vec![Release::Lease] } else { Vec::new() };
         for releases in [Vec::new(), releases] {
-            let drive = Append { authority: Authority::Driver(epoch), releases, ..self.chain.batch() };
+            let drive = Append { releases, ..self.batch(Authority::Driver(epoch)) };
             self.seen.driven += usize::from(self.sends(drive).await.is_some());
             tokio::task::yield_now().await;
         }
         // Whoever comes back knows the head; only its epoch may be old.
         self.looks().await;
-        let late = Append { authority: Authority::Driver(epoch), ..self.chain.batch() };
-        self.sends(late).await;
+        self.sends(self.batch(Authority::Driver(epoch))).await;
     }
 
     async fn looks(&mut self) {
@@ -146,13 +174,15 @@ async fn no_append_with_an_old_epoch_is_accepted_whatever_the_clocks_say() {
         let clock = Skewed { offset: number as i64 - 8, looks: Arc::clone(&looks) };
         let store = options(&database).pool(1..=1).clock(Arc::new(clock)).await.expect("a store");
         let chain = Chain::new("a run of all");
-        let racer = Racer { store, chain, accepted: Arc::clone(&accepted), seen: Seen::default() };
+        let (accepted, from_queue) = (Arc::clone(&accepted), number % 4 == 0);
+        let racer = Racer { store, chain, accepted, seen: Seen::default(), from_queue };
         racers.push(tokio::spawn(racer.races()));
     }
     let mut all = Seen::default();
     for racer in racers {
         let seen = racer.await.expect("no panic");
         all.granted += seen.granted;
+        all.from_queue += seen.from_queue;
         all.driven += seen.driven;
         all.fenced += seen.fenced;
         all.lapsed += seen.lapsed;
@@ -163,5 +193,6 @@ async fn no_append_with_an_old_epoch_is_accepted_whatever_the_clocks_say() {
     assert_eq!(epochs.len(), accepted.len(), "what was accepted is there, and nothing else");
     assert!(epochs.is_sorted(), "an append was accepted after a higher epoch was granted");
     println!("{} rounds: {all:?}", WORKERS * ROUNDS);
-    assert!(all.granted > 100 && all.driven > 100 && all.fenced > 10 && all.lapsed > 10, "{all:?}");
+    assert!(all.granted > 1_000 && all.from_queue > 100 && all.driven > 1_000, "{all:?}");
+    assert!(all.fenced > 300 && all.lapsed > 3_000, "{all:?}");
 }

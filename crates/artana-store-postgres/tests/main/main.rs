@@ -15,6 +15,7 @@ mod migrate;
 mod names;
 mod open;
 mod proxy;
+mod races;
 mod scenarios;
 mod server;
 mod support;

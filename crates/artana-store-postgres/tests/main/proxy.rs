@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use artana_store_postgres::{Durability, PostgresOptions, PostgresStore};
+use artana_store_postgres::PostgresOptions;
 use artana_testkit::postgres::Database;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -16,6 +16,8 @@ use tokio::{
     sync::watch,
     task::{AbortHandle, JoinSet},
 };
+
+use crate::support::options;
 
 /// The kinds of message after which a client waits for the server to be ready: a statement's end, and a plain query.
 const WAITS: [u8; 2] = [b'S', b'Q'];
@@ -106,7 +108,7 @@ impl Proxy {
     pub(crate) fn options(&self, database: &Database) -> PostgresOptions {
         let parts = if database.url().contains('?') { '&' } else { '?' };
         let address = format!("{}{parts}sslmode=disable", database.url());
-        PostgresStore::connect(address).durability(Durability::AsTheServer).host("127.0.0.1").port(self.port)
+        options(database).address(address).host("127.0.0.1").port(self.port)
     }
 
     /// Plans what happens, and counts from here.

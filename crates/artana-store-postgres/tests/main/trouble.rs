@@ -15,7 +15,7 @@ use crate::{
     chain::{Chain, send},
     support::{
         batch, born, database, filled, head, nothing_is_open, opened, options, reserve, run, run_of, stranger, until,
-        waiting,
+        waiting, what_is_open,
     },
 };
 
@@ -23,6 +23,17 @@ const LOCK_RUN: &str = "BEGIN; SELECT FROM artana.runs WHERE run = 'held' FOR UP
 const LOCK_ACCOUNT: &str = "BEGIN; SELECT FROM artana.accounts FOR UPDATE";
 const KILL_ALL: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
                         WHERE application_name = 'artana' AND datname = current_database()";
+
+/// What the tests below look for is found where it is.
+#[tokio::test]
+async fn a_transaction_that_is_left_open_is_seen() {
+    let database = database!();
+    let (leak, stranger) = (stranger(&database).await, stranger(&database).await);
+    leak.batch_execute("SET application_name = 'artana'; BEGIN; SELECT 1").await.expect("a transaction");
+    assert_eq!(what_is_open(&stranger).await.len(), 1);
+    leak.batch_execute("ROLLBACK").await.expect("it ends");
+    nothing_is_open(&stranger).await;
+}
 
 #[tokio::test]
 async fn a_frozen_lock_holder_makes_an_append_busy_in_bounded_time() {
