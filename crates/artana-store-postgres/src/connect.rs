@@ -9,7 +9,7 @@ use tokio_postgres::{
     config::{Host, TargetSessionAttrs},
 };
 
-use crate::{PostgresOptions, error::unavailable};
+use crate::{PostgresOptions, error::unavailable, hosts};
 
 /// After how long a silent connection is probed, how long each probe waits, and how many go unanswered before the
 /// other side counts as gone: a minute in all, on either side.
@@ -52,38 +52,24 @@ pub(crate) fn config(options: &PostgresOptions) -> Result<Config, StoreError> {
     Ok(config)
 }
 
-/// Copies what an address says, with another host or port. The driver adds hosts, and replaces none.
+/// Copies what an address says, with another host or port.
 fn with_place(told: &Config, host: Option<&str>, port: Option<u16>) -> Config {
-    let mut config = Config::new();
-    told.get_user().map(|user| config.user(user));
-    told.get_password().map(|password| config.password(password));
-    told.get_dbname().map(|name| config.dbname(name));
-    told.get_options().map(|options| config.options(options));
-    told.get_application_name().map(|name| config.application_name(name));
-    config.ssl_mode(told.get_ssl_mode()).ssl_negotiation(told.get_ssl_negotiation());
-    config.channel_binding(told.get_channel_binding());
-    match host {
-        Some(host) => {
-            config.host(host);
-        }
-        None => {
-            for host in told.get_hosts() {
-                match host {
-                    Host::Tcp(name) => config.host(name),
-                    Host::Unix(folder) => config.host_path(folder),
-                };
-            }
-        }
+    let mut config = hosts::nowhere(told);
+    if let Some(host) = host {
+        config.host(host);
+    } else {
+        told.get_hosts().iter().for_each(|host| hosts::add(&mut config, host));
+        told.get_hostaddrs().iter().for_each(|address| {
+            config.hostaddr(*address);
+        });
     }
-    match port {
-        Some(port) => {
-            config.port(port);
-        }
-        None => {
-            for port in told.get_ports().iter().take(config.get_hosts().len()) {
-                config.port(*port);
-            }
-        }
+    if let Some(port) = port {
+        config.port(port);
+    } else {
+        let servers = config.get_hosts().len().max(config.get_hostaddrs().len());
+        told.get_ports().iter().take(servers).for_each(|port| {
+            config.port(*port);
+        });
     }
     config
 }

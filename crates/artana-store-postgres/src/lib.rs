@@ -27,6 +27,7 @@ mod connect;
 mod doctor;
 mod durability;
 mod error;
+mod hosts;
 mod lanes;
 mod lease;
 mod listen;

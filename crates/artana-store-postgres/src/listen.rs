@@ -6,17 +6,17 @@ use std::{
     pin::pin,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
     },
     time::Duration,
 };
 
 use artana_core::{RunId, RunRef, TenantId};
 use artana_store_sql::Followers;
-use tokio::task::JoinHandle;
-use tokio_postgres::{AsyncMessage, Config, Error, NoTls, Socket, tls::MakeTlsConnect};
+use tokio::{task::JoinHandle, time::timeout};
+use tokio_postgres::{AsyncMessage, NoTls, Socket, tls::MakeTlsConnect};
 
-use crate::tls::Tls;
+use crate::{hosts::Reach, tls::Tls};
 
 const LISTEN: &str = "LISTEN artana";
 
@@ -24,45 +24,68 @@ const LISTEN: &str = "LISTEN artana";
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(30);
 
-/// Listens from when somebody first follows a run until it is dropped.
+/// Listens from when somebody first follows a run until it is stopped or dropped.
 #[derive(Debug)]
 pub(crate) struct Listener {
-    config: Config,
-    tls: Tls,
+    reach: Reach,
     followers: Arc<Followers>,
-    hears: Arc<AtomicBool>,
-    task: Mutex<Option<JoinHandle<()>>>,
+    hearing: Arc<Hearing>,
+    task: Mutex<Task>,
+}
+
+/// Whether anything is heard now, and how often that began.
+#[derive(Debug, Default)]
+struct Hearing {
+    now: AtomicBool,
+    began: AtomicU64,
+}
+
+/// Who listens. Nobody does so again after it was stopped.
+#[derive(Debug)]
+enum Task {
+    NotYet,
+    Runs(JoinHandle<()>),
+    Stopped,
 }
 
 impl Listener {
-    pub(crate) fn new(config: Config, tls: Tls, followers: Arc<Followers>) -> Self {
-        Self { config, tls, followers, hears: Arc::default(), task: Mutex::default() }
+    pub(crate) fn new(reach: Reach, followers: Arc<Followers>) -> Self {
+        Self { reach, followers, hearing: Arc::default(), task: Mutex::new(Task::NotYet) }
     }
 
     /// Says whether a move is heard of now.
     pub(crate) fn hears(&self) -> bool {
-        self.hears.load(SeqCst)
+        self.hearing.now.load(SeqCst)
     }
 
-    /// Begins to listen, if it does not.
+    /// Says how often listening began: once more after each loss of the connection, which may be that of the server.
+    pub(crate) fn began(&self) -> u64 {
+        self.hearing.began.load(SeqCst)
+    }
+
+    /// Begins to listen, if it does not and was not stopped.
     pub(crate) fn start(&self) {
         let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
-        // A task that ended went with its runtime.
-        if task.as_ref().is_none_or(JoinHandle::is_finished) {
+        let is_due = match &*task {
+            Task::NotYet => true,
+            // A task that ended went with its runtime.
+            Task::Runs(task) => task.is_finished(),
+            Task::Stopped => false,
+        };
+        if is_due {
             let ears = Ears {
-                config: self.config.clone(),
-                tls: self.tls.clone(),
+                reach: self.reach.clone(),
                 followers: Arc::clone(&self.followers),
-                hears: Arc::clone(&self.hears),
+                hearing: Arc::clone(&self.hearing),
             };
-            *task = Some(tokio::spawn(ears.listen()));
+            *task = Task::Runs(tokio::spawn(ears.listen()));
         }
     }
 
-    /// Ends listening.
+    /// Ends listening for good.
     pub(crate) fn stop(&self) {
         let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(task) = task.take() {
+        if let Task::Runs(task) = std::mem::replace(&mut *task, Task::Stopped) {
             task.abort();
         }
     }
@@ -75,18 +98,21 @@ impl Drop for Listener {
 }
 
 struct Ears {
-    config: Config,
-    tls: Tls,
+    reach: Reach,
     followers: Arc<Followers>,
-    hears: Arc<AtomicBool>,
+    hearing: Arc<Hearing>,
 }
 
 impl Ears {
     async fn listen(self) {
         let mut retry = FIRST_RETRY;
         loop {
-            let heard = self.listen_once().await;
-            if self.hears.swap(false, SeqCst) || heard.is_ok() {
+            match &self.reach.tls {
+                Tls::Off => self.listen_once(&NoTls).await,
+                #[cfg(feature = "tls")]
+                Tls::On(tls) => self.listen_once(tls).await,
+            }
+            if self.hearing.now.swap(false, SeqCst) {
                 retry = FIRST_RETRY;
             }
             tokio::time::sleep(retry).await;
@@ -94,35 +120,27 @@ impl Ears {
         }
     }
 
-    /// Listens on one connection until it ends.
-    async fn listen_once(&self) -> Result<(), Error> {
-        match &self.tls {
-            Tls::Off => self.listen_by(NoTls).await,
-            #[cfg(feature = "tls")]
-            Tls::On(tls) => self.listen_by(tls.clone()).await,
-        }
-    }
-
-    async fn listen_by<T>(&self, tls: T) -> Result<(), Error>
+    /// Listens on one connection until it ends, or the server does not let this program listen in time.
+    async fn listen_once<T>(&self, tls: &T)
     where
-        T: MakeTlsConnect<Socket>,
+        T: MakeTlsConnect<Socket> + Clone,
         T::Stream: Unpin,
     {
-        let (client, mut connection) = self.config.connect(tls).await?;
-        let mut listening = pin!(client.batch_execute(LISTEN));
+        let Ok((client, mut connection)) = self.reach.hosts.reach(tls).await else { return };
+        let mut listening = pin!(timeout(self.reach.hosts.patience(), client.batch_execute(LISTEN)));
         loop {
             tokio::select! {
-                began = &mut listening, if !self.hears.load(SeqCst) => {
-                    began?;
-                    self.hears.store(true, SeqCst);
+                began = &mut listening, if !self.hearing.now.load(SeqCst) => {
+                    let Ok(Ok(())) = began else { return };
+                    self.hearing.began.fetch_add(1, SeqCst);
+                    self.hearing.now.store(true, SeqCst);
                     // What moved while nobody listened is looked for once.
                     self.followers.tell_all();
                 }
                 message = poll_fn(|cx| connection.poll_message(cx)) => match message {
                     Some(Ok(AsyncMessage::Notification(told))) => self.followers.tell(run_of(told.payload()).iter()),
                     Some(Ok(_)) => {}
-                    Some(Err(error)) => return Err(error),
-                    None => return Ok(()),
+                    Some(Err(_)) | None => return,
                 },
             }
         }
@@ -131,7 +149,7 @@ impl Ears {
 
 impl Drop for Ears {
     fn drop(&mut self) {
-        self.hears.store(false, SeqCst);
+        self.hearing.now.store(false, SeqCst);
     }
 }
 
@@ -139,4 +157,25 @@ impl Drop for Ears {
 fn run_of(told: &str) -> Option<RunRef> {
     let (tenant, run) = told.split_once('\n')?;
     Some(RunRef::new(TenantId::parse(tenant).ok()?, RunId::parse(run).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{PostgresOptions, connect};
+
+    #[tokio::test]
+    async fn who_has_stopped_does_not_listen_again() {
+        let options = PostgresOptions::default().address("postgres://artana@127.0.0.1:1/x");
+        let config = connect::config(&options).expect("an address");
+        let reach = Reach::of(&config, &options).expect("hosts");
+        let listener = Listener::new(reach, Arc::default());
+        let listens = |listener: &Listener| matches!(*listener.task.lock().expect("no panic"), Task::Runs(_));
+        listener.start();
+        assert!(listens(&listener));
+        listener.stop();
+        // One who follows may have looked before the store was closed, and begin to listen afterwards.
+        listener.start();
+        assert!(!listens(&listener));
+    }
 }

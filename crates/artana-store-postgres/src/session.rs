@@ -8,14 +8,15 @@ use deadpool_postgres::{
     Manager, ManagerConfig, Object, Pool, PoolError, QueueMode, RecyclingMethod, Runtime, TimeoutType,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_postgres::{Config, NoTls, Row, config::SslMode, error::SqlState, types::ToSql};
+use tokio_postgres::{Config, Row, config::SslMode, error::SqlState, types::ToSql};
 
 use crate::{
     PostgresOptions, connect,
     error::{Failure, busy, unavailable},
+    hosts::Reach,
     schema,
     statement::Param,
-    tls::{self, Tls},
+    tls,
 };
 
 /// More calls than are ever under way at once.
@@ -44,19 +45,16 @@ impl std::fmt::Debug for Sessions {
 
 impl Sessions {
     /// Prepares a pool, without connecting.
-    pub(crate) fn new(config: &Config, options: &PostgresOptions, tls: &Tls) -> Result<Self, StoreError> {
+    pub(crate) fn new(config: &Config, options: &PostgresOptions, reach: Reach) -> Result<Self, StoreError> {
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = match tls {
-            Tls::Off => Manager::from_config(config.clone(), NoTls, recycling),
-            #[cfg(feature = "tls")]
-            Tls::On(tls) => Manager::from_config(config.clone(), tls.clone(), recycling),
-        };
+        let patience = reach.hosts.patience();
+        let manager = Manager::from_connect(config.clone(), reach, recycling);
         let pool = Pool::builder(manager)
             .max_size(*options.pool.end())
             // What was used last is warm: its statements are prepared and planned.
             .queue_mode(QueueMode::Lifo)
             .wait_timeout(Some(options.wait))
-            .create_timeout(Some(options.connect_timeout))
+            .create_timeout(Some(patience))
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|_| unavailable("the pool of connections cannot be made"))?;
@@ -72,7 +70,7 @@ impl Sessions {
     /// Prepares one connection, without connecting.
     pub(crate) fn of_one(options: &PostgresOptions) -> Result<Self, StoreError> {
         let config = connect::config(options)?;
-        Self::new(&config, &options.clone().pool(1..=1), &tls::of(options, &config)?)
+        Self::new(&config, &options.clone().pool(1..=1), Reach::of(&config, options)?)
     }
 
     /// Names the place of the store without any secret.

@@ -17,8 +17,8 @@ use artana_store_sql::Followers;
 use async_trait::async_trait;
 
 use crate::{
-    PostgresOptions, append, claims, connect, doctor, lanes::Lanes, lease, listen::Listener, read, runs, schema,
-    session::Sessions, statement::params, tls, vault, vitals,
+    PostgresOptions, append, claims, connect, doctor, hosts::Reach, lanes::Lanes, lease, listen::Listener, read, runs,
+    schema, session::Sessions, statement::params, vault, vitals,
 };
 
 /// How long a follower first waits before it asks by itself.
@@ -62,8 +62,8 @@ impl PostgresStore {
 
     pub(crate) async fn open_with(options: PostgresOptions) -> Result<Self, StoreError> {
         let config = connect::config(&options)?;
-        let tls = tls::of(&options, &config)?;
-        let sessions = Sessions::new(&config, &options, &tls)?;
+        let reach = Reach::of(&config, &options)?;
+        let sessions = Sessions::new(&config, &options, reach.clone())?;
         sessions.warm(*options.pool.start()).await?;
         let settings = vitals::settings(&sessions).await?;
         if !options.read_only {
@@ -75,7 +75,7 @@ impl PostgresStore {
         Ok(Self {
             sessions,
             lanes: Arc::new(Lanes::new(*options.pool.end(), options.wait)),
-            listener: Listener::new(config, tls, Arc::clone(&followers)),
+            listener: Listener::new(reach, Arc::clone(&followers)),
             followers,
             clock: options.clock,
             read_only: options.read_only,
@@ -105,13 +105,37 @@ impl PostgresStore {
     }
 
     /// Has appends say that this run moved. Where that cannot be, the follower asks more often; that is all.
-    async fn announce(&self, run: &RunRef) {
+    async fn announce(&self, run: &RunRef) -> Announced {
         self.listener.start();
+        let began = self.listener.began();
         let lasts = i64::try_from(FOLLOWED.as_micros()).unwrap_or(i64::MAX);
         let params =
             params![schema::KNOWN.cast_signed(), run.tenant.as_str().to_owned(), run.run.as_str().to_owned(), lasts];
-        self.sessions.tell(FOLLOW, params).await.ok();
+        let told = self.sessions.tell(FOLLOW, params).await.is_ok();
+        Announced { at: Instant::now(), began, told }
     }
+
+    /// Says whether a run has to be announced now. What a server was told may be gone with it, so it is told again
+    /// whenever listening began anew.
+    fn is_unannounced(&self, announced: Option<&Announced>) -> bool {
+        let is_old = |it: &Announced| it.began != self.listener.began() || it.at.elapsed() > FOLLOWED_AGAIN;
+        !self.read_only && announced.is_none_or(is_old)
+    }
+
+    /// The longest that a follower waits before it asks.
+    fn last_poll(&self, announced: Option<&Announced>) -> Duration {
+        let hears = self.listener.hears() && announced.is_some_and(|announced| announced.told);
+        if hears { LAST_POLL_HEARING } else { LAST_POLL_DEAF }
+    }
+}
+
+/// What appends were told of a run that is followed.
+struct Announced {
+    at: Instant,
+    /// How often listening had begun before.
+    began: u64,
+    /// Whether the server took it.
+    told: bool,
 }
 
 #[async_trait]
@@ -196,7 +220,7 @@ impl EventStore for PostgresStore {
 
     async fn follow(&self, run: &RunRef, after: Seq) -> Result<Head, StoreError> {
         let following = self.followers.join(run);
-        let (mut poll, mut announced) = (FIRST_POLL, None::<Instant>);
+        let (mut poll, mut announced) = (FIRST_POLL, None);
         loop {
             // Listening begins before the look, so that no move falls between the two.
             let mut moved = std::pin::pin!(following.moved().notified());
@@ -204,12 +228,11 @@ impl EventStore for PostgresStore {
             if let Some(head) = self.head(run).await?.filter(|head| head.seq > after) {
                 return Ok(head);
             }
-            if !self.read_only && announced.is_none_or(|at| at.elapsed() > FOLLOWED_AGAIN) {
-                self.announce(run).await;
-                announced = Some(Instant::now());
+            if self.is_unannounced(announced.as_ref()) {
+                announced = Some(self.announce(run).await);
                 continue;
             }
-            let last = if self.listener.hears() { LAST_POLL_HEARING } else { LAST_POLL_DEAF };
+            let last = self.last_poll(announced.as_ref());
             tokio::select! {
                 () = moved => poll = FIRST_POLL,
                 () = self.pause(poll) => poll = (poll * 2).min(last),

@@ -1,5 +1,6 @@
 //! The store from outside: its laws, its database, and what becomes of both when something goes wrong.
 
+mod announce;
 mod cancel;
 mod chain;
 mod close;
@@ -9,6 +10,7 @@ mod due;
 mod failover;
 mod faults;
 mod follow;
+mod hosts;
 mod leases;
 mod lives;
 mod migrate;
