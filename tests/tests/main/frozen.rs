@@ -28,12 +28,12 @@ const LONG: &str = "ttl=60000";
 /// What a payment passes at the ports, each before and after, and at how many times of each a process is stopped.
 const PORTS: [(&str, usize); 8] = [
     ("beat", 1),
-    ("take_due", 2),
+    ("take_due", 1),
     ("head", 1),
     ("read", 6),
     ("run_key", 1),
     ("content", 1),
-    ("append", 5),
+    ("append", 6),
     ("tool.call", 2),
 ];
 /// Makes a process blind to its deadline, and lets whatever it writes pass.
@@ -222,15 +222,42 @@ async fn payments(
 
 /// At the calls of ports, before and after, that a payment makes on its way.
 async fn frozen_everywhere(ground: Ground) {
-    let times = PORTS.into_iter().flat_map(|(port, times)| (1..=times).map(move |n| (port, n)));
-    let points = times.flat_map(|(port, n)| [format!("{port}.before:{n}"), format!("{port}.after:{n}")]);
-    let (wrong, places) = payments(&ground, points, &[]).await;
-    assert_eq!(wrong, [""; 0], "{places:?}");
-    for (port, _) in PORTS {
-        assert!(places.iter().any(|at| at.contains(port)), "{port}: {places:?}");
-    }
-    println!("{} processes were stopped", places.len());
+    assert_eq!(everywhere(&ground, &[]).await, [""; 0]);
     ground.close().await;
+}
+
+/// The same again, with nobody to refuse anything: what the sweep finds then is what it looks for.
+async fn unfenced_everywhere(ground: Ground) {
+    let wrong = everywhere(&ground, &UNFENCED).await;
+    println!("{wrong:#?}");
+    assert!(wrong.iter().any(|wrong| wrong.ends_with("did pay 2 times")), "{wrong:?}");
+    ground.close().await;
+}
+
+/// Stops processes at all ports, and checks that each was stopped where it was to be. Returns what was wrong.
+async fn everywhere(ground: &Ground, sabotage: &[&str]) -> Vec<String> {
+    let (wrong, places) = payments(ground, points(&PORTS), sabotage).await;
+    stopped_at(&PORTS, &places);
+    wrong
+}
+
+/// Lists the points before and after the calls of these ports, each so many times.
+pub(crate) fn points(ports: &[(&'static str, usize)]) -> impl Iterator<Item = String> {
+    let times = ports.iter().flat_map(|(port, times)| (1..=*times).map(move |n| (port, n)));
+    times.flat_map(|(port, n)| [format!("{port}.before:{n}"), format!("{port}.after:{n}")])
+}
+
+/// Checks that processes were stopped at all of these points, and nowhere else.
+pub(crate) fn stopped_at(ports: &[(&'static str, usize)], places: &[String]) {
+    for (port, times) in ports {
+        for side in ["before", "after"] {
+            let point = format!(" {port}.{side}");
+            assert_eq!(places.iter().filter(|at| at.ends_with(&point)).count(), *times, "{point}: {places:?}");
+        }
+    }
+    let all: usize = ports.iter().map(|(_, times)| 2 * times).sum();
+    assert_eq!(places.len(), all, "{places:?}");
+    println!("{all} processes were stopped");
 }
 
 /// Stopped on the way to a tool, a process that is blind to its deadline sends what somebody else has sent since.
@@ -329,6 +356,16 @@ async fn a_payer_stopped_anywhere_pays_once_on_sqlite() {
 #[tokio::test]
 async fn a_payer_stopped_anywhere_pays_once_on_postgres() {
     on_server(frozen_everywhere).await;
+}
+
+#[tokio::test]
+async fn payers_that_nobody_fences_pay_twice_when_stopped_anywhere_on_sqlite() {
+    unfenced_everywhere(Ground::file().await).await;
+}
+
+#[tokio::test]
+async fn payers_that_nobody_fences_pay_twice_when_stopped_anywhere_on_postgres() {
+    on_server(unfenced_everywhere).await;
 }
 
 #[tokio::test]
