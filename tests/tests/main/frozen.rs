@@ -24,7 +24,7 @@ use crate::{
 
 /// How long a process that will be stopped counts as alive, in milliseconds, and one that will not.
 const SHORT: &str = "ttl=300";
-const LONG: &str = "ttl=60000";
+pub(crate) const LONG: &str = "ttl=60000";
 /// What a payment passes at the ports, each before and after, and at how many times of each a process is stopped.
 const PORTS: [(&str, usize); 8] = [
     ("beat", 1),
@@ -37,22 +37,22 @@ const PORTS: [(&str, usize); 8] = [
     ("tool.call", 2),
 ];
 /// Makes a process blind to its deadline, and lets whatever it writes pass.
-const UNFENCED: [&str; 2] = ["clock=still", "fence=off"];
+pub(crate) const UNFENCED: [&str; 2] = ["clock=still", "fence=off"];
 
 /// A store that processes share, with a provider.
-struct Ground {
-    scene: Scene,
-    kernel: Kernel,
+pub(crate) struct Ground {
+    pub(crate) scene: Scene,
+    pub(crate) kernel: Kernel,
     tenant: Tenant,
 }
 
 impl Ground {
-    async fn file() -> Self {
+    pub(crate) async fn file() -> Self {
         Self::of(Scene::new()).await
     }
 
     /// `None`, said loudly, where there is no server.
-    async fn server() -> Option<Self> {
+    pub(crate) async fn server() -> Option<Self> {
         Some(Self::of(Scene::on_postgres()?).await)
     }
 
@@ -62,12 +62,12 @@ impl Ground {
     }
 
     /// Starts a process that serves these runs.
-    fn payer(&self, runs: &str, arguments: &[&str]) -> Worker {
+    pub(crate) fn payer(&self, runs: &str, arguments: &[&str]) -> Worker {
         let payer = &mut Command::new(env!("CARGO_BIN_EXE_payer"));
         Worker::start(self.scene.tell(payer).arg(format!("runs={runs}")).args(arguments))
     }
 
-    async fn enqueue(&self, name: &str, id: &str) -> Run {
+    pub(crate) async fn enqueue(&self, name: &str, id: &str) -> Run {
         self.kernel.enqueue(&self.tenant, name, &1_u64).id(id).queue(id).await.expect("a run")
     }
 
@@ -83,7 +83,7 @@ impl Ground {
     }
 
     /// Starts a process on a run and stops it at a point. `None` where it has ended without coming there.
-    async fn frozen(&self, id: &str, point: &str, sabotage: &[&str]) -> Option<Frozen> {
+    pub(crate) async fn frozen(&self, id: &str, point: &str, sabotage: &[&str]) -> Option<Frozen> {
         let park = format!("park={point}");
         let mut worker = self.payer(id, &[&[SHORT, park.as_str()], sabotage].concat());
         loop {
@@ -100,7 +100,7 @@ impl Ground {
     }
 
     /// Waits until a run stands like this.
-    async fn until(&self, run: &Run, stands: impl Fn(Status) -> bool) {
+    pub(crate) async fn until(&self, run: &Run, stands: impl Fn(Status) -> bool) {
         loop {
             let view = run.view().await.expect("a view");
             if stands(view.status) {
@@ -133,14 +133,14 @@ impl Ground {
         }
     }
 
-    fn effects(&self) -> BTreeMap<String, usize> {
+    pub(crate) fn effects(&self) -> BTreeMap<String, usize> {
         let mut effects = BTreeMap::new();
         self.scene.book().into_iter().for_each(|entry| *effects.entry(entry.key).or_default() += 1);
         effects
     }
 
     /// Says what is wrong: effects that happened more or less than once, and requests of the dead.
-    async fn wrong(&self, run: &Run, effects: &[(&str, &str)]) -> Vec<String> {
+    pub(crate) async fn wrong(&self, run: &Run, effects: &[(&str, &str)]) -> Vec<String> {
         let (book, mut wrong) = (self.effects(), Vec::new());
         for (step, tool) in effects {
             let times = book.get(&effect_key(TENANT, run.id(), step, tool)).copied().unwrap_or(0);
@@ -156,6 +156,8 @@ impl Ground {
                     continue;
                 }
                 Body::ToolRequested(asked) => asked.incarnation,
+                Body::ModelRequested(asked) => asked.incarnation,
+                Body::StepRequested(asked) => asked.incarnation,
                 Body::ToolReconcileRequested(asked) => asked.incarnation,
                 _ => continue,
             };
@@ -167,15 +169,15 @@ impl Ground {
         wrong
     }
 
-    async fn close(self) {
+    pub(crate) async fn close(self) {
         self.kernel.close().await.expect("closes");
     }
 }
 
 /// A process that was stopped.
-struct Frozen {
+pub(crate) struct Frozen {
     worker: Worker,
-    at: String,
+    pub(crate) at: String,
 }
 
 impl Frozen {
@@ -185,7 +187,7 @@ impl Frozen {
     }
 
     /// Goes on to its end.
-    fn end(mut self) {
+    pub(crate) fn end(mut self) {
         self.thaw();
         self.worker.end();
     }
@@ -342,7 +344,7 @@ async fn window(ground: Ground) {
 }
 
 /// Runs a body on a server, where there is one.
-async fn on_server<F: Future<Output = ()>>(body: impl FnOnce(Ground) -> F) {
+pub(crate) async fn on_server<F: Future<Output = ()>>(body: impl FnOnce(Ground) -> F) {
     if let Some(ground) = Ground::server().await {
         body(ground).await;
     }
