@@ -21,7 +21,7 @@ use std::{
 use artana_core::{Status, Tenant, Timestamp};
 use artana_kernel::{Kernel, Run, Worker};
 use artana_ports::{Clock, SystemClock};
-use artana_testkit::fault::{Action, FaultStore, FaultTool, Faults, Point, Spot};
+use artana_testkit::fault::{Action, FaultModel, FaultStore, FaultTool, Faults, Point, Spot};
 use artana_tests::{
     ledger,
     payment::{Inside, Payments},
@@ -50,7 +50,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         store = store.unfenced();
     }
     let payments = Payments::new(Client::new(get("provider")?.parse()?), inside(park.as_ref()));
-    let mut kernel = Kernel::builder(store).time_to_live(Duration::from_millis(get("ttl")?.parse()?));
+    let model = FaultModel::new(payments.model(), faults.clone());
+    let mut kernel = Kernel::builder(store).model(model).time_to_live(Duration::from_millis(get("ttl")?.parse()?));
     if arguments.contains_key("clock") {
         kernel = kernel.clock(Arc::new(Still));
     }

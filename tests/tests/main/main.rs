@@ -1,6 +1,7 @@
 //! The tests of Artana as a whole: processes that are killed, processes that compete, ledgers that are
 //! tampered with.
 
+mod advice;
 mod canaries;
 mod contest;
 mod contradictions;
