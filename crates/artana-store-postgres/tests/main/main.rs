@@ -10,6 +10,7 @@ mod due;
 mod failover;
 mod faults;
 mod follow;
+mod granted;
 mod hosts;
 mod leases;
 mod lives;
