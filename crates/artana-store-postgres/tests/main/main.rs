@@ -12,6 +12,7 @@ mod faults;
 mod follow;
 mod granted;
 mod hosts;
+mod lanes;
 mod leases;
 mod lives;
 mod migrate;
