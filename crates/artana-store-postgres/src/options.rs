@@ -144,7 +144,8 @@ impl PostgresOptions {
     }
 
     /// Sets how many connections are opened at once, and how many there may be; 1 to 10 by default. One more
-    /// listens where runs are followed.
+    /// listens where runs are followed. A quarter of them stays for what is no append, and of the others a quarter for
+    /// other tenants; that takes three at least.
     pub fn pool(mut self, connections: RangeInclusive<usize>) -> Self {
         let most = (*connections.end()).max(1);
         self.pool = (*connections.start()).min(most)..=most;

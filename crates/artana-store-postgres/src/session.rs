@@ -11,12 +11,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::{Config, Row, config::SslMode, error::SqlState, types::ToSql};
 
 use crate::{
-    PostgresOptions, connect,
+    Durability, PostgresOptions, connect,
     error::{Failure, busy, unavailable},
     hosts::Reach,
     schema,
     statement::Param,
-    tls,
+    tls, vitals,
 };
 
 /// More calls than are ever under way at once.
@@ -35,6 +35,8 @@ pub(crate) struct Sessions {
     patience: Duration,
     place: Arc<str>,
     must_encrypt: bool,
+    /// What a server that is written to has to promise, unless any will do.
+    asked: Option<Durability>,
 }
 
 impl std::fmt::Debug for Sessions {
@@ -64,13 +66,16 @@ impl Sessions {
             patience: options.statement_timeout.saturating_add(GRACE),
             place: connect::place(config).into(),
             must_encrypt: config.get_ssl_mode() == SslMode::Require,
+            asked: Some(options.durability).filter(|asked| !options.read_only && *asked != Durability::AsTheServer),
         })
     }
 
     /// Prepares one connection, without connecting.
     pub(crate) fn of_one(options: &PostgresOptions) -> Result<Self, StoreError> {
         let config = connect::config(options)?;
-        Self::new(&config, &options.clone().pool(1..=1), Reach::of(&config, options)?)
+        let of_one = Self::new(&config, &options.clone().pool(1..=1), Reach::of(&config, options)?)?;
+        // Nothing is appended by it.
+        Ok(Self { asked: None, ..of_one })
     }
 
     /// Names the place of the store without any secret.
@@ -208,12 +213,26 @@ impl Sessions {
         answer
     }
 
-    /// Lends a connection, making one if there may be another.
+    /// Lends a connection, making one if there may be another. A new one may lead to another server than the last, so
+    /// what its server promises is judged before it is used.
     async fn lend(&self) -> Result<Object, Failure> {
+        let lent = self.connected().await?;
+        let Some(asked) = self.asked.filter(|_| Object::metrics(&lent).recycle_count == 0) else { return Ok(lent) };
+        match self.patiently(granted(&lent, asked)).await {
+            Ok(()) => Ok(lent),
+            Err(failure) => {
+                discard(lent);
+                // Nothing was sent that could be in doubt.
+                Err(if matches!(failure, Failure::Silent) { too_late() } else { failure })
+            }
+        }
+    }
+
+    async fn connected(&self) -> Result<Object, Failure> {
         self.pool.get().await.map_err(|error| match error {
             PoolError::Closed => StoreError::Closed.into(),
             PoolError::Timeout(TimeoutType::Wait) => busy("all connections of the pool are in use").into(),
-            PoolError::Timeout(_) => unavailable("the server does not let anybody in in time").into(),
+            PoolError::Timeout(_) => too_late(),
             PoolError::Backend(error) if error.code() == Some(&SqlState::INVALID_CATALOG_NAME) => {
                 StoreError::Missing { place: self.place.to_string() }.into()
             }
@@ -226,6 +245,17 @@ impl Sessions {
             }
         })
     }
+}
+
+fn too_late() -> Failure {
+    unavailable("the server does not let anybody in in time").into()
+}
+
+/// Refuses a server that promises less than is asked for. It takes one round trip.
+async fn granted(lent: &Object, asked: Durability) -> Result<(), Failure> {
+    let rows = lent.query_typed(vitals::SETTINGS, &[]).await.map_err(Failure::Unsent)?;
+    let row = rows.first().ok_or_else(|| Failure::damaged("the server has no settings"))?;
+    Ok(vitals::settings_of(row)?.grant(asked)?)
 }
 
 /// Prepares a statement, once for each connection, and sends it.

@@ -66,9 +66,6 @@ impl PostgresStore {
         let sessions = Sessions::new(&config, &options, reach.clone())?;
         sessions.warm(*options.pool.start()).await?;
         let settings = vitals::settings(&sessions).await?;
-        if !options.read_only {
-            settings.grant(options.durability)?;
-        }
         let schema = schema::prepare(&sessions, &options).await?;
         let info = vitals::info(&sessions, &options, schema, &settings).await?;
         let followers = Arc::new(Followers::default());

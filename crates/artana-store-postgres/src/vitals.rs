@@ -13,7 +13,8 @@ use crate::{
     statement::Column,
 };
 
-const SETTINGS: &str = "SELECT current_setting('synchronous_commit'), current_setting('fsync'), \
+/// The settings that decide what an append survives.
+pub(crate) const SETTINGS: &str = "SELECT current_setting('synchronous_commit'), current_setting('fsync'), \
     current_setting('full_page_writes'), current_setting('synchronous_standby_names')";
 const FACTS: &str = "SELECT current_setting('server_version'), pg_is_in_recovery(), \
     (SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class AS c \
@@ -38,7 +39,8 @@ pub(crate) async fn settings(sessions: &Sessions) -> Result<Settings, Failure> {
     settings_of(rows.first().ok_or_else(|| Failure::damaged("the server has no settings"))?)
 }
 
-fn settings_of(row: &Row) -> Result<Settings, Failure> {
+/// Reads them.
+pub(crate) fn settings_of(row: &Row) -> Result<Settings, Failure> {
     let setting = |at| Column(at, "pg_settings").text(row).map(str::to_owned);
     Ok(Settings {
         synchronous_commit: setting(0)?,

@@ -134,7 +134,7 @@ async fn five_hundred_at_a_frozen_row_are_told_in_time_and_others_do_not_notice(
         tokio::spawn(async move { store.append(batch).await })
     };
     let held: Vec<_> = (0..TASKS).map(send).collect();
-    waiting(&stranger, 3).await;
+    waiting(&stranger, 2).await;
     let (other, mut expected) = (run_of("another", "r"), None);
     for _ in 0..20 {
         let appended = store.append(batch(&other, expected)).await.expect("another tenant writes");

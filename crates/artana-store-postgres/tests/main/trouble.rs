@@ -69,7 +69,7 @@ async fn one_tenants_locked_account_leaves_connections_for_others() {
         tokio::spawn(async move { store.append(batch).await })
     };
     let held: Vec<_> = (0..8).map(send).collect();
-    waiting(&stranger, 3).await;
+    waiting(&stranger, 2).await;
     filled(&store, &run_of("another", "r"), 3).await;
     assert!(held.iter().all(|task| !task.is_finished()), "the first tenant waits");
     stranger.batch_execute("ROLLBACK").await.expect("the lock is free");
