@@ -17,8 +17,8 @@ use artana_store_sql::Followers;
 use async_trait::async_trait;
 
 use crate::{
-    PostgresOptions, append, claims, connect, doctor, lanes::Lanes, lease, listen::Listener, read, runs, schema,
-    session::Sessions, statement::params, tls, vault, vitals,
+    Durability, PostgresOptions, append, claims, connect, doctor, lanes::Lanes, lease, listen::Listener, read, runs,
+    schema, session::Sessions, statement::params, tls, vault, vitals,
 };
 
 /// How long a follower first waits before it asks by itself.
@@ -47,6 +47,7 @@ pub struct PostgresStore {
     /// A clock that replaces the server's, in tests.
     clock: Option<Arc<dyn Clock>>,
     read_only: bool,
+    durability: Durability,
     info: StoreInfo,
 }
 
@@ -80,6 +81,7 @@ impl PostgresStore {
             followers,
             clock: options.clock,
             read_only: options.read_only,
+            durability: options.durability,
             info,
         })
     }
@@ -218,7 +220,7 @@ impl EventStore for PostgresStore {
     }
 
     async fn doctor(&self) -> Result<Vec<Finding>, StoreError> {
-        Ok(doctor::examine(&self.sessions, self.now()).await?)
+        Ok(doctor::examine(&self.sessions, self.durability, self.now()).await?)
     }
 
     async fn close(&self) -> Result<(), StoreError> {
