@@ -19,8 +19,18 @@ use crate::exec::{cargo, run_listening};
 use crate::table::table;
 
 /// Adapters that must report, by port. A new adapter's suite adds its column by itself; here it is made to stay.
-const ADAPTERS: [(&str, &str); 5] =
-    [("store", "memory"), ("store", "sqlite"), ("store", "postgres"), ("model", "scripted"), ("tool", "closure")];
+/// What wraps an adapter is one itself: `faults` injects them, and `timed` is what benchmarks measure with.
+const ADAPTERS: [(&str, &str); 9] = [
+    ("store", "memory"),
+    ("store", "sqlite"),
+    ("store", "postgres"),
+    ("store", "faults"),
+    ("store", "timed"),
+    ("model", "scripted"),
+    ("model", "faults"),
+    ("tool", "closure"),
+    ("tool", "faults"),
+];
 
 /// The suites, built as the tests of the workspace are, so that nothing is built twice.
 const COMMAND: [&str; 7] = ["test", "--workspace", "--test", "*", "--", "--nocapture", "conformance"];

@@ -366,6 +366,10 @@ impl StoreFactory for Plain {
         "plain"
     }
 
+    fn schemaless(&self) -> Option<&str> {
+        Some("the data ends with the process")
+    }
+
     async fn place(&self, clock: Arc<dyn Clock>) -> Box<dyn Place> {
         Box::new(Data::default().into_place(clock))
     }

@@ -71,6 +71,8 @@ type Body<T> = fn(Arc<T>) -> Pin<Box<dyn Future<Output = Kept> + Send>>;
 pub enum Need {
     /// Of a store: that its place can be opened twice at once.
     TwoHandles,
+    /// Of a store: that its data has a schema, which a newer version may change.
+    Schema,
     /// Of a model: that an answer can arrive in pieces.
     Streaming,
     /// Of a model: that it can be shown tools.

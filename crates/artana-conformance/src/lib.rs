@@ -55,6 +55,10 @@
 //!     async fn open(&self) -> Arc<dyn EventStore> {
 //!         MyStore::open(&self.path, Arc::clone(&self.clock)).await
 //!     }
+//!
+//!     async fn make_newer(&self) {
+//!         todo!("what a newer version's migration leaves behind")
+//!     }
 //! }
 //!
 //! #[tokio::main(flavor = "current_thread")]
@@ -65,10 +69,12 @@
 //!
 //! The clock is the store's clock: the store must ask it for every instant it compares, and the laws move it by
 //! hand. Each law gets a place of its own; its files may go when the [`Place`] is dropped. A law that opens the place twice is
-//! skipped where [`StoreFactory::single_handle`] gives a reason.
+//! skipped where [`StoreFactory::single_handle`] gives a reason, and one about a newer schema where
+//! [`StoreFactory::schemaless`] does.
 
 mod clock;
 mod factory;
+mod history;
 mod law;
 mod laws;
 pub mod model;

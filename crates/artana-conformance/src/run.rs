@@ -10,6 +10,8 @@ use crate::{Law, ManualClock, Need, StoreFactory, Trial, laws};
 const LAW_LIMIT: Duration = Duration::from_secs(120);
 /// How often a law looks, a millisecond apart, for what should come at once.
 pub(crate) const PATIENCE: u32 = 10_000;
+/// How often a law looks for what should not come at all.
+pub(crate) const GLANCES: u32 = 25;
 
 /// How a law came out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,7 +106,12 @@ pub fn skip_laws(adapter: &str, why: &str) {
 /// Judges a store's adapter by one law. `patience` is how often to look, a millisecond apart, for what should
 /// come at once; a busy machine looks later, not less often.
 pub async fn judge(law: &Law, factory: &dyn StoreFactory, patience: u32) -> Verdict {
-    if let Some(why) = law.lacking(|need| factory.single_handle().filter(|_| need == Need::TwoHandles)) {
+    let lacks = |need| match need {
+        Need::TwoHandles => factory.single_handle(),
+        Need::Schema => factory.schemaless(),
+        _ => None,
+    };
+    if let Some(why) = law.lacking(lacks) {
         return Verdict::Skip(why);
     }
     let clock = Arc::new(ManualClock::default());

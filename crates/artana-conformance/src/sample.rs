@@ -1,7 +1,8 @@
 //! Runs and batches for an adapter's own tests, made without a kernel. They are not sealed: a store reads no hash. The
 //! same names and numbers give the same rows each time, so that a test can say what it expects to find.
 //!
-//! What a store does about the schema of its own database no law can see; [`only_reads`] is what all of them owe.
+//! The laws of newer schemas change no more than a schema's number. [`only_reads`] is for an adapter's own test in which
+//! its tables change as well.
 
 use std::{collections::BTreeMap, time::Duration};
 

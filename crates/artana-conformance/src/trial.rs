@@ -31,6 +31,22 @@ impl Trial {
         self.place.open().await
     }
 
+    /// Makes the schema of the data a newer one.
+    pub(crate) async fn make_newer(&self) {
+        self.place.make_newer().await;
+    }
+
+    /// Shows all that is stored, where the place can.
+    pub(crate) async fn stored(&self) -> Option<String> {
+        self.place.stored().await
+    }
+
+    /// Lets a moment pass, on the store's clock a longer one.
+    pub(crate) async fn glance(&self) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        self.clock.advance(Duration::from_millis(10));
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }

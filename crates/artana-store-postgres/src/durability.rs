@@ -18,7 +18,7 @@ pub enum Durability {
 
 impl Durability {
     /// Says what an append survives.
-    const fn against(self) -> &'static str {
+    pub(crate) const fn against(self) -> &'static str {
         match self {
             Self::AsTheServer => "anything",
             Self::PowerCut => "a power cut",

@@ -17,8 +17,8 @@ use artana_store_sql::Followers;
 use async_trait::async_trait;
 
 use crate::{
-    PostgresOptions, append, claims, connect, doctor, hosts::Reach, lanes::Lanes, lease, listen::Listener, read, runs,
-    schema, session::Sessions, statement::params, vault, vitals,
+    Durability, PostgresOptions, append, claims, connect, doctor, hosts::Reach, lanes::Lanes, lease, listen::Listener,
+    read, runs, schema, session::Sessions, statement::params, vault, vitals,
 };
 
 /// How long a follower first waits before it asks by itself.
@@ -46,6 +46,7 @@ pub struct PostgresStore {
     /// A clock that replaces the server's, in tests.
     clock: Option<Arc<dyn Clock>>,
     read_only: bool,
+    durability: Durability,
     info: StoreInfo,
 }
 
@@ -76,6 +77,7 @@ impl PostgresStore {
             followers,
             clock: options.clock,
             read_only: options.read_only,
+            durability: options.durability,
             info,
         })
     }
@@ -238,7 +240,7 @@ impl EventStore for PostgresStore {
     }
 
     async fn doctor(&self) -> Result<Vec<Finding>, StoreError> {
-        Ok(doctor::examine(&self.sessions, self.now()).await?)
+        Ok(doctor::examine(&self.sessions, self.durability, self.now()).await?)
     }
 
     async fn close(&self) -> Result<(), StoreError> {

@@ -19,14 +19,19 @@ pub(crate) const SETTINGS: &str = "SELECT current_setting('synchronous_commit'),
 const FACTS: &str = "SELECT current_setting('server_version'), pg_is_in_recovery(), \
     (SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class AS c \
         JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = 'artana' AND c.relkind = 'r')";
-/// All that the server lets in count, those of other databases too.
-const CONNECTIONS: &str = "SELECT (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'), \
+/// All that the server lets in count, those of other databases and of other roles too. Each role may read this count;
+/// of the sessions themselves the server shows a role its own.
+const CONNECTIONS: &str = "SELECT (SELECT sum(numbackends)::bigint FROM pg_stat_database), \
     current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint";
 const BLOAT: &str = "SELECT relname::text, n_live_tup, n_dead_tup, pg_total_relation_size(relid) \
     FROM pg_stat_user_tables WHERE schemaname = 'artana' ORDER BY n_dead_tup DESC, relname";
 const LEASES: &str = "SELECT r.tenant, r.run, artana.clock($1) - r.updated_at, \
     artana.life(r.lease_owner, $1) > artana.clock($1), count(*) OVER () \
     FROM artana.runs AS r WHERE r.lease_owner IS NOT NULL ORDER BY r.updated_at, r.tenant, r.run LIMIT 1";
+/// What a worker would take over now, the longest due first.
+const LEFT: &str = "SELECT r.tenant, r.run, artana.clock($1) - r.due_at, count(*) OVER () FROM artana.runs AS r \
+    WHERE r.lease_owner IS NOT NULL AND r.queue IS NOT NULL AND r.due_at <= artana.clock($1) \
+    AND artana.life(r.lease_owner, $1) <= artana.clock($1) ORDER BY r.due_at, r.tenant, r.run LIMIT 1";
 
 /// A table with more dead rows than this, and more than a part of its live ones, is not being vacuumed: the server
 /// does it by itself at a fifth.
@@ -121,7 +126,7 @@ async fn round_trip(client: &impl GenericClient) -> Result<Duration, Failure> {
 }
 
 fn in_use(row: &Row) -> Result<i64, Failure> {
-    Column(0, "pg_stat_activity").int(row)
+    Column(0, "pg_stat_database").int(row)
 }
 
 fn most(row: &Row) -> Result<i64, Failure> {
@@ -129,25 +134,34 @@ fn most(row: &Row) -> Result<i64, Failure> {
 }
 
 /// Tells how the server and the tables are doing, as part of an examination.
-pub(crate) async fn examine(tx: &Transaction<'_>, now: Option<Timestamp>) -> Result<Vec<Finding>, Failure> {
-    let mut findings = weak(tx).await?;
+pub(crate) async fn examine(
+    tx: &Transaction<'_>,
+    asked: Durability,
+    now: Option<Timestamp>,
+) -> Result<Vec<Finding>, Failure> {
+    let mut findings = weak(&settings_of(&tx.query_one(SETTINGS, &[]).await?)?, asked);
     findings.extend(bloat(tx).await?);
     findings.push(connections(&tx.query_one(CONNECTIONS, &[]).await?)?);
     findings.push(leases(tx, now).await?);
+    findings.extend(left(tx, now).await?);
     let round_trip = round_trip(tx).await?;
     findings.push(finding(Severity::Fine, "round trip", format!("the server answers in {round_trip:.1?}")));
     Ok(findings)
 }
 
-/// Names settings that weaken what an acknowledged append survives.
-async fn weak(tx: &Transaction<'_>) -> Result<Vec<Finding>, Failure> {
-    let settings = settings_of(&tx.query_one(SETTINGS, &[]).await?)?;
-    let weak = settings.weak(Durability::PowerCut);
-    let noticed = |(name, value): (&str, &str)| {
-        let message = format!("{name}={value} lets a power cut take appends that were acknowledged; switch it on");
+/// Names settings that weaken what an acknowledged append survives: a power cut in any case, and more where more was
+/// asked for. They were enough when the store was opened, and a server may be told otherwise while it runs.
+fn weak(settings: &Settings, asked: Durability) -> Vec<Finding> {
+    let in_any_case = settings.weak(Durability::PowerCut);
+    let asked_for = settings.weak(asked);
+    let besides = asked_for.into_iter().filter(|weak| !in_any_case.contains(weak)).map(|weak| (weak, asked));
+    let all = in_any_case.iter().map(|weak| (*weak, Durability::PowerCut)).chain(besides);
+    let noticed = |((name, value), against): ((&str, &str), Durability)| {
+        let message =
+            format!("{name}={value} lets {} take appends that were acknowledged; change it", against.against());
         finding(Severity::Notice, "durability", message)
     };
-    Ok(weak.into_iter().map(noticed).collect())
+    all.map(noticed).collect()
 }
 
 /// Names the tables that hold more dead rows than the server should leave, and how large all of them are.
@@ -188,8 +202,7 @@ async fn leases(tx: &Transaction<'_>, now: Option<Timestamp>) -> Result<Finding,
         return Ok(finding(Severity::Fine, "leases", "no run is held"));
     };
     let (tenant, run) = (Column(0, "runs.tenant").text(&row)?, Column(1, "runs.run").text(&row)?);
-    let micros = u64::try_from(Column(2, "runs.updated_at").int(&row)?).unwrap_or(0);
-    let since = Duration::from_micros(micros);
+    let since = elapsed(&row, "runs.updated_at")?;
     let holder = match Column(3, "heartbeats").flag(&row)? {
         true => "whoever holds it lives",
         false => "whoever held it has died, and a worker takes it when it is due",
@@ -199,4 +212,44 @@ async fn leases(tx: &Transaction<'_>, now: Option<Timestamp>) -> Result<Finding,
         "{held} held; the one that moved longest ago, {since:.1?} ago, is {run:?} of tenant {tenant:?}, and {holder}"
     );
     Ok(finding(Severity::Fine, "leases", message))
+}
+
+/// Names what waits for a worker because whoever drove it has died. Where workers run it is taken at once.
+async fn left(tx: &Transaction<'_>, now: Option<Timestamp>) -> Result<Option<Finding>, Failure> {
+    let Some(row) = tx.query_opt(LEFT, &[&now.map(Timestamp::as_micros)]).await? else { return Ok(None) };
+    let (tenant, run) = (Column(0, "runs.tenant").text(&row)?, Column(1, "runs.run").text(&row)?);
+    let (due, left) = (elapsed(&row, "runs.due_at")?, Column(3, "runs").int(&row)?);
+    let message = format!(
+        "{left} due and held by the dead; {run:?} of tenant {tenant:?} has been due for {due:.1?}; see whether a worker \
+         of its queue runs"
+    );
+    Ok(Some(finding(Severity::Notice, "leases", message)))
+}
+
+/// How long something is ago, which the third column tells in microseconds.
+fn elapsed(row: &Row, column: &'static str) -> Result<Duration, Failure> {
+    Ok(Duration::from_micros(u64::try_from(Column(2, column).int(row)?).unwrap_or(0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_is_judged_by_what_was_asked_for_and_by_a_power_cut_in_any_case() {
+        let on = || "on".to_owned();
+        let settings = Settings {
+            synchronous_commit: on(),
+            fsync: "off".to_owned(),
+            full_page_writes: on(),
+            standbys: String::new(),
+        };
+        let told = |asked| weak(&settings, asked).into_iter().map(|found| found.message).collect::<Vec<_>>();
+        let power_cut = "fsync=off lets a power cut take appends that were acknowledged; change it";
+        let loss = "synchronous_standby_names='' lets the loss of the server take appends that were acknowledged; \
+                    change it";
+        assert_eq!(told(Durability::AsTheServer), [power_cut]);
+        assert_eq!(told(Durability::PowerCut), [power_cut]);
+        assert_eq!(told(Durability::Standby), [power_cut, loss]);
+    }
 }

@@ -77,12 +77,12 @@ pub(crate) fn examine(
         findings.extend(strays(sql, table, what, statement)?);
     }
     findings.extend(keyless(sql)?);
-    findings.extend(heartbeats(sql, now)?);
-    findings.extend(synchronous.and_then(durability));
-    findings.extend(wal(source));
     if findings.is_empty() {
         findings.push(finding(Severity::Fine, "file", "every page, every table and every key is in order"));
     }
+    findings.extend(heartbeats(sql, now)?);
+    findings.extend(synchronous.and_then(durability));
+    findings.extend(wal(source));
     Ok(findings)
 }
 
@@ -121,7 +121,7 @@ fn keyless(sql: &mut Statements<'_>) -> Result<Vec<Finding>, Failure> {
 fn heartbeats(sql: &mut Statements<'_>, now: Timestamp) -> Result<Option<Finding>, Failure> {
     let stale = sql.first(STALE, params![now.as_micros()], |row| Column(0, "heartbeats").int(row))?.unwrap_or(0);
     let message = format!("{stale} incarnations have ended; a new one forgets those that ended a day ago");
-    Ok((stale > 0).then(|| finding(Severity::Notice, "heartbeats", message)))
+    Ok((stale > 0).then(|| finding(Severity::Fine, "heartbeats", message)))
 }
 
 fn durability(synchronous: Synchronous) -> Option<Finding> {

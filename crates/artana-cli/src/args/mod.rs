@@ -407,12 +407,20 @@ pub(crate) enum StoreCommand {
     /// Shows what the store is.
     Info,
     /// Looks for what is wrong with the store as a whole. Exits 1 when something is broken.
-    Doctor,
+    Doctor(DoctorArgs),
     /// Makes the store, or brings its schema up to date: once for each release, before its programs start.
     ///
     /// Many may do this at once, and one of them does it. What is cut short leaves the store as it was. Programs of an
     /// older version that still run then read the store, and are refused when they write.
     Migrate(MigrateArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Exits 1 for a notice, too: weak settings, tables that nobody vacuums, connections that run out, due runs that
+    /// nobody takes.
+    #[arg(long)]
+    pub(crate) strict: bool,
 }
 
 #[derive(Debug, Args)]

@@ -4,13 +4,15 @@ use artana_ports::Severity;
 
 use super::Context;
 use crate::{
+    args::DoctorArgs,
     failure::{Exit, Failure},
     row::Row,
 };
 
-pub(super) async fn perform(cx: &mut Context) -> Result<Exit, Failure> {
+pub(super) async fn perform(cx: &mut Context, args: &DoctorArgs) -> Result<Exit, Failure> {
     let findings = cx.kernel.doctor().await?;
-    let broken = findings.iter().any(|finding| finding.severity == Severity::Broken);
+    let tolerated = if args.strict { Severity::Fine } else { Severity::Notice };
+    let worse = findings.iter().any(|finding| finding.severity > tolerated);
     let rows: Vec<_> = findings
         .into_iter()
         .map(|finding| {
@@ -23,5 +25,5 @@ pub(super) async fn perform(cx: &mut Context) -> Result<Exit, Failure> {
         })
         .collect();
     cx.out.rows(&rows);
-    Ok(if broken { Exit::Invalid } else { Exit::Fine })
+    Ok(if worse { Exit::Invalid } else { Exit::Fine })
 }

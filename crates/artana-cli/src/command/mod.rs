@@ -53,7 +53,7 @@ pub(crate) async fn perform(cx: &mut Context, command: Command) -> Result<Exit, 
     match command {
         Command::Run(command) => run(cx, command).await,
         Command::Store(StoreCommand::Info) => Ok(info::perform(cx)),
-        Command::Store(StoreCommand::Doctor) => doctor::perform(cx).await,
+        Command::Store(StoreCommand::Doctor(args)) => doctor::perform(cx, &args).await,
         Command::Store(StoreCommand::Migrate(_)) => Err(migrate::needs_address()),
     }
 }

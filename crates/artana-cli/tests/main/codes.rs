@@ -14,7 +14,17 @@ fn codes(world: &World, cases: &[(&str, i32)]) {
 #[test]
 fn fine_is_zero() {
     let world = World::furnished();
-    codes(&world, &[("run list", 0), ("run status paid", 0), ("--help", 0), ("--version", 0), ("store doctor", 0)]);
+    codes(
+        &world,
+        &[
+            ("run list", 0),
+            ("run status paid", 0),
+            ("--help", 0),
+            ("--version", 0),
+            ("store doctor", 0),
+            ("store doctor --strict", 0),
+        ],
+    );
 }
 
 #[test]

@@ -48,6 +48,43 @@ fn a_ledger_on_a_server_is_listed_verified_and_steered() {
     }
     let notices = doctor.out.lines().filter(|line| line.starts_with("notice\tdurability\t")).count();
     assert_eq!(notices, if database.is_private() { 2 } else { notices }, "{doctor:?}");
+    let noticed = doctor.out.contains("notice\t");
+    assert_eq!(artana("store doctor --strict").code, i32::from(noticed), "{doctor:?}");
+}
+
+#[test]
+fn an_older_binary_reads_and_verifies_a_newer_ledger_on_a_server_and_writes_nothing() {
+    let Some(database) = Database::fresh() else { return };
+    runtime().block_on(furnish(database.url()));
+    database.run("INSERT INTO artana.migrations (version) VALUES (99)");
+    let world = World::empty();
+    let artana =
+        |line: &str| -> Done { world.run(["--store", database.url()].into_iter().chain(line.split_whitespace())) };
+    for line in [
+        "run list",
+        "run verify-ledger done",
+        "run verify-ledger --all",
+        "run explain open",
+        "run events done",
+        "run export done -o done.jsonl",
+        "store info",
+        "store doctor",
+    ] {
+        let done = artana(line);
+        assert_eq!(done.code, 0, "{line}: {done:?}");
+    }
+    let before = database.run("SELECT schema_to_xml('artana', true, false, '')");
+    for line in [
+        "run cancel open --by a --reason b",
+        "run pause open --by a --reason b",
+        "store migrate",
+        "store migrate --check",
+    ] {
+        let refused = artana(line);
+        assert!(refused.code == 5 && refused.err.contains("artana::store_too_new"), "{line}: {refused:?}");
+        assert!(refused.err.contains("next: "), "{refused:?}");
+    }
+    assert_eq!(database.run("SELECT schema_to_xml('artana', true, false, '')"), before, "nothing was written");
 }
 
 #[test]

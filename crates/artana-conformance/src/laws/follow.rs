@@ -1,6 +1,6 @@
 //! Laws of waiting for a run to go on.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use artana_core::{Head, RunRef, Seq};
 use artana_ports::{EventStore, StoreError};
@@ -39,8 +39,7 @@ pub(super) async fn soon(t: &Trial, following: JoinHandle<Result<Head, StoreErro
         if following.is_finished() {
             return Ok(following.await??);
         }
-        tokio::time::sleep(Duration::from_millis(1)).await;
-        t.clock.advance(Duration::from_millis(10));
+        t.glance().await;
     }
     following.abort();
     Err(Breach::new("nobody was woken"))

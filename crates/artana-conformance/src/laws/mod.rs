@@ -14,9 +14,11 @@ mod holders;
 mod isolation;
 mod lease;
 mod listing;
+mod projection;
 mod rates;
 mod read;
 mod refused;
+mod schema;
 mod store;
 
 use std::sync::LazyLock;
@@ -41,9 +43,11 @@ pub fn all() -> &'static [Law] {
             lease::LAWS,
             due::LAWS,
             listing::LAWS,
+            projection::LAWS,
             filters::LAWS,
             follow::LAWS,
             handles::LAWS,
+            schema::LAWS,
             store::LAWS,
         ]
         .concat()

@@ -13,6 +13,7 @@ use super::{
     mischief::{Mischief, Notes, Scene},
     sabotages,
 };
+use crate::writer::new_incarnation;
 
 pub(super) const SABOTAGES: &[Sabotage] = sabotages! {
     "heartbeat/lasts_for_its_time": "Lets a life last to the end of its last instant." => OneInstantLonger;
@@ -67,7 +68,11 @@ struct NeverProlongs(Ends);
 impl Mischief for NeverProlongs {
     async fn beat(&self, at: Scene<'_>, beat: Heartbeat) -> Result<Timestamp, BeatError> {
         match self.0.of(beat.incarnation) {
-            Some(end) if !beat.first && at.alive(beat.incarnation).await? => Ok(end),
+            Some(end) if !beat.first && at.alive(beat.incarnation).await? => {
+                // Whatever refuses every write refuses this one: nobody has the life that ends here.
+                at.store.retire(new_incarnation()).await?;
+                Ok(end)
+            }
             _ => self.0.note(&beat, at.store.beat(beat).await),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use artana_core::{RunId, RunRef, RunView};
+use artana_core::{LabelKey, RunId, RunRef, RunView, Timestamp};
 use artana_ports::{Listed, Page, RunQuery, StoreError};
 use async_trait::async_trait;
 
@@ -14,8 +14,8 @@ use super::{
 };
 
 pub(super) const SABOTAGES: &[Sabotage] = sabotages! {
-    "views/row_is_what_was_appended": "Forgets where a fork leaves its parent." => ForgetsTheParent;
-    "views/last_batch_wins": "Answers the first row it was asked for, for ever." => RemembersTheRow;
+    "views/row_is_what_was_appended": "Lets no run have started before 1970." => StartsLate;
+    "views/last_batch_wins": "Keeps the labels that it first saw in a run's row." => RemembersLabels;
     "views/listing_is_in_byte_order": "Lists runs as people sort names." => SortsLikePeople;
     "views/pages_make_the_whole": "Announces another page after every full one." => AlwaysOneMorePage;
     "views/page_is_bounded": "Lists every run there is." => UnboundedPages;
@@ -29,26 +29,33 @@ fn name(item: &Listed) -> &str {
 }
 
 #[derive(Debug, Default)]
-struct ForgetsTheParent;
+struct StartsLate;
 
 #[async_trait]
-impl Mischief for ForgetsTheParent {
+impl Mischief for StartsLate {
     async fn view(&self, at: Scene<'_>, run: &RunRef) -> Result<Option<Listed>, StoreError> {
         Ok(at.store.view(run).await?.map(|listed| match listed {
-            Listed::View(row) => Listed::View(RunView { parent: None, ..row }),
+            Listed::View(row) => {
+                Listed::View(RunView { started_at: row.started_at.max(Timestamp::from_micros(0)), ..row })
+            }
             broken @ Listed::Broken { .. } => broken,
         }))
     }
 }
 
 #[derive(Debug, Default)]
-struct RemembersTheRow(Notes<BTreeMap<RunRef, Listed>>);
+struct RemembersLabels(Notes<BTreeMap<RunRef, BTreeMap<LabelKey, String>>>);
 
 #[async_trait]
-impl Mischief for RemembersTheRow {
+impl Mischief for RemembersLabels {
     async fn view(&self, at: Scene<'_>, run: &RunRef) -> Result<Option<Listed>, StoreError> {
-        let row = at.store.view(run).await?;
-        Ok(row.map(|row| self.0.with(|rows| rows.entry(run.clone()).or_insert(row).clone())))
+        Ok(at.store.view(run).await?.map(|listed| match listed {
+            Listed::View(row) => {
+                let labels = self.0.with(|labels| labels.entry(run.clone()).or_insert(row.labels).clone());
+                Listed::View(RunView { labels, ..row })
+            }
+            broken @ Listed::Broken { .. } => broken,
+        }))
     }
 }
 

@@ -162,6 +162,11 @@ pub(super) trait Mischief: Debug + Send + Sync + 'static {
     async fn close(&self, at: Scene<'_>) -> Result<(), StoreError> {
         at.store.close().await
     }
+
+    /// What is stored besides what the honest store has.
+    fn stored(&self, honest: String) -> String {
+        honest
+    }
 }
 
 /// A handle with a saboteur before it.

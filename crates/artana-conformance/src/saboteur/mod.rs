@@ -15,9 +15,11 @@ mod isolation;
 mod lease;
 mod listing;
 mod mischief;
+mod projection;
 mod rates;
 mod read;
 mod refused;
+mod schema;
 mod store;
 
 use std::sync::{
@@ -54,9 +56,11 @@ pub fn all() -> &'static [Sabotage] {
             lease::SABOTAGES,
             due::SABOTAGES,
             listing::SABOTAGES,
+            projection::SABOTAGES,
             filters::SABOTAGES,
             follow::SABOTAGES,
             handles::SABOTAGES,
+            schema::SABOTAGES,
             store::SABOTAGES,
         ]
         .concat()
@@ -78,6 +82,10 @@ impl StoreFactory for Sabotaged<'_> {
     fn single_handle(&self) -> Option<&str> {
         self.factory.single_handle()
     }
+
+    fn schemaless(&self) -> Option<&str> {
+        self.factory.schemaless()
+    }
 }
 
 #[derive(Debug)]
@@ -97,5 +105,13 @@ impl Place for SabotagedPlace {
             mischief: Arc::clone(&self.mischief),
             handle: self.handles.fetch_add(1, Ordering::SeqCst),
         })
+    }
+
+    async fn make_newer(&self) {
+        self.place.make_newer().await;
+    }
+
+    async fn stored(&self) -> Option<String> {
+        Some(self.mischief.stored(self.place.stored().await?))
     }
 }

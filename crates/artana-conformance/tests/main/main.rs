@@ -5,4 +5,5 @@ mod model_saboteurs;
 mod payment;
 mod saboteurs;
 mod tool_saboteurs;
+mod versioned;
 mod wire;

@@ -35,6 +35,14 @@ impl Place for Made {
         let options = options(&self.database).clock(Arc::clone(&self.clock));
         Arc::new(options.await.expect("a store"))
     }
+
+    async fn make_newer(&self) {
+        self.database.run("INSERT INTO artana.migrations (version) VALUES (99)");
+    }
+
+    async fn stored(&self) -> Option<String> {
+        Some(self.database.run("SELECT schema_to_xml('artana', true, false, '')"))
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,7 +1,10 @@
 //! What the doctor finds.
 
-use artana_ports::{Append, Authority, EventStore, Finding, Severity};
-use artana_testkit::postgres::Database;
+use artana_conformance::sample::enqueued;
+use artana_ports::{Append, Authority, DueQuery, EventStore, Finding, Severity};
+use artana_store_postgres::{Durability, PostgresStore};
+use artana_testkit::postgres::{Database, OwnServer};
+use tokio_postgres::NoTls;
 
 use crate::support::{LIFE, batch, born, database, filled, opened, run, until};
 
@@ -52,7 +55,7 @@ async fn rows_that_belong_to_nothing_are_named_by_table_and_key() {
 }
 
 #[tokio::test]
-async fn weak_settings_and_ended_lives_are_noticed() {
+async fn weak_settings_are_noticed_and_ended_lives_told() {
     let database = database!();
     let store = opened(&database).await;
     born(&store).await;
@@ -62,7 +65,54 @@ async fn weak_settings_and_ended_lives_are_noticed() {
     let noticed = |subject: &str| {
         findings.iter().any(|finding| finding.severity == Severity::Notice && finding.subject == subject)
     };
-    assert!(noticed("heartbeats") && noticed("durability") == weak, "{findings:?}");
+    assert_eq!(noticed("durability"), weak, "{findings:?}");
+    assert_eq!(told(&findings, "heartbeats").severity, Severity::Fine, "{findings:?}");
+}
+
+/// Counts the connections that the server shows to a store.
+async fn connections(store: &PostgresStore) -> u64 {
+    let findings = store.doctor().await.expect("findings");
+    told(&findings, "connections").message.split(' ').next().expect("a word").parse().expect("a number")
+}
+
+#[tokio::test]
+async fn connections_of_others_count_whoever_asks() {
+    const OTHERS: u64 = 6;
+    let Some(server) = OwnServer::start(&[], &[]) else { return };
+    let owner = PostgresStore::connect(server.url()).durability(Durability::AsTheServer).await.expect("a store");
+    server.run("CREATE ROLE plain LOGIN; GRANT USAGE ON SCHEMA artana TO plain");
+    server.run("GRANT SELECT ON ALL TABLES IN SCHEMA artana TO plain");
+    let options = PostgresStore::connect(server.url()).user("plain").read_only(true).pool(1..=1);
+    let plain = options.await.expect("a store");
+    let mut others = Vec::new();
+    for _ in 0..OTHERS {
+        let (client, connection) = tokio_postgres::connect(&server.url(), NoTls).await.expect("a connection");
+        others.push((client, tokio::spawn(connection)));
+    }
+    assert!(connections(&plain).await >= OTHERS && connections(&owner).await >= OTHERS);
+}
+
+#[tokio::test]
+async fn a_server_that_no_longer_waits_for_the_standby_that_was_asked_for_is_noticed() {
+    let Some(server) = OwnServer::start(&[("fsync", "on"), ("full_page_writes", "on")], &[]) else { return };
+    let options = || PostgresStore::connect(server.url()).migrate_on_open(false);
+    options().migrate().await.expect("a store is made");
+    let told_to = |standbys: &str| {
+        server.run(&format!("ALTER SYSTEM SET synchronous_standby_names = '{standbys}'"));
+        server.run("SELECT pg_reload_conf()");
+    };
+    told_to("one");
+    until("new sessions know the standby", async || server.run("SHOW synchronous_standby_names") == "one").await;
+    let store = options().durability(Durability::Standby).await.expect("the server waits for a standby");
+    let noticed = async || {
+        let findings = store.doctor().await.expect("findings");
+        findings.into_iter().any(|found| {
+            found.severity == Severity::Notice && found.message.contains("lets the loss of the server take appends")
+        })
+    };
+    assert!(!noticed().await);
+    told_to("");
+    until("the doctor notices", &noticed).await;
 }
 
 fn told<'f>(findings: &'f [Finding], subject: &str) -> &'f Finding {
@@ -88,6 +138,7 @@ async fn leases_sizes_connections_and_the_round_trip_are_told() {
     store.retire(LIFE).await.expect("retired");
     let findings = store.doctor().await.expect("findings");
     assert!(told(&findings, "leases").message.contains("has died"), "{findings:?}");
+    assert_eq!(told(&findings, "leases").severity, Severity::Fine, "nobody waits for a worker: {findings:?}");
     for subject in ["size", "connections", "round trip"] {
         assert_eq!(told(&findings, subject).severity, Severity::Fine, "{findings:?}");
     }
@@ -112,4 +163,36 @@ async fn a_table_that_nobody_vacuums_is_noticed() {
         })
     })
     .await;
+}
+
+#[tokio::test]
+async fn due_runs_that_the_dead_hold_are_noticed() {
+    let database = database!();
+    let store = opened(&database).await;
+    born(&store).await;
+    for name in ["a", "b"] {
+        enqueued(&store, &run(name), None).await;
+    }
+    assert_eq!(store.take_due(&DueQuery::all(LIFE, 2)).await.expect("leases").len(), 2);
+    let noticed = async || {
+        let findings = store.doctor().await.expect("findings").into_iter();
+        let left = findings.filter(|found| found.severity == Severity::Notice && found.subject == "leases");
+        left.map(|found| found.message).collect::<Vec<_>>()
+    };
+    assert_eq!(noticed().await, Vec::<String>::new(), "whoever holds them lives");
+    store.retire(LIFE).await.expect("retired");
+    let told = noticed().await;
+    let words = r#"2 due and held by the dead; "a" of tenant "acme" has been due for "#;
+    assert!(told.len() == 1 && told[0].starts_with(words), "{told:?}");
+}
+
+#[tokio::test]
+async fn of_many_rows_that_belong_to_nothing_enough_are_named_and_more_are_said_to_be_there() {
+    let database = database!();
+    let strays = "INSERT INTO artana.vault (tenant, root, digest, len, codec, seal, bytes) \
+                  SELECT 'acme', 'stray ' || n, decode(repeat('00', 32), 'hex'), 0, 0, 0, '' FROM generate_series(1, 150) AS n";
+    let findings = examined(&database, strays).await;
+    let named: Vec<_> = findings.iter().filter(|found| found.subject == "vault").collect();
+    assert_eq!(named.len(), 101);
+    assert_eq!(named[100].message, "more of the same: has content, but no row in runs");
 }

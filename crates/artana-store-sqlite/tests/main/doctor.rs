@@ -42,12 +42,13 @@ async fn rows_that_belong_to_nothing_are_named_by_table_and_key() {
 }
 
 #[tokio::test]
-async fn weak_settings_and_ended_lives_are_noticed() {
+async fn weak_settings_are_noticed_and_ended_lives_told() {
     let (_folder, path) = place();
     let store = SqliteStore::options().synchronous(Synchronous::Off).open(&path).await.expect("a store");
     crate::support::born(&store).await;
     store.retire(crate::support::LIFE).await.expect("retired");
     let findings = store.doctor().await.expect("findings");
     let subjects: Vec<_> = findings.iter().map(|f| (f.severity, f.subject.as_str())).collect();
-    assert_eq!(subjects, [(Severity::Notice, "heartbeats"), (Severity::Notice, "durability")]);
+    let told = [(Severity::Fine, "file"), (Severity::Fine, "heartbeats"), (Severity::Notice, "durability")];
+    assert_eq!(subjects, told);
 }

@@ -15,7 +15,7 @@ use async_trait::async_trait;
 const ALL: usize = 1000;
 
 #[derive(Debug)]
-struct Scripts;
+pub(super) struct Scripts;
 
 #[async_trait]
 impl ModelFactory for Scripts {

@@ -8,12 +8,16 @@ use artana_testkit::MemoryStore;
 use async_trait::async_trait;
 
 #[derive(Debug)]
-struct Memory;
+pub(super) struct Memory;
 
 #[async_trait]
 impl StoreFactory for Memory {
     fn name(&self) -> &'static str {
         "memory"
+    }
+
+    fn schemaless(&self) -> Option<&str> {
+        Some("the data ends with the process, and no other version meets it")
     }
 
     async fn place(&self, clock: Arc<dyn Clock>) -> Box<dyn Place> {

@@ -72,7 +72,7 @@ impl Outside {
 }
 
 #[derive(Debug)]
-struct Closures;
+pub(super) struct Closures;
 
 #[async_trait]
 impl ToolFactory for Closures {
