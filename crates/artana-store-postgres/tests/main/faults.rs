@@ -84,8 +84,8 @@ impl Place {
         passed
     }
 
-    /// Makes a call and has one thing happen to it.
-    async fn disturbed(&self, scenario: Scenario, plan: Plan) -> Told {
+    /// Makes a call and has one thing happen to it. `None` where its message never came.
+    async fn disturbed(&self, scenario: Scenario, plan: Plan) -> Option<Told> {
         let proxy = Proxy::before(&self.socket).await;
         let case = self.case(scenario, format!("{scenario:?} {plan:?}"), &proxy, plan.act).await;
         proxy.plan(plan);
@@ -96,7 +96,8 @@ impl Place {
         // A follower also listens, on a connection of which it does not wait for every message.
         proxy.release();
         proxy.count();
-        assert!(proxy.is_reached() || scenario == Scenario::Follow, "the message never came");
+        let reached = proxy.is_reached();
+        assert!(reached || scenario == Scenario::Follow, "the message never came");
         assert!(told != Told::Failed || !scenario.only_reads(), "what only reads is asked again");
         if told == Told::Failed {
             case.wrote_nothing().await;
@@ -107,7 +108,7 @@ impl Place {
         let batch = another.batch();
         crate::chain::send(&case.store, &batch).await.expect("the next call works");
         assert_eq!(another.verified(&case.store).await, batch.events);
-        told
+        reached.then_some(told)
     }
 
     /// Holds a message while somebody else sends the same batch.
@@ -183,7 +184,12 @@ async fn every_message(scenarios: &[Scenario], act: Act) -> Tally {
     })
     .await;
     nothing_is_open(&place.stranger).await;
-    tallied(act, outcomes.iter().map(|((scenario, _), told)| (*scenario, *told)))
+    let came = outcomes.iter().filter_map(|((scenario, _), told)| Some((*scenario, (*told)?)));
+    for scenario in scenarios {
+        let disturbed = came.clone().filter(|(one, _)| one == scenario).count();
+        assert!(disturbed >= 10, "{scenario:?} was disturbed at {disturbed} messages only");
+    }
+    tallied(act, came)
 }
 
 /// Says what became of which call, and counts it all.

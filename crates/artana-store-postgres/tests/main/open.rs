@@ -3,6 +3,7 @@
 use artana_core::Seq;
 use artana_ports::{EventStore, StoreError};
 use artana_store_postgres::{Durability, PostgresStore};
+use artana_testkit::postgres::OwnServer;
 
 use crate::support::{batch, database, filled, head, opened, options, run, until};
 
@@ -69,30 +70,27 @@ async fn a_store_shares_a_database_with_an_application() {
 
 #[tokio::test]
 async fn a_server_that_promises_less_than_asked_is_refused_before_anything_is_made() {
-    let database = database!();
-    if !database.is_private() {
-        return eprintln!("SKIPPED, not run: the settings of a shared server are its owner's");
-    }
-    let asked = |durability| options(&database).durability(durability);
+    // Its settings are changed, which no other test may notice.
+    let Some(server) = OwnServer::start(&[], &[]) else { return };
+    let asked = |durability| PostgresStore::connect(server.url()).durability(durability);
     let weak = asked(Durability::default()).await.expect_err("a server that does not wait for the disk");
     assert_eq!(weak.code(), "artana::store_too_weak");
     assert!(weak.to_string().contains("a power cut: the server has fsync=off, full_page_writes=off"), "{weak}");
-    assert_eq!(database.run("SELECT count(*) FROM pg_namespace WHERE nspname = 'artana'"), "0");
-    opened(&database).await.close().await.expect("closes");
+    assert_eq!(server.run("SELECT count(*) FROM pg_namespace WHERE nspname = 'artana'"), "0");
+    asked(Durability::AsTheServer).await.expect("a store").close().await.expect("closes");
     asked(Durability::PowerCut).read_only(true).await.expect("a reader asks for nothing");
 
     for setting in ["fsync", "full_page_writes"] {
-        database.run(&format!("ALTER SYSTEM SET {setting} = on"));
+        server.run(&format!("ALTER SYSTEM SET {setting} = on"));
     }
-    database.run("SELECT pg_reload_conf()");
+    server.run("SELECT pg_reload_conf()");
     let settings = "SELECT current_setting('fsync') || current_setting('full_page_writes')";
-    until("the server has read its settings", || async { database.run(settings) == "onon" }).await;
+    until("the server has read its settings", || async { server.run(settings) == "onon" }).await;
     let store = asked(Durability::PowerCut).await.expect("a server that waits for the disk");
     assert_eq!(store.info().durability, "synchronous_commit=on, fsync=on, full_page_writes=on");
     let weak = asked(Durability::Standby).await.expect_err("there is no standby");
     assert!(weak.to_string().contains("the loss of the server: the server has synchronous_standby_names=''"), "{weak}");
-    database.run(&format!("ALTER DATABASE {} SET synchronous_commit = off", database.name()));
+    server.run("ALTER DATABASE postgres SET synchronous_commit = off");
     let weak = asked(Durability::PowerCut).await.expect_err("commits that are not waited for");
     assert!(weak.to_string().contains("synchronous_commit=off"), "{weak}");
-    database.run(&format!("ALTER DATABASE {} RESET synchronous_commit", database.name()));
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use artana_store_postgres::PostgresOptions;
-use artana_testkit::postgres::Database;
+use artana_testkit::postgres::{Database, skipped};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, UnixStream},
@@ -25,7 +25,7 @@ const WAITS: [u8; 2] = [b'S', b'Q'];
 /// Finds the server's socket; `None`, said loudly, where the server is not on a socket of this machine.
 pub(crate) fn socket(database: &Database) -> Option<PathBuf> {
     if !database.is_private() {
-        eprintln!("SKIPPED, not run: the proxy stands before a private server only");
+        skipped("the proxy stands before a private server only");
         return None;
     }
     Some(PathBuf::from(database.run("SHOW unix_socket_directories")).join(".s.PGSQL.5432"))

@@ -42,10 +42,14 @@ fn installed() -> Vec<PathBuf> {
 ///
 /// When a statement fails.
 pub(super) fn psql(program: &Path, url: &str, sql: &str) -> String {
+    try_psql(program, url, sql).unwrap_or_else(|why| panic!("psql: {why}"))
+}
+
+/// Runs statements and returns what they answer, or what is wrong with one.
+pub(super) fn try_psql(program: &Path, url: &str, sql: &str) -> Result<String, String> {
     let mut command = Command::new(program);
     command.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set", "ON_ERROR_STOP=1"]);
-    let answer = output(command.args(["--command", sql, url]));
-    answer.unwrap_or_else(|why| panic!("psql: {why}")).trim_end().to_owned()
+    output(command.args(["--command", sql, url])).map(|answer| answer.trim_end().to_owned())
 }
 
 /// Runs a program to its end; what it complains of, if it fails.
