@@ -79,7 +79,6 @@ fn with_place(told: &Config, host: Option<&str>, port: Option<u16>) -> Config {
 /// by the same index whatever the parameters are, and planning costs more than finding. A machine that vanishes between the message that executes an append and the
 /// one that ends it leaves a transaction open in which the server's own timeouts do not run; its probes end it.
 fn session(options: &PostgresOptions, told: Option<&str>) -> String {
-    let millis = |timeout: Duration| i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX).max(1);
     let mut session = format!(
         "{} -c search_path=pg_catalog -c default_transaction_isolation=read\\ committed \
          -c plan_cache_mode=force_generic_plan \
@@ -96,6 +95,11 @@ fn session(options: &PostgresOptions, told: Option<&str>) -> String {
         session.push_str(" -c default_transaction_read_only=on");
     }
     session
+}
+
+/// How the server is told of a limit: none at all would be 0.
+pub(crate) fn millis(timeout: Duration) -> i32 {
+    i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX).max(1)
 }
 
 /// Names the place of a store without any secret.

@@ -18,6 +18,7 @@ mod lives;
 mod migrate;
 mod names;
 mod open;
+mod patience;
 mod proxy;
 mod scenarios;
 mod server;
