@@ -9,7 +9,7 @@ use tokio_postgres::{
     config::{Host, TargetSessionAttrs},
 };
 
-use crate::{PostgresOptions, error::unavailable, hosts};
+use crate::{PostgresOptions, address, error::unavailable, hosts};
 
 /// After how long a silent connection is probed, how long each probe waits, and how many go unanswered before the
 /// other side counts as gone: a minute in all, on either side.
@@ -19,8 +19,9 @@ const PROBES: u32 = 3;
 
 /// Reads the options into the driver's terms.
 pub(crate) fn config(options: &PostgresOptions) -> Result<Config, StoreError> {
-    let unreadable = |_| unavailable("the address is not postgres://user@host/database, nor key=value pairs");
-    let mut config = options.address.parse::<Config>().map_err(unreadable)?;
+    let unreadable = "the address is not postgres://user@host/database, nor key=value pairs, or has an option that is \
+                      not known here";
+    let mut config = address::parse(&options.address).map_err(|_| unavailable(unreadable))?;
     let parts = &options.parts;
     if parts.host.is_some() || parts.port.is_some() {
         config = with_place(&config, parts.host.as_deref(), parts.port);
