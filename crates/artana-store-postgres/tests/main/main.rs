@@ -19,6 +19,7 @@ mod migrate;
 mod names;
 mod open;
 mod patience;
+mod promote;
 mod proxy;
 mod scenarios;
 mod server;
