@@ -9,7 +9,7 @@ use tokio_postgres::{
     config::{Host, TargetSessionAttrs},
 };
 
-use crate::{PostgresOptions, error::unavailable, hosts};
+use crate::{PostgresOptions, address, error::unavailable, hosts};
 
 /// After how long a silent connection is probed, how long each probe waits, and how many go unanswered before the
 /// other side counts as gone: a minute in all, on either side.
@@ -19,8 +19,9 @@ const PROBES: u32 = 3;
 
 /// Reads the options into the driver's terms.
 pub(crate) fn config(options: &PostgresOptions) -> Result<Config, StoreError> {
-    let unreadable = |_| unavailable("the address is not postgres://user@host/database, nor key=value pairs");
-    let mut config = options.address.parse::<Config>().map_err(unreadable)?;
+    let unreadable = "the address is not postgres://user@host/database, nor key=value pairs, or has an option that is \
+                      not known here";
+    let mut config = address::parse(&options.address).map_err(|_| unavailable(unreadable))?;
     let parts = &options.parts;
     if parts.host.is_some() || parts.port.is_some() {
         config = with_place(&config, parts.host.as_deref(), parts.port);
@@ -79,7 +80,6 @@ fn with_place(told: &Config, host: Option<&str>, port: Option<u16>) -> Config {
 /// by the same index whatever the parameters are, and planning costs more than finding. A machine that vanishes between the message that executes an append and the
 /// one that ends it leaves a transaction open in which the server's own timeouts do not run; its probes end it.
 fn session(options: &PostgresOptions, told: Option<&str>) -> String {
-    let millis = |timeout: Duration| i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX).max(1);
     let mut session = format!(
         "{} -c search_path=pg_catalog -c default_transaction_isolation=read\\ committed \
          -c plan_cache_mode=force_generic_plan \
@@ -96,6 +96,11 @@ fn session(options: &PostgresOptions, told: Option<&str>) -> String {
         session.push_str(" -c default_transaction_read_only=on");
     }
     session
+}
+
+/// How the server is told of a limit: none at all would be 0.
+pub(crate) fn millis(timeout: Duration) -> i32 {
+    i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX).max(1)
 }
 
 /// Names the place of a store without any secret.

@@ -12,7 +12,7 @@ const MOST: usize = 100;
 const ASKED: i64 = 101;
 
 /// Everything is looked at as of one moment, however long it takes, so that no append seems half done.
-const BEGIN: &str = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL statement_timeout = 0";
+const BEGIN: &str = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY";
 const INVALID: &str = "SELECT c.relname::text FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid \
     JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = 'artana' AND NOT i.indisvalid";
 const STALE: &str = "SELECT count(*) FROM artana.heartbeats WHERE artana.ends(expires_at, ttl, $1) <= artana.clock($1)";
@@ -68,16 +68,23 @@ pub(crate) async fn examine(
     asked: Durability,
     now: Option<Timestamp>,
 ) -> Result<Vec<Finding>, Failure> {
+    let this = sessions.clone();
     let examined = move |mut lent: Object| async move {
-        let done = examine_on(&mut lent, asked, now).await;
+        let done = this.at_length(examine_on(&this, &mut lent, asked, now)).await;
         (lent, done)
     };
     sessions.with(examined).await
 }
 
-async fn examine_on(client: &mut Object, asked: Durability, now: Option<Timestamp>) -> Result<Vec<Finding>, Failure> {
-    let tx = client.transaction().await?;
-    tx.batch_execute(BEGIN).await?;
+async fn examine_on(
+    sessions: &Sessions,
+    client: &mut Object,
+    asked: Durability,
+    now: Option<Timestamp>,
+) -> Result<Vec<Finding>, Failure> {
+    let tx = sessions.patiently(client.transaction()).await?;
+    sessions.patiently(tx.batch_execute(BEGIN)).await?;
+    sessions.lengthen(&tx).await?;
     let mut findings = invalid(&tx).await?;
     for (table, what, statement) in STRAYS {
         findings.extend(strays(&tx, table, what, statement).await?);

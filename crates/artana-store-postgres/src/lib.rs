@@ -21,6 +21,7 @@
 //! # }
 //! ```
 
+mod address;
 mod append;
 mod claims;
 mod connect;

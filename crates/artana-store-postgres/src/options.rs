@@ -31,6 +31,7 @@ pub struct PostgresOptions {
     pub(crate) lock_timeout: Duration,
     pub(crate) idle_in_transaction_timeout: Duration,
     pub(crate) connect_timeout: Duration,
+    pub(crate) maintenance_timeout: Duration,
     pub(crate) clock: Option<Arc<dyn Clock>>,
     #[cfg(feature = "tls")]
     pub(crate) tls_roots: Option<Vec<u8>>,
@@ -60,6 +61,7 @@ impl Default for PostgresOptions {
             lock_timeout: Duration::from_secs(10),
             idle_in_transaction_timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(10),
+            maintenance_timeout: Duration::from_secs(3600),
             clock: None,
             #[cfg(feature = "tls")]
             tls_roots: None,
@@ -79,6 +81,7 @@ impl fmt::Debug for PostgresOptions {
             .field("lock_timeout", &self.lock_timeout)
             .field("idle_in_transaction_timeout", &self.idle_in_transaction_timeout)
             .field("connect_timeout", &self.connect_timeout)
+            .field("maintenance_timeout", &self.maintenance_timeout)
             .field("clock", &self.clock)
             .finish_non_exhaustive()
     }
@@ -159,7 +162,8 @@ impl PostgresOptions {
     }
 
     /// Sets how long the server works on one statement before the call answers [`StoreError::Busy`]; 30 seconds by
-    /// default. A server that does not answer at all is given up a second later.
+    /// default. A server that does not answer at all is given up a second later; a call that only reads then asks twice
+    /// more, on other connections.
     pub fn statement_timeout(mut self, timeout: Duration) -> Self {
         self.statement_timeout = timeout;
         self
@@ -180,9 +184,18 @@ impl PostgresOptions {
         self
     }
 
-    /// Sets how long making a connection may take; 10 seconds by default.
+    /// Sets how long making a connection to one server may take; 10 seconds by default. Of several servers that an
+    /// address names, each has as long.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
+        self
+    }
+
+    /// Sets how long one migration may take, how long opening and migrating wait for somebody else who migrates, and
+    /// how long the doctor may look; an hour by default. Then the call answers [`StoreError::Busy`], or
+    /// [`StoreError::Unavailable`] where the server says nothing.
+    pub fn maintenance_timeout(mut self, timeout: Duration) -> Self {
+        self.maintenance_timeout = timeout;
         self
     }
 
@@ -213,8 +226,9 @@ impl PostgresOptions {
     }
 
     /// Makes the schema, or brings it up to date, and says what was done, even where opening would not. Many may do
-    /// this to one database at once, and one of them does it. Whoever reads or writes waits for it, as long as the
-    /// timeouts allow. What is cut short leaves the database as it was.
+    /// this to one database at once: one of them does it, and the others wait until it is done, as long as the
+    /// [`maintenance_timeout`](Self::maintenance_timeout) allows. Whoever reads or writes waits no longer than for
+    /// anything else. What is cut short leaves the database as it was.
     ///
     /// # Errors
     ///

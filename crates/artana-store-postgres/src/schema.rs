@@ -21,8 +21,10 @@ const LEDGER: [&str; 6] = ["events", "migrations", "run_keys", "runs", "tenant_k
 /// What the newest schema adds.
 const COORDINATION: [&str; 6] = ["accounts", "followed", "heartbeats", "rates", "reservations", "uniques"];
 
-/// Of many who migrate at once, one does it and the others wait: `Arta` and `migr` in ASCII.
-const LOCK: &str = "SELECT pg_advisory_xact_lock(4715816018889893746)";
+/// Of many who migrate at once, one does it and the others wait as long as that takes: `Arta` and `migr` in ASCII.
+/// For the rows of a program nobody waits longer than ever, because others queue behind whoever waits.
+const LOCK: &str = "SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock(4715816018889893746); \
+    SET LOCAL lock_timeout TO DEFAULT";
 
 /// Whoever writes holds one of these tables until the commit, and is either done or waits. Taken first and at their
 /// strongest, in the order in which everybody takes them, so that nobody waits for a migration that waits for him.
@@ -65,8 +67,7 @@ pub(crate) async fn plan(sessions: &Sessions) -> Result<Migrated, Failure> {
 
 /// Says, where a statement did not fit the schema, whether that is because a newer version migrated it meanwhile.
 pub(crate) async fn refuse_newer(sessions: &Sessions, client: &impl GenericClient) -> Result<(), StoreError> {
-    let version = async { Ok(client.query_one(VERSION, &[]).await?) };
-    let found = match sessions.patiently(version).await {
+    let found = match sessions.patiently(client.query_one(VERSION, &[])).await {
         Ok(row) => Column(0, "migrations.version").int(&row)?,
         // Then nobody knows, and the statement's own failure is told.
         Err(_) => 0,
@@ -121,29 +122,29 @@ async fn look(client: &impl GenericClient, place: &str) -> Result<Identity, Fail
 
 /// Migrates, and says what was done.
 pub(crate) async fn migrate(sessions: &Sessions) -> Result<Migrated, Failure> {
-    let place = sessions.place().to_owned();
+    let this = sessions.clone();
     let migrated = |mut lent: Object| async move {
-        let done = migrate_on(&mut lent, &place).await;
+        let done = migrate_on(&this, &mut lent).await;
         (lent, done)
     };
     sessions.with(migrated).await
 }
 
-async fn migrate_on(client: &mut Object, place: &str) -> Result<Migrated, Failure> {
-    let tx = client.transaction().await?;
-    // However long a change of the schema takes; only waiting for another who makes it stays bounded.
-    tx.batch_execute("SET LOCAL statement_timeout = 0").await?;
-    tx.batch_execute(LOCK).await?;
+async fn migrate_on(sessions: &Sessions, client: &mut Object) -> Result<Migrated, Failure> {
+    let tx = sessions.patiently(client.transaction()).await?;
+    sessions.lengthen(&tx).await?;
+    sessions.at_length(tx.batch_execute(LOCK)).await?;
     // Another process may have been here between the first look and the lock.
-    let planned = MIGRATIONS.plan(look(&tx, place).await?)?;
+    let planned = MIGRATIONS.plan(sessions.patiently(look(&tx, sessions.place())).await?)?;
     for (_, lock) in LOCK_WRITERS.iter().filter(|(since, _)| *since <= planned.from) {
-        tx.batch_execute(lock).await?;
+        sessions.at_length(tx.batch_execute(lock)).await?;
     }
     for (schema, migration) in MIGRATIONS.after(planned.from) {
-        tx.batch_execute(migration.sql).await?;
-        tx.execute(APPLIED, &[&schema.cast_signed()]).await?;
+        sessions.at_length(tx.batch_execute(migration.sql)).await?;
+        sessions.patiently(tx.execute(APPLIED, &[&schema.cast_signed()])).await?;
     }
-    tx.commit().await?;
+    // A standby that commits wait for has all of it to write.
+    sessions.at_length(tx.commit()).await?;
     Ok(planned)
 }
 

@@ -5,7 +5,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use artana_ports::StoreError;
 use deadpool_postgres::{
-    Manager, ManagerConfig, Object, Pool, PoolError, QueueMode, RecyclingMethod, Runtime, TimeoutType,
+    Manager, ManagerConfig, Object, Pool, PoolError, QueueMode, RecyclingMethod, Runtime, TimeoutType, Transaction,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::{Config, Row, config::SslMode, error::SqlState, types::ToSql};
@@ -27,12 +27,15 @@ const TRIES: u32 = 3;
 /// How much longer than the server's own limit a caller waits for it: the time an answer needs.
 const GRACE: Duration = Duration::from_secs(1);
 
+const STATEMENT_TIMEOUT: &str = "SELECT set_config('statement_timeout', $1, true)";
+
 /// The connections of a store.
 #[derive(Clone)]
 pub(crate) struct Sessions {
     pool: Pool,
     calls: Arc<Semaphore>,
     patience: Duration,
+    maintenance: Duration,
     place: Arc<str>,
     must_encrypt: bool,
     /// What a server that is written to has to promise, unless any will do.
@@ -64,6 +67,7 @@ impl Sessions {
             pool,
             calls: Arc::new(Semaphore::new(CALLS as usize)),
             patience: options.statement_timeout.saturating_add(GRACE),
+            maintenance: options.maintenance_timeout,
             place: connect::place(config).into(),
             must_encrypt: config.get_ssl_mode() == SslMode::Require,
             asked: Some(options.durability).filter(|asked| !options.read_only && *asked != Durability::AsTheServer),
@@ -151,8 +155,25 @@ impl Sessions {
     }
 
     /// Waits for an answer no longer than a statement may take.
-    pub(crate) async fn patiently<T>(&self, answer: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-        tokio::time::timeout(self.patience, answer).await.unwrap_or(Err(Failure::Silent))
+    pub(crate) async fn patiently<T, E>(&self, answer: impl Future<Output = Result<T, E>>) -> Result<T, Failure>
+    where
+        Failure: From<E>,
+    {
+        within(self.patience, answer).await
+    }
+
+    /// Waits for an answer no longer than a migration or an examination may take.
+    pub(crate) async fn at_length<T, E>(&self, answer: impl Future<Output = Result<T, E>>) -> Result<T, Failure>
+    where
+        Failure: From<E>,
+    {
+        within(self.maintenance.saturating_add(GRACE), answer).await
+    }
+
+    /// Lets each statement of a transaction take as long as a migration or an examination may.
+    pub(crate) async fn lengthen(&self, tx: &Transaction<'_>) -> Result<(), Failure> {
+        let limit = connect::millis(self.maintenance).to_string();
+        self.patiently(tx.execute(STATEMENT_TIMEOUT, &[&limit])).await.map(drop)
     }
 
     /// Waits for what was sent, and lets go of all connections.
@@ -245,6 +266,14 @@ impl Sessions {
             }
         })
     }
+}
+
+async fn within<T, E>(patience: Duration, answer: impl Future<Output = Result<T, E>>) -> Result<T, Failure>
+where
+    Failure: From<E>,
+{
+    let answer = tokio::time::timeout(patience, answer).await;
+    Ok(answer.map_err(|_| Failure::Silent)??)
 }
 
 fn too_late() -> Failure {

@@ -18,6 +18,8 @@ mod lives;
 mod migrate;
 mod names;
 mod open;
+mod patience;
+mod promote;
 mod proxy;
 mod races;
 mod scenarios;

@@ -31,7 +31,10 @@ launch() {
     server=$!
 }
 is_ready() {
-    [ "$(sed -n '1p;8p' "$folder/data/postmaster.pid" 2>/dev/null | tr -d ' \n')" = "${server}ready" ]
+    case "$(sed -n '1p;8p' "$folder/data/postmaster.pid" 2>/dev/null | tr -d ' \n')" in
+        "${server}ready" | "${server}standby") ;;
+        *) false ;;
+    esac
 }
 start() {
     launch
