@@ -1,6 +1,6 @@
 //! The store that a benchmark times keeps every law: what is measured is a store.
 
-#[path = "../src/timed.rs"]
+#[path = "../../src/timed.rs"]
 mod timed;
 
 use std::sync::Arc;
