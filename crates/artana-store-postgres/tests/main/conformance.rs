@@ -1,6 +1,9 @@
 //! The laws of every store, on Postgres.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
 
 use artana_conformance::{Place, StoreFactory, run_laws, skip_laws};
 use artana_ports::{Clock, EventStore};
@@ -24,6 +27,8 @@ struct Made {
     database: Option<Database>,
     clock: Arc<dyn Clock>,
     emptied: Arc<Mutex<Vec<Database>>>,
+    /// Whether a law made its schema newer: no other one can use it.
+    newer: AtomicBool,
 }
 
 /// Sends away whoever is in a database, and takes out all rows but those that tell the schema.
@@ -34,9 +39,16 @@ const EMPTY: &str = "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activi
             WHERE schemaname = 'artana' AND tablename <> 'migrations');
     END $$";
 
+impl Made {
+    fn database(&self) -> &Database {
+        self.database.as_ref().expect("it is not given back yet")
+    }
+}
+
 impl Drop for Made {
     fn drop(&mut self) {
-        let database = self.database.take().filter(|_| !std::thread::panicking());
+        let spoilt = std::thread::panicking() || *self.newer.get_mut();
+        let database = self.database.take().filter(|_| !spoilt);
         self.emptied.lock().unwrap_or_else(PoisonError::into_inner).extend(database.inspect(|it| drop(it.run(EMPTY))));
     }
 }
@@ -58,23 +70,25 @@ impl StoreFactory for Databases {
             Some(database) => database,
             None => self.prepared.get_or_init(prepare).await.copied(),
         };
-        Box::new(Made { database: Some(database), clock, emptied: Arc::clone(&self.emptied) })
+        let emptied = Arc::clone(&self.emptied);
+        Box::new(Made { database: Some(database), clock, emptied, newer: AtomicBool::new(false) })
     }
 }
 
 #[async_trait]
 impl Place for Made {
     async fn open(&self) -> Arc<dyn EventStore> {
-        let options = options(self.database.as_ref().expect("it is not given back yet")).clock(Arc::clone(&self.clock));
+        let options = options(self.database()).clock(Arc::clone(&self.clock));
         Arc::new(options.await.expect("a store"))
     }
 
     async fn make_newer(&self) {
-        self.database.run("INSERT INTO artana.migrations (version) VALUES (99)");
+        self.newer.store(true, Relaxed);
+        self.database().run("INSERT INTO artana.migrations (version) VALUES (99)");
     }
 
     async fn stored(&self) -> Option<String> {
-        Some(self.database.run("SELECT schema_to_xml('artana', true, false, '')"))
+        Some(self.database().run("SELECT schema_to_xml('artana', true, false, '')"))
     }
 }
 

@@ -21,7 +21,7 @@ async fn nobody_is_dead_sooner_than_one_time_to_live_after_the_server_came_up() 
          ('\\x03030303030303030303030303030303', -artana.clock(NULL), 300000000)",
     );
     // Long ago, and the server has only just come back: whoever is born now forgets nobody who lives.
-    database.run("UPDATE artana.heartbeats SET expires_at = 1 WHERE ttl = 300000000 AND expires_at > 0");
+    server.run("UPDATE artana.heartbeats SET expires_at = 1 WHERE ttl = 300000000 AND expires_at > 0");
     born(&store).await;
     let [long, short, ended] = [1, 2, 3].map(|byte| IncarnationId::from_bytes([byte; 16]));
     let alive = store.alive(&[long, short, ended]).await.expect("an answer");

@@ -1,6 +1,6 @@
 //! The store that a benchmark times keeps every law: what is measured is a store.
 
-#[path = "../src/timed.rs"]
+#[path = "../../src/timed.rs"]
 mod timed;
 
 use std::sync::Arc;
@@ -41,7 +41,7 @@ impl Place for Shared {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn conformance_of_a_store_that_is_timed() {
+async fn a_store_that_is_timed_keeps_every_law() {
     run_laws(&Timed).await.assert_all_passed();
 }
 
