@@ -77,8 +77,9 @@ fn with_place(told: &Config, host: Option<&str>, port: Option<u16>) -> Config {
 
 /// What the server is told of a session when it begins. Names are qualified everywhere, so that no other schema's
 /// functions can stand in for the server's. Statements are planned once for each connection: what they ask for is found
-/// by the same index whatever the parameters are, and planning costs more than finding. A machine that vanishes between the message that executes an append and the
-/// one that ends it leaves a transaction open in which the server's own timeouts do not run; its probes end it.
+/// by the same index whatever the parameters are, and planning costs more than finding. A machine that vanishes between
+/// the message that executes an append and the one that ends it leaves a transaction open in which the server's own
+/// timeouts do not run; its probes end it.
 fn session(options: &PostgresOptions, told: Option<&str>) -> String {
     let mut session = format!(
         "{} -c search_path=pg_catalog -c default_transaction_isolation=read\\ committed \

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use artana_testkit::postgres::Database;
 
 /// The store's tables again, without its functions, holding the same runs.
-const TABLES: &str = "DROP SCHEMA IF EXISTS raw CASCADE; CREATE SCHEMA raw; \
+pub(crate) const TABLES: &str = "DROP SCHEMA IF EXISTS raw CASCADE; CREATE SCHEMA raw; \
     CREATE TABLE raw.events (LIKE artana.events INCLUDING ALL); \
     CREATE TABLE raw.vault (LIKE artana.vault INCLUDING ALL); \
     CREATE TABLE raw.runs (LIKE artana.runs INCLUDING ALL); \

@@ -18,7 +18,7 @@ use artana_testkit::postgres::Database;
 use tokio_postgres::{Client, NoTls, Statement};
 
 use crate::{
-    pgbench::Pgbench,
+    pgbench::{Pgbench, TABLES},
     report::{Line, median, micros},
     world::{self, Size},
 };
@@ -29,12 +29,6 @@ const ALLOWANCE_US: f64 = 150.0;
 /// Who drives the runs.
 const LIFE: IncarnationId = IncarnationId::from_bytes([7; 16]);
 
-/// The store's tables again, without its functions.
-const TABLES: &str = "CREATE SCHEMA raw; \
-    CREATE TABLE raw.events (LIKE artana.events INCLUDING ALL); \
-    CREATE TABLE raw.vault (LIKE artana.vault INCLUDING ALL); \
-    CREATE TABLE raw.runs (LIKE artana.runs INCLUDING ALL); \
-    INSERT INTO raw.runs SELECT * FROM artana.runs; INSERT INTO raw.events SELECT * FROM artana.events";
 const COMMIT: &str = "WITH \
     event AS (INSERT INTO raw.events VALUES ('bench', $1, $2, $3, 'note', 'step', 1, $4, $5, $6)), \
     words AS (INSERT INTO raw.vault (tenant, root, digest, len, codec, seal, bytes) \

@@ -17,7 +17,7 @@ use artana_tests::flow;
 
 use crate::{
     kills::{Seed, busy, up_to},
-    office::{Computed, Office, again_by_death, is_over, never_again},
+    office::{Computed, HOPELESS, Office, again_by_death, is_over, never_again},
     process::{Scene, Worker},
 };
 use artana_testkit::SeededEntropy;
@@ -34,8 +34,6 @@ const TTL: u64 = 150;
 const LONG: u64 = 20_000;
 /// Longest wait for a process to get anywhere before it is killed all the same.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Longest time that anything takes here that takes as long as it takes.
-pub(crate) const HOPELESS: Duration = Duration::from_secs(120);
 
 /// Waits for what surely comes.
 pub(crate) async fn until(what: &str, mut come: impl AsyncFnMut() -> bool) {
@@ -129,18 +127,7 @@ async fn ends(scene: &Scene, generation: usize, orders: u64, computed: &Computed
     let mut worker = starts(scene, generation, &["flows=8", &ttl, &enqueue]);
     worker.hear_of("works");
     let office = Office::open(scene, u32::try_from(generation).expect("a number")).await;
-    let mut resolved = 0;
-    let begun = Instant::now();
-    loop {
-        resolved += office.resolve().await;
-        let mut left = office.runs().await;
-        left.retain(|_, status| !is_over(*status));
-        if left.is_empty() {
-            break;
-        }
-        assert!(begun.elapsed() < HOPELESS, "these runs do not end: {left:?}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let resolved = office.settles().await;
     worker.tell("stop");
     worker.end();
     let diary = office.diary();

@@ -1,7 +1,11 @@
 //! Judges what killed workers of workflows left behind, and speaks for whoever resolves what is in doubt: by what the
 //! books say, and only of processes that are dead.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use artana_core::{RunState, Status, Step, StepKey, Tenant, cycle::ToolCycle, event::CodeKind};
 use artana_kernel::{Kernel, Resolve, Run};
@@ -16,6 +20,9 @@ use crate::{
     oracle::{effect_key, verified},
     process::Scene,
 };
+
+/// Longest time that anything takes here that takes as long as it takes.
+pub(crate) const HOPELESS: Duration = Duration::from_secs(120);
 
 /// A ledger of workflows, as a process sees it that drives none.
 pub(crate) struct Office<'s> {
@@ -96,6 +103,21 @@ impl<'s> Office<'s> {
             }
         }
         computed
+    }
+
+    /// Resolves what is in doubt until every run has ended. Returns how many doubts a person resolved.
+    pub(crate) async fn settles(&self) -> usize {
+        let (mut resolved, begun) = (0, Instant::now());
+        loop {
+            resolved += self.resolve().await;
+            let mut left = self.runs().await;
+            left.retain(|_, status| !is_over(*status));
+            if left.is_empty() {
+                return resolved;
+            }
+            assert!(begun.elapsed() < HOPELESS, "these runs do not end: {left:?}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     /// Checks that all orders up to this number ended as they should, with each effect once, and all else as well.

@@ -8,8 +8,8 @@ use artana_core::Status;
 use artana_tests::flow::{ORDER, SUM};
 
 use crate::{
-    flows::{HOPELESS, starts, until},
-    office::{Office, is_over},
+    flows::{starts, until},
+    office::Office,
     process::{Scene, Worker},
 };
 
@@ -113,17 +113,7 @@ impl<'s> Hall<'s> {
         self.took.sort();
         println!("at work again after {:?}", self.took);
         let office = Office::open(self.scene, 0).await;
-        let (mut resolved, begun) = (0, Instant::now());
-        loop {
-            resolved += office.resolve().await;
-            let mut left = office.runs().await;
-            left.retain(|_, status| !is_over(*status));
-            if left.is_empty() {
-                break;
-            }
-            assert!(begun.elapsed() < HOPELESS, "these runs do not end: {left:?}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let resolved = office.settles().await;
         self.workers.iter_mut().for_each(|worker| worker.tell("stop"));
         self.workers.into_iter().for_each(|worker| drop(worker.end()));
         office.agrees(self.orders).await;
