@@ -70,11 +70,18 @@
 //! The clock is the store's clock: the store must ask it for every instant it compares, and the laws move it by
 //! hand. Each law gets a place of its own; its files may go when the [`Place`] is dropped. A law that opens the place twice is
 //! skipped where [`StoreFactory::single_handle`] gives a reason, and one about a newer schema where
-//! [`StoreFactory::schemaless`] does.
+//! [`StoreFactory::schemaless`] does. A store whose data ends with the process needs no factory of its own: [`InProcess`].
+//!
+//! What a store judges is written once, as functions of what it looked up:
+//! [`Lease::after`](artana_ports::Lease::after), [`Heartbeat::end`](artana_ports::Heartbeat::end),
+//! [`Account`](artana_ports::Account), [`Rate::count`](artana_ports::Rate::count),
+//! [`DueQuery::choose`](artana_ports::DueQuery::choose) and [`RunQuery::page`](artana_ports::RunQuery::page). A store
+//! that judges in a language of its own states the same rules there, and the laws compare.
 
 mod clock;
 mod factory;
 mod history;
+mod in_process;
 mod law;
 mod laws;
 pub mod model;
@@ -88,6 +95,7 @@ mod writer;
 
 pub use clock::ManualClock;
 pub use factory::{Place, StoreFactory};
+pub use in_process::InProcess;
 pub use law::{Breach, Law, Need};
 pub use laws::all as laws;
 pub use run::{Judged, Report, Verdict, judge, run_laws, skip_laws};

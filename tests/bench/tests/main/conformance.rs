@@ -5,44 +5,16 @@ mod timed;
 
 use std::sync::Arc;
 
-use artana_conformance::{Place, StoreFactory, run_laws};
-use artana_ports::{Clock, EventStore};
+use artana_conformance::{InProcess, run_laws};
+use artana_ports::EventStore;
 use artana_testkit::MemoryStore;
-use async_trait::async_trait;
 
 use timed::TimedStore;
 
-#[derive(Debug)]
-struct Timed;
-
-#[async_trait]
-impl StoreFactory for Timed {
-    fn name(&self) -> &'static str {
-        "timed"
-    }
-
-    fn schemaless(&self) -> Option<&str> {
-        Some("what it times ends with the process")
-    }
-
-    async fn place(&self, clock: Arc<dyn Clock>) -> Box<dyn Place> {
-        Box::new(Shared(MemoryStore::with_clock(clock)))
-    }
-}
-
-#[derive(Debug)]
-struct Shared(MemoryStore);
-
-#[async_trait]
-impl Place for Shared {
-    async fn open(&self) -> Arc<dyn EventStore> {
-        Arc::new(TimedStore::new(Arc::new(self.0.clone())))
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_is_timed_keeps_every_law() {
-    run_laws(&Timed).await.assert_all_passed();
+    let stores = InProcess::new("timed", MemoryStore::with_clock);
+    run_laws(&stores.within(|store| TimedStore::new(Arc::new(store)))).await.assert_all_passed();
 }
 
 #[tokio::test]

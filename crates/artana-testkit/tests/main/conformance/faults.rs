@@ -3,48 +3,23 @@
 use std::sync::Arc;
 
 use artana_conformance::{
-    Need, Place, StoreFactory,
+    InProcess, Need,
     model::{self, ModelFactory, Scripted},
     run_laws,
     tool::{self, Bench, Manner, ToolFactory},
 };
-use artana_ports::{Clock, EventStore, ModelPort, ToolPort};
-use artana_testkit::fault::{FaultModel, FaultStore, FaultTool, Faults};
+use artana_ports::{ModelPort, ToolPort};
+use artana_testkit::{
+    MemoryStore,
+    fault::{FaultModel, FaultStore, FaultTool, Faults},
+};
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::{model::Scripts, store::Memory, tool::Closures};
+use super::{model::Scripts, tool::Closures};
 
 /// The name of every wrapped adapter.
 const NAME: &str = "faults";
-
-#[derive(Debug)]
-struct Stores;
-
-#[async_trait]
-impl StoreFactory for Stores {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn schemaless(&self) -> Option<&str> {
-        Memory.schemaless()
-    }
-
-    async fn place(&self, clock: Arc<dyn Clock>) -> Box<dyn Place> {
-        Box::new(Wrapped(Memory.place(clock).await))
-    }
-}
-
-#[derive(Debug)]
-struct Wrapped(Box<dyn Place>);
-
-#[async_trait]
-impl Place for Wrapped {
-    async fn open(&self) -> Arc<dyn EventStore> {
-        Arc::new(FaultStore::new(self.0.open().await, Faults::record()))
-    }
-}
 
 #[derive(Debug)]
 struct Models;
@@ -113,7 +88,9 @@ impl Bench for Desk {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stores_between_points() {
-    run_laws(&Stores).await.assert_all_passed();
+    let stores = InProcess::new(NAME, MemoryStore::with_clock);
+    let faulty = stores.within(|store| FaultStore::new(Arc::new(store), Faults::record()));
+    run_laws(&faulty).await.assert_all_passed();
 }
 
 #[tokio::test(flavor = "multi_thread")]
