@@ -1,14 +1,12 @@
 //! The one way to write: a batch that names the head it expects and the authority it is made under.
 //! Everything in a batch commits in one transaction or not at all.
 
-use std::{fmt, time::Duration};
-
 use artana_core::{
-    Actor, Content, EventId, Head, IncarnationId, Record, RequestId, RunKey, RunRef, RunView, Seq, Timestamp,
+    Content, Head, Record, RunKey, RunRef, RunView, Seq,
     limits::{MAX_APPEND_BYTES, MAX_APPEND_EVENTS, MAX_CLAIMS, MAX_CONTENT_BYTES, MAX_PAYLOAD_BYTES},
 };
 
-use crate::StoreError;
+use crate::{Authority, Claim, ClaimDenied, Epoch, Lease, Owner, Release, StoreError};
 
 /// One transaction on one run.
 #[derive(Debug, Clone)]
@@ -53,6 +51,22 @@ impl Append {
             total += content.bytes.len();
         }
         over("bytes of an append", total, MAX_APPEND_BYTES)
+    }
+
+    /// Checks that the run's head, as its row has it, is the expected one.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError::Conflict`] with the head there is.
+    pub fn check_head(&self, actual: Option<Head>) -> Result<(), AppendError> {
+        if actual == self.expected { Ok(()) } else { Err(AppendError::Conflict { actual }) }
+    }
+
+    /// Returns what is answered once the batch is committed and has left the run this lease.
+    #[must_use]
+    pub fn appended(&self, lease: Lease) -> Appended {
+        let taken = matches!(self.authority, Authority::TakeLease(_));
+        Appended { head: self.view.head, epoch: taken.then_some(lease.epoch) }
     }
 
     /// Checks that the batch is one: rows of its own run, contiguous after `expected`, and a view of
@@ -106,114 +120,6 @@ pub struct TooLarge {
     pub max: usize,
 }
 
-/// The number of a lease's grant; it grows with every grant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Epoch(u64);
-
-impl Epoch {
-    /// Wraps a number; 0 means never granted.
-    #[must_use]
-    pub const fn new(epoch: u64) -> Self {
-        Self(epoch)
-    }
-
-    /// Returns the number.
-    #[must_use]
-    pub const fn get(self) -> u64 {
-        self.0
-    }
-}
-
-impl fmt::Display for Epoch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// In what capacity an append is made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "every store has to consider each authority")]
-pub enum Authority {
-    /// The holder of the run's lease. Fenced when the epoch is old, whoever holds the lease now;
-    /// lapsed when the holder's heartbeat has lapsed or the lease was given back.
-    Driver(Epoch),
-    /// Takes the run's lease with this append. Refused while another live incarnation holds it.
-    TakeLease(IncarnationId),
-    /// A step of an unleased run. Refused while a live incarnation holds the lease, itself included,
-    /// and when this one has lapsed.
-    Plain(IncarnationId),
-    /// A person or the outside world. Never fenced.
-    Outside(Actor),
-    /// Only the outcome of this request. Never fenced, whatever lease, epoch or heartbeat.
-    Late(RequestId),
-}
-
-/// Something that crosses runs and must hold in the same transaction as the append.
-/// Keys are scoped by the run's tenant.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "every store has to consider each claim")]
-pub enum Claim {
-    /// Part of a limited amount, held until released.
-    Reserve(Reserve),
-    /// A key that only one holder may have at a time. The same holder may claim it again.
-    Unique {
-        /// The key.
-        key: String,
-        /// The request that holds it.
-        holder: EventId,
-    },
-    /// At most `limit` within one fixed window of the store's clock, counted from 1970 UTC.
-    Rate {
-        /// The key.
-        key: String,
-        /// The window's length; at least a microsecond.
-        window: Duration,
-        /// The most that fits into one window.
-        limit: u64,
-        /// How much this append counts.
-        amount: u64,
-    },
-    /// The store's clock must not have passed this instant.
-    NotAfter(Timestamp),
-}
-
-/// A reservation: denied when `settled + reserved + amount` would exceed `limit`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reserve {
-    /// The account's key.
-    pub account: String,
-    /// The most that may be settled and reserved together.
-    pub limit: u64,
-    /// How much to hold.
-    pub amount: u64,
-    /// The request that holds it.
-    pub holder: EventId,
-}
-
-/// What an append gives back. Releasing what is not held changes nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "every store has to consider each release")]
-pub enum Release {
-    /// Turns a reservation into what was really spent, which may be more.
-    Reserve {
-        /// The account's key.
-        account: String,
-        /// The request that held it.
-        holder: EventId,
-        /// What was spent.
-        spent: u64,
-    },
-    /// Frees a unique key.
-    Unique {
-        /// The key.
-        key: String,
-        /// The request that held it.
-        holder: EventId,
-    },
-    /// Frees the run's lease; the epoch stays.
-    Lease,
-}
-
 /// A committed append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Appended {
@@ -221,50 +127,6 @@ pub struct Appended {
     pub head: Head,
     /// The epoch granted by [`Authority::TakeLease`].
     pub epoch: Option<Epoch>,
-}
-
-/// Who holds a run's lease.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Owner {
-    /// The incarnation.
-    pub incarnation: IncarnationId,
-    /// The number of its grant.
-    pub epoch: Epoch,
-}
-
-/// Which claim was denied and why.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ClaimDenied {
-    /// The account has too little left.
-    #[error("account {account} has {left} left of {limit}")]
-    Reserve {
-        /// The account's key.
-        account: String,
-        /// What is left.
-        left: u64,
-        /// The limit that was claimed against.
-        limit: u64,
-    },
-    /// Another request holds the key.
-    #[error("key {key} is held by {holder}")]
-    Unique {
-        /// The key.
-        key: String,
-        /// Who holds it.
-        holder: EventId,
-    },
-    /// The window is full.
-    #[error("key {key} is at its limit of {limit} in this window")]
-    Rate {
-        /// The key.
-        key: String,
-        /// The limit.
-        limit: u64,
-    },
-    /// The instant has passed on the store's clock.
-    #[error("the claim's latest instant has passed")]
-    NotAfter,
 }
 
 /// Why an append did not commit.

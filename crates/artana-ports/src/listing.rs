@@ -1,7 +1,9 @@
-//! What a listing of runs asks for, and what comes back. A filter looks at one row alone; which rows
+//! What a listing of runs asks for, and what comes back: filters, which look at one row alone, and pages. Which rows
 //! there are, and their order, is the store's.
 
-use artana_core::{LabelKey, RunId, RunView, Status, TenantId, Timestamp};
+use std::ops::ControlFlow;
+
+use artana_core::{LabelKey, RunId, RunView, Status, TenantId, Timestamp, limits::MAX_PAGE_RUNS};
 
 /// Which runs to list. A run is listed if it passes every filter that is set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +71,20 @@ impl RunQuery {
             && self.drift.is_none_or(|wanted| wanted == Drifted::of(view))
             && self.started.contains(view.started_at)
     }
+
+    /// Returns the page that is asked for, of all rows of the tenant in the order of their ids' bytes. Only a store whose
+    /// rows can all be read has them as views; others fill [`Pages`].
+    #[must_use]
+    pub fn page<'v>(&self, views: impl IntoIterator<Item = &'v RunView>) -> Page {
+        let after = |view: &&RunView| self.after.as_ref().is_none_or(|after| view.run.run > *after);
+        let mut pages = Pages::new(self);
+        for view in views.into_iter().filter(after).filter(|view| self.admits(view)) {
+            if pages.add(Listed::View(view.clone())).is_break() {
+                break;
+            }
+        }
+        pages.page()
+    }
 }
 
 impl Drifted {
@@ -110,4 +126,90 @@ pub struct Page {
     pub items: Vec<Listed>,
     /// Where the next page begins; `None` after the last one.
     pub next: Option<RunId>,
+}
+
+/// Fills a page of a list from rows that come in the order of their names. Broken rows come whatever the filters, and
+/// count only if a page can go on after them.
+#[derive(Debug)]
+pub struct Pages<'q> {
+    query: &'q RunQuery,
+    limit: usize,
+    counted: usize,
+    last: Option<RunId>,
+    page: Page,
+}
+
+impl<'q> Pages<'q> {
+    /// Begins a page.
+    #[must_use]
+    pub fn new(query: &'q RunQuery) -> Self {
+        let limit = query.limit.min(MAX_PAGE_RUNS) as usize;
+        Self { query, limit, counted: 0, last: None, page: Page { items: Vec::new(), next: None } }
+    }
+
+    /// Returns how many rows the page holds at most.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Adds the next row, if it is asked for. It breaks when the page is full and there is more.
+    pub fn add(&mut self, item: Listed) -> ControlFlow<()> {
+        if matches!(&item, Listed::View(view) if !self.query.admits(view)) {
+            return ControlFlow::Continue(());
+        }
+        if self.counted == self.limit {
+            self.page.next = self.last.take();
+            return ControlFlow::Break(());
+        }
+        if let Some(run) = name_of(&item) {
+            self.counted += 1;
+            self.last = Some(run);
+        }
+        self.page.items.push(item);
+        ControlFlow::Continue(())
+    }
+
+    /// Returns the page.
+    #[must_use]
+    pub fn page(self) -> Page {
+        self.page
+    }
+}
+
+fn name_of(item: &Listed) -> Option<RunId> {
+    match item {
+        Listed::View(view) => Some(view.run.run.clone()),
+        Listed::Broken { run, .. } => RunId::parse(run).ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Fills a page of two with rows of these names; says where the next one begins.
+    fn next(names: &[&str]) -> Option<RunId> {
+        let query = RunQuery { limit: 2, ..RunQuery::all(TenantId::parse("t").expect("a name")) };
+        let mut pages = Pages::new(&query);
+        for name in names {
+            let broken = Listed::Broken { run: (*name).to_owned(), why: "it is damaged".to_owned() };
+            if pages.add(broken).is_break() {
+                break;
+            }
+        }
+        pages.page().next
+    }
+
+    #[test]
+    fn a_page_ends_where_there_is_more() {
+        assert_eq!(next(&["a", "b"]), None);
+        assert_eq!(next(&["a", "b", "c"]), RunId::parse("b").ok());
+    }
+
+    #[test]
+    fn a_row_that_cannot_be_named_ends_no_page() {
+        assert_eq!(next(&["a", "", "b"]), None);
+        assert_eq!(next(&["a", "", "b", "c"]), RunId::parse("b").ok());
+    }
 }

@@ -1,14 +1,14 @@
 //! The store port. A store is dumb on purpose: it compares heads, checks claims and moves bytes.
 //! It never folds, hashes, judges, or reads a payload.
 
-use std::{collections::BTreeSet, fmt::Debug, time::Duration};
+use std::fmt::Debug;
 
 use artana_core::{
     Digest, EventId, Head, IncarnationId, Record, RunKey, RunRef, Seq, TenantId, TenantKey, Timestamp, verify::Stored,
 };
 use async_trait::async_trait;
 
-use crate::{Append, AppendError, Appended, Epoch, Listed, Page, RunQuery};
+use crate::{Append, AppendError, Appended, BeatError, DueQuery, Heartbeat, Leased, Listed, Page, RunQuery};
 
 /// Where runs live.
 ///
@@ -154,75 +154,6 @@ pub struct StoreInfo {
     pub facts: Vec<(&'static str, String)>,
 }
 
-/// A sign of life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Heartbeat {
-    /// Whose.
-    pub incarnation: IncarnationId,
-    /// How long it lasts, at most [`artana_core::limits::MAX_TTL_SECONDS`].
-    pub ttl: Duration,
-    /// Whether it is the first one of this incarnation.
-    pub first: bool,
-}
-
-/// Which due runs to take.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DueQuery {
-    /// Who takes them.
-    pub taker: IncarnationId,
-    /// From which queues; all, if empty.
-    pub queues: Vec<String>,
-    /// Not from these queues.
-    pub busy_queues: Vec<String>,
-    /// Not of these tenants.
-    pub busy_tenants: Vec<TenantId>,
-    /// The runs that the taker drives, if it says so. Another one that it holds is then due like one that nobody
-    /// holds: it was taken in a reply that was lost, or could not be given back. Unless the taker says so, all that it
-    /// holds is left.
-    pub driving: Option<BTreeSet<RunRef>>,
-    /// At most so many.
-    pub limit: u32,
-}
-
-impl DueQuery {
-    /// Asks for up to so many due runs of all tenants and queues.
-    #[must_use]
-    pub fn all(taker: IncarnationId, limit: u32) -> Self {
-        Self { taker, queues: Vec::new(), busy_queues: Vec::new(), busy_tenants: Vec::new(), driving: None, limit }
-    }
-
-    /// Returns whether a run of a tenant that waits in a queue is asked for.
-    #[must_use]
-    pub fn wants(&self, tenant: &TenantId, queue: &str) -> bool {
-        let named = |queues: &[String]| queues.iter().any(|name| name == queue);
-        let wanted = self.queues.is_empty() || named(&self.queues);
-        wanted && !named(&self.busy_queues) && !self.busy_tenants.contains(tenant)
-    }
-
-    /// Returns whether a run that a live incarnation holds is taken all the same.
-    #[must_use]
-    pub fn retakes(&self, run: &RunRef, holder: IncarnationId) -> bool {
-        holder == self.taker && self.driving.as_ref().is_some_and(|driving| !driving.contains(run))
-    }
-}
-
-/// A run whose lease was taken.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Leased {
-    /// The run.
-    pub run: RunRef,
-    /// The number of the grant.
-    pub epoch: Epoch,
-    /// The run's head.
-    pub head: Head,
-    /// From when on it was due.
-    pub due_at: Timestamp,
-    /// The queue it waited in.
-    pub queue: String,
-    /// Who held it before and died, if it was not given back. The taker itself has not.
-    pub died: Option<IncarnationId>,
-}
-
 /// Something a doctor found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
@@ -244,21 +175,6 @@ pub enum Severity {
     Notice,
     /// Broken.
     Broken,
-}
-
-/// Why a sign of life was refused.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BeatError {
-    /// The incarnation's life has ended; the process has to take a new one.
-    #[error("the incarnation has lapsed")]
-    Lapsed,
-    /// The time-to-live is outside its bounds.
-    #[error("a time-to-live is between 100 ms and 300 s")]
-    BadTtl,
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }
 
 /// Why a store did not answer.

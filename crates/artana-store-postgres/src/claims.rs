@@ -64,9 +64,8 @@ fn claimed(claim: Claim) -> Op {
             ..op
         },
         Claim::Unique { key, holder } => Op { kind: UNIQUE, key, holder: Some(holder), ..op },
-        Claim::Rate { key, window, limit, amount } => {
-            let span = i64::try_from(window.as_micros()).unwrap_or(i64::MAX).max(1);
-            Op { kind: RATE, key, limit, amount, span, ..op }
+        Claim::Rate(rate) => {
+            Op { kind: RATE, span: rate.micros(), key: rate.key, limit: rate.limit, amount: rate.amount, ..op }
         }
         Claim::NotAfter(latest) => Op { kind: NOT_AFTER, limit: latest.as_micros().cast_unsigned(), ..op },
     }

@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use artana_core::{
-    ChainHash, Head, IncarnationId, RunId, RunRef, Seq, TenantId, Timestamp,
-    limits::{MAX_TTL_SECONDS, MIN_TTL_MILLIS},
-};
+use artana_core::{ChainHash, Head, IncarnationId, RunId, RunRef, Seq, TenantId, Timestamp};
 use artana_ports::{Authority, BeatError, DueQuery, Epoch, Heartbeat, Leased, StoreError};
 use tokio_postgres::Row;
 
@@ -45,9 +42,7 @@ pub(crate) async fn beat(
     beat: &Heartbeat,
     now: Option<Timestamp>,
 ) -> Result<Timestamp, BeatError> {
-    if beat.ttl < Duration::from_millis(MIN_TTL_MILLIS) || beat.ttl > Duration::from_secs(MAX_TTL_SECONDS) {
-        return Err(BeatError::BadTtl);
-    }
+    beat.check_ttl()?;
     let ttl = i64::try_from(beat.ttl.as_micros()).unwrap_or(i64::MAX);
     let kept = i64::try_from(KEPT.as_micros()).unwrap_or(i64::MAX);
     let incarnation = beat.incarnation.as_bytes().to_vec();

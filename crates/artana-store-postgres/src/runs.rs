@@ -1,8 +1,8 @@
 //! The runs' rows: how a view is written, found and listed. What a row means is read by what all SQL stores share.
 
 use artana_core::{Head, RunRef, RunView, limits::MAX_PAGE_RUNS};
-use artana_ports::{AppendError, Listed, Page, RunQuery};
-use artana_store_sql::{Pages, RunRow, labels_text, listed};
+use artana_ports::{AppendError, Listed, Page, Pages, RunQuery};
+use artana_store_sql::{RunRow, labels_text, listed};
 use tokio_postgres::Row;
 
 use crate::{

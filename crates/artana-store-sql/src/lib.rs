@@ -7,5 +7,5 @@ mod row;
 mod schema;
 
 pub use follow::{Followers, Following};
-pub use row::{Pages, RunRow, at_seq, labels_text, listed};
+pub use row::{RunRow, at_seq, labels_text, listed};
 pub use schema::{Identity, Migrated, Migration, Migrations};

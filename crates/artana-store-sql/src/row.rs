@@ -1,13 +1,13 @@
 //! The row of a run, however a driver hands it out. A row that cannot be read is listed as broken; it never hides the
 //! others. Knows no statement, only the order of its columns.
 
-use std::{collections::BTreeMap, ops::ControlFlow};
+use std::collections::BTreeMap;
 
 use artana_core::{
     ChainHash, Head, LabelKey, ParentLink, Queued, RunId, RunRef, RunView, Seq, Status, StepKey, TenantId, Timestamp,
-    json, limits::MAX_PAGE_RUNS,
+    json,
 };
-use artana_ports::{Listed, Page, RunQuery, StoreError};
+use artana_ports::{Listed, StoreError};
 use serde_json::Value;
 
 /// A row of the table `runs`, as one driver hands it out.
@@ -51,62 +51,6 @@ pub fn listed<R: RunRow>(row: &R, tenant: &TenantId) -> Listed {
         |failure| Listed::Broken { run: row.shown_name(), why: Into::<StoreError>::into(failure).to_string() },
         Listed::View,
     )
-}
-
-/// Fills a page of a list from rows that come in the order of their names. Broken rows come whatever the filters, and
-/// count only if a page can go on after them.
-#[derive(Debug)]
-pub struct Pages<'q> {
-    query: &'q RunQuery,
-    limit: usize,
-    counted: usize,
-    last: Option<RunId>,
-    page: Page,
-}
-
-impl<'q> Pages<'q> {
-    /// Begins a page.
-    #[must_use]
-    pub fn new(query: &'q RunQuery) -> Self {
-        let limit = query.limit.min(MAX_PAGE_RUNS) as usize;
-        Self { query, limit, counted: 0, last: None, page: Page { items: Vec::new(), next: None } }
-    }
-
-    /// Returns how many rows the page holds at most.
-    #[must_use]
-    pub fn limit(&self) -> usize {
-        self.limit
-    }
-
-    /// Adds the next row, if it is asked for. It breaks when the page is full and there is more.
-    pub fn add(&mut self, item: Listed) -> ControlFlow<()> {
-        if matches!(&item, Listed::View(view) if !self.query.admits(view)) {
-            return ControlFlow::Continue(());
-        }
-        if self.counted == self.limit {
-            self.page.next = self.last.take();
-            return ControlFlow::Break(());
-        }
-        if let Some(run) = name_of(&item) {
-            self.counted += 1;
-            self.last = Some(run);
-        }
-        self.page.items.push(item);
-        ControlFlow::Continue(())
-    }
-
-    /// Returns the page.
-    #[must_use]
-    pub fn page(self) -> Page {
-        self.page
-    }
-}
-
-fn name_of(item: &Listed) -> Option<RunId> {
-    match item {
-        Listed::View(view) => Some(view.run.run.clone()),
-        Listed::Broken { run, .. } => RunId::parse(run).ok(),
-    }
 }
 
 /// Spells labels as a row keeps them.
@@ -334,13 +278,5 @@ mod tests {
             let Listed::Broken { run, why: told } = read(&cells) else { panic!("column {at} is damaged") };
             assert!(run == "r" && told.contains(why), "{at}: {told}");
         }
-    }
-
-    #[test]
-    fn a_row_that_cannot_be_named_ends_no_page() {
-        let mut cells = healthy();
-        cells.0[2] = Int(1);
-        assert_eq!(name_of(&read(&cells)), None);
-        assert_eq!(name_of(&read(&healthy())), RunId::parse("r").ok());
     }
 }

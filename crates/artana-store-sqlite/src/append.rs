@@ -2,13 +2,13 @@
 //! It compares and moves bytes; it never folds, hashes, or reads a payload.
 
 use artana_core::{ChainHash, Head, IncarnationId, Record, RunRef, Seq};
-use artana_ports::{Append, AppendError, Appended, Authority, Epoch, Release};
+use artana_ports::{Append, AppendError, Appended, Epoch, Lease};
 use rusqlite::{Row, params};
 
 use crate::{
     claims,
     error::Failure,
-    lease::{Lease, authorise},
+    lease::alive,
     runs,
     statement::{Column, Statements, Text},
     vault,
@@ -22,19 +22,12 @@ const EVENT: &str = "INSERT INTO events (tenant, run, seq, event_id, kind, step,
 /// Appends a batch whose bounds and shape were checked.
 pub(crate) fn append(tx: &mut Tx<'_>, batch: &Append) -> Result<Appended, AppendError> {
     let state = state(&mut tx.sql, &batch.run)?;
-    let actual = state.map(|(head, _)| head);
-    if actual != batch.expected {
-        return Err(AppendError::Conflict { actual });
-    }
-    let before = state.map_or(Lease::NONE, |(_, lease)| lease);
-    let mut lease = authorise(tx, &batch.authority, before)?;
-    let epoch = matches!(batch.authority, Authority::TakeLease(_)).then_some(lease.epoch);
+    batch.check_head(state.map(|(head, _)| head))?;
+    let before = state.map(|(_, lease)| lease).unwrap_or_default();
+    let lease = before.after(batch, |incarnation| Ok(alive(tx, incarnation)?))?;
     claims::settle(tx, batch)?;
-    if batch.releases.contains(&Release::Lease) {
-        lease.owner = None;
-    }
     write(&mut tx.sql, batch, lease)?;
-    Ok(Appended { head: batch.view.head, epoch })
+    Ok(batch.appended(lease))
 }
 
 /// About how many bytes a batch writes.

@@ -1,10 +1,8 @@
-//! What must hold across runs: reservations, unique keys, rates, latest instants.
+//! What must hold across runs: reservations, unique keys, rates, latest instants, judged by the port's rules.
 //! What a batch gives back is given back before its claims are judged.
 
-use std::time::Duration;
-
-use artana_core::{EventId, TenantId};
-use artana_ports::{Append, AppendError, Claim, ClaimDenied, Release, Reserve};
+use artana_core::{EventId, TenantId, Timestamp};
+use artana_ports::{Account, Append, AppendError, Claim, ClaimDenied, Rate, Release, Reserve, Window};
 use rusqlite::{Row, params};
 
 use crate::{
@@ -50,10 +48,8 @@ fn give_back(tx: &mut Tx<'_>, tenant: &TenantId, release: &Release) -> Result<()
         Release::Reserve { account, holder, spent } => {
             let Some(held) = held(tx, tenant, account, *holder)? else { return Ok(()) };
             tx.sql.run(LET_GO, params![tenant.as_str(), account, holder.as_bytes()])?;
-            let mut book = Account::read(tx, tenant, account)?;
-            book.reserved = book.reserved.saturating_sub(held);
-            book.settled = book.settled.saturating_add(*spent);
-            book.write(tx, tenant, account)
+            let settled = read_account(tx, tenant, account)?.settle(held, *spent);
+            write_account(tx, tenant, account, settled)
         }
     }
 }
@@ -62,20 +58,15 @@ fn take(tx: &mut Tx<'_>, tenant: &TenantId, claim: &Claim) -> Result<(), AppendE
     match claim {
         Claim::Reserve(reserve) => take_reserve(tx, tenant, reserve),
         Claim::Unique { key, holder } => take_unique(tx, tenant, key, *holder),
-        Claim::Rate { key, window, limit, amount } => take_rate(tx, tenant, (key, *window), (*limit, *amount)),
+        Claim::Rate(rate) => take_rate(tx, tenant, rate),
         Claim::NotAfter(latest) if tx.now() > *latest => Err(ClaimDenied::NotAfter.into()),
         Claim::NotAfter(_) => Ok(()),
     }
 }
 
 fn take_reserve(tx: &mut Tx<'_>, tenant: &TenantId, claim: &Reserve) -> Result<(), AppendError> {
-    let mut book = Account::read(tx, tenant, &claim.account)?;
-    let left = claim.limit.saturating_sub(book.settled.saturating_add(book.reserved));
-    if claim.amount > left {
-        return Err(ClaimDenied::Reserve { account: claim.account.clone(), left, limit: claim.limit }.into());
-    }
-    book.reserved = book.reserved.saturating_add(claim.amount);
-    book.write(tx, tenant, &claim.account)?;
+    let reserved = read_account(tx, tenant, &claim.account)?.reserve(claim)?;
+    write_account(tx, tenant, &claim.account, reserved)?;
     let held = held(tx, tenant, &claim.account, claim.holder)?.unwrap_or(0).saturating_add(claim.amount);
     tx.sql.run(HOLD, params![tenant.as_str(), claim.account, claim.holder.as_bytes(), held.cast_signed()])?;
     Ok(())
@@ -87,27 +78,18 @@ fn held(tx: &mut Tx<'_>, tenant: &TenantId, account: &str, holder: EventId) -> R
     })
 }
 
-/// What an account has settled and reserved.
-#[derive(Default)]
-struct Account {
-    settled: u64,
-    reserved: u64,
+fn read_account(tx: &mut Tx<'_>, tenant: &TenantId, account: &str) -> Result<Account, Failure> {
+    let found = tx.sql.first(ACCOUNT, params![tenant.as_str(), account], |row| {
+        let settled = Column(0, "accounts.settled").int(row)?.cast_unsigned();
+        Ok(Account { settled, reserved: Column(1, "accounts.reserved").int(row)?.cast_unsigned() })
+    })?;
+    Ok(found.unwrap_or_default())
 }
 
-impl Account {
-    fn read(tx: &mut Tx<'_>, tenant: &TenantId, account: &str) -> Result<Self, Failure> {
-        let found = tx.sql.first(ACCOUNT, params![tenant.as_str(), account], |row| {
-            let settled = Column(0, "accounts.settled").int(row)?.cast_unsigned();
-            Ok(Self { settled, reserved: Column(1, "accounts.reserved").int(row)?.cast_unsigned() })
-        })?;
-        Ok(found.unwrap_or_default())
-    }
-
-    fn write(&self, tx: &mut Tx<'_>, tenant: &TenantId, account: &str) -> Result<(), Failure> {
-        let amounts = (self.settled.cast_signed(), self.reserved.cast_signed());
-        tx.sql.run(SET_ACCOUNT, params![tenant.as_str(), account, amounts.0, amounts.1])?;
-        Ok(())
-    }
+fn write_account(tx: &mut Tx<'_>, tenant: &TenantId, account: &str, now: Account) -> Result<(), Failure> {
+    let (settled, reserved) = (now.settled.cast_signed(), now.reserved.cast_signed());
+    tx.sql.run(SET_ACCOUNT, params![tenant.as_str(), account, settled, reserved])?;
+    Ok(())
 }
 
 fn take_unique(tx: &mut Tx<'_>, tenant: &TenantId, key: &str, holder: EventId) -> Result<(), AppendError> {
@@ -139,24 +121,13 @@ fn holder_of(row: &Row<'_>) -> Result<EventId, Failure> {
     Ok(EventId::from_bytes(Column(0, "uniques.holder").array(row)?))
 }
 
-fn take_rate(
-    tx: &mut Tx<'_>,
-    tenant: &TenantId,
-    (key, window): (&str, Duration),
-    (limit, amount): (u64, u64),
-) -> Result<(), AppendError> {
-    let window = i64::try_from(window.as_micros()).unwrap_or(i64::MAX).max(1);
-    let now = tx.now().as_micros();
-    let open = now - now.rem_euclid(window);
-    let found = tx.sql.first(COUNTED, params![tenant.as_str(), key, window], |row| {
-        Ok((Column(0, "rates.starts").int(row)?, Column(1, "rates.counted").int(row)?.cast_unsigned()))
+fn take_rate(tx: &mut Tx<'_>, tenant: &TenantId, rate: &Rate) -> Result<(), AppendError> {
+    let last = tx.sql.first(COUNTED, params![tenant.as_str(), rate.key, rate.micros()], |row| {
+        let starts = Timestamp::from_micros(Column(0, "rates.starts").int(row)?);
+        Ok(Window { starts, counted: Column(1, "rates.counted").int(row)?.cast_unsigned() })
     })?;
-    // A clock that went back counts on in the window it left: otherwise that window would count twice.
-    let (starts, counted) = found.filter(|(starts, _)| *starts >= open).unwrap_or((open, 0));
-    let counted = counted.checked_add(amount).filter(|sum| *sum <= limit);
-    let Some(counted) = counted else {
-        return Err(ClaimDenied::Rate { key: key.into(), limit }.into());
-    };
-    tx.sql.run(COUNT, params![tenant.as_str(), key, window, starts, counted.cast_signed()])?;
+    let open = rate.count(last.unwrap_or_default(), tx.now())?;
+    let (starts, counted) = (open.starts.as_micros(), open.counted.cast_signed());
+    tx.sql.run(COUNT, params![tenant.as_str(), rate.key, rate.micros(), starts, counted])?;
     Ok(())
 }

@@ -1,12 +1,9 @@
-//! Heartbeats, leases and due runs, judged on the store's clock. A life that has ended stays ended.
+//! Heartbeats, leases and due runs, judged on the store's clock by the port's rules. A life that has ended stays ended.
 
 use std::time::Duration;
 
-use artana_core::{
-    ChainHash, Head, IncarnationId, RunId, RunRef, Seq, TenantId, Timestamp,
-    limits::{MAX_TTL_SECONDS, MIN_TTL_MILLIS},
-};
-use artana_ports::{AppendError, Authority, BeatError, DueQuery, Epoch, Heartbeat, Leased, Owner, StoreError};
+use artana_core::{ChainHash, Head, IncarnationId, RunId, RunRef, Seq, TenantId, Timestamp};
+use artana_ports::{BeatError, DueQuery, Epoch, Heartbeat, Lease, Leased, StoreError};
 use rusqlite::{Row, params};
 
 use crate::{
@@ -39,28 +36,14 @@ const TAKE: &str = "UPDATE runs SET lease_owner = ?3, lease_epoch = ?4 WHERE ten
 
 /// Starts a life or prolongs it.
 pub(crate) fn beat(tx: &mut Tx<'_>, beat: &Heartbeat) -> Result<Timestamp, BeatError> {
-    check_ttl(beat.ttl)?;
-    let now = tx.now();
-    let ends = now.after(beat.ttl);
     tx.forget_lives();
     let known = life(&mut tx.sql, beat.incarnation)?;
-    match (beat.first, known) {
-        (true, None) => born(tx, beat.incarnation, ends)?,
-        (false, Some(known)) if known > now => {
-            let ends = ends.max(known);
-            tx.sql.run(PROLONG, params![beat.incarnation.as_bytes(), ends.as_micros()])?;
-            return Ok(ends);
-        }
-        (true, Some(_)) | (false, _) => return Err(BeatError::Lapsed),
+    let ends = beat.end(known, tx.now())?;
+    match known {
+        None => born(tx, beat.incarnation, ends)?,
+        Some(_) => drop(tx.sql.run(PROLONG, params![beat.incarnation.as_bytes(), ends.as_micros()])?),
     }
     Ok(ends)
-}
-
-fn check_ttl(ttl: Duration) -> Result<(), BeatError> {
-    if ttl < Duration::from_millis(MIN_TTL_MILLIS) || ttl > Duration::from_secs(MAX_TTL_SECONDS) {
-        return Err(BeatError::BadTtl);
-    }
-    Ok(())
 }
 
 fn born(tx: &mut Tx<'_>, incarnation: IncarnationId, ends: Timestamp) -> Result<(), Failure> {
@@ -96,61 +79,10 @@ pub(crate) fn living_of(
     incarnations.iter().map(|one| Ok(life(sql, *one)?.is_some_and(|ends| ends > now))).collect()
 }
 
-fn alive(tx: &mut Tx<'_>, incarnation: IncarnationId) -> Result<bool, Failure> {
+/// Says whether an incarnation lives, looking once in a transaction.
+pub(crate) fn alive(tx: &mut Tx<'_>, incarnation: IncarnationId) -> Result<bool, Failure> {
     let ends = tx.life(incarnation, |sql| life(sql, incarnation))?;
     Ok(ends.is_some_and(|ends| ends > tx.now()))
-}
-
-/// A run's lease as its row has it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Lease {
-    pub(crate) owner: Option<IncarnationId>,
-    pub(crate) epoch: Epoch,
-}
-
-impl Lease {
-    /// The lease of a run that was never leased.
-    pub(crate) const NONE: Self = Self { owner: None, epoch: Epoch::new(0) };
-
-    fn granted_to(self, owner: IncarnationId) -> Self {
-        Self { owner: Some(owner), epoch: Epoch::new(self.epoch.get().saturating_add(1)) }
-    }
-}
-
-/// Judges an append's authority, and returns the lease as the append leaves it.
-pub(crate) fn authorise(tx: &mut Tx<'_>, authority: &Authority, lease: Lease) -> Result<Lease, AppendError> {
-    let fenced = |owner| Err(AppendError::Fenced { by: Owner { incarnation: owner, epoch: lease.epoch } });
-    match authority {
-        Authority::Outside(_) | Authority::Late(_) => Ok(lease),
-        Authority::Driver(epoch) => match lease.owner {
-            Some(owner) if *epoch != lease.epoch => fenced(owner),
-            Some(owner) => living(tx, owner).map(|()| lease),
-            None => Err(AppendError::Lapsed),
-        },
-        Authority::Plain(incarnation) => {
-            living(tx, *incarnation)?;
-            held(tx, lease)?.map_or(Ok(lease), fenced)
-        }
-        Authority::TakeLease(incarnation) => {
-            living(tx, *incarnation)?;
-            match held(tx, lease)? {
-                Some(owner) if owner != *incarnation => fenced(owner),
-                _ => Ok(lease.granted_to(*incarnation)),
-            }
-        }
-    }
-}
-
-fn living(tx: &mut Tx<'_>, incarnation: IncarnationId) -> Result<(), AppendError> {
-    if alive(tx, incarnation)? { Ok(()) } else { Err(AppendError::Lapsed) }
-}
-
-/// Returns the owner of a lease if it lives.
-fn held(tx: &mut Tx<'_>, lease: Lease) -> Result<Option<IncarnationId>, Failure> {
-    match lease.owner {
-        Some(owner) if alive(tx, owner)? => Ok(Some(owner)),
-        _ => Ok(None),
-    }
 }
 
 /// Takes the leases of due runs that nobody alive holds.
@@ -250,10 +182,10 @@ fn due_row(row: &Row<'_>, query: &DueQuery) -> Result<Option<Leased>, Failure> {
     }
     let seq = Seq::new(Column(2, "runs.head_seq").int(row)?.cast_unsigned());
     let hash = ChainHash::from_bytes(Column(3, "runs.head_hash").array(row)?);
-    let epoch = Column(4, "runs.lease_epoch").int(row)?.cast_unsigned();
+    let lease = Lease { owner, epoch: Epoch::new(Column(4, "runs.lease_epoch").int(row)?.cast_unsigned()) };
     Ok(Some(Leased {
         run,
-        epoch: Epoch::new(epoch.saturating_add(1)),
+        epoch: lease.granted_to(query.taker).epoch,
         head: Head { seq, hash },
         queue: Column(5, "runs.queue").text(row)?.to_owned(),
         due_at: Timestamp::from_micros(Column(6, "runs.due_at").int(row)?),

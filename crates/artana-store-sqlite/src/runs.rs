@@ -1,14 +1,13 @@
 //! The runs' rows: how a view is written, found and listed. What a row means is read by what all SQL stores share.
 
 use artana_core::{Head, RunId, RunRef, RunView, StepKey};
-use artana_ports::{Listed, Page, RunQuery};
-use artana_store_sql::{Pages, RunRow, labels_text, listed};
+use artana_ports::{Lease, Listed, Page, Pages, RunQuery};
+use artana_store_sql::{RunRow, labels_text, listed};
 use rusqlite::{Row, params};
 
 use crate::{
     append,
     error::Failure,
-    lease::Lease,
     statement::{Column, Statements},
 };
 

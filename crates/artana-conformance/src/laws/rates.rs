@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use artana_ports::{AppendError, Claim, ClaimDenied};
+use artana_ports::{AppendError, Claim, ClaimDenied, Rate};
 
 use crate::{
     Law, Trial,
@@ -22,7 +22,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// Counts an amount against a limit for a minute.
 async fn count(t: &Trial, writer: &mut Writer, limit: u64, amount: u64) -> Result<(), AppendError> {
-    let claim = Claim::Rate { key: "rate".to_owned(), window: MINUTE, limit, amount };
+    let claim = Claim::Rate(Rate { key: "rate".to_owned(), window: MINUTE, limit, amount });
     writer.claim(&*t.store, vec![claim]).await.map(drop)
 }
 

@@ -206,7 +206,7 @@ impl Mischief for NamesTheClaimant {
     async fn append(&self, at: Scene<'_>, batch: Append) -> Result<Appended, AppendError> {
         let claimant = batch.claims.iter().find_map(|claim| match claim {
             Claim::Unique { holder, .. } => Some(*holder),
-            Claim::Reserve(_) | Claim::Rate { .. } | Claim::NotAfter(_) => None,
+            Claim::Reserve(_) | Claim::Rate(_) | Claim::NotAfter(_) => None,
         });
         match at.store.append(batch).await {
             Err(AppendError::Denied(ClaimDenied::Unique { key, holder })) => {

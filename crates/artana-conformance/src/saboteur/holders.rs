@@ -29,7 +29,7 @@ type Holders = Vec<Option<EventId>>;
 fn claimed(batch: &Append) -> Vec<((TenantId, String), EventId)> {
     let unique = |claim: &Claim| match claim {
         Claim::Unique { key, holder } => Some(((batch.run.tenant.clone(), key.clone()), *holder)),
-        Claim::Reserve(_) | Claim::Rate { .. } | Claim::NotAfter(_) => None,
+        Claim::Reserve(_) | Claim::Rate(_) | Claim::NotAfter(_) => None,
     };
     batch.claims.iter().filter_map(unique).collect()
 }

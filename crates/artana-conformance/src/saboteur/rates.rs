@@ -1,9 +1,7 @@
 //! Stores that count rates badly, or are late by a microsecond.
 
-use std::time::Duration;
-
 use artana_core::Timestamp;
-use artana_ports::{Append, AppendError, Appended, Claim, ClaimDenied};
+use artana_ports::{Append, AppendError, Appended, Claim, ClaimDenied, Rate};
 use async_trait::async_trait;
 
 use super::{
@@ -20,11 +18,11 @@ pub(super) const SABOTAGES: &[Sabotage] = sabotages! {
     "claims/not_after_is_the_last_instant": "Denies a latest instant at that instant." => OneInstantEarly;
 };
 
-/// Changes the rates of a batch: window, limit and amount.
-fn counting(mut batch: Append, change: impl Fn(&mut Duration, &mut u64, &mut u64)) -> Append {
+/// Changes the rates of a batch.
+fn counting(mut batch: Append, change: impl Fn(&mut Rate)) -> Append {
     for claim in &mut batch.claims {
-        if let Claim::Rate { window, limit, amount, .. } = claim {
-            change(window, limit, amount);
+        if let Claim::Rate(rate) = claim {
+            change(rate);
         }
     }
     batch
@@ -36,7 +34,7 @@ struct OneMore;
 #[async_trait]
 impl Mischief for OneMore {
     async fn append(&self, at: Scene<'_>, batch: Append) -> Result<Appended, AppendError> {
-        at.store.append(counting(batch, |_, limit, _| *limit += 1)).await
+        at.store.append(counting(batch, |rate| rate.limit += 1)).await
     }
 }
 
@@ -46,7 +44,7 @@ struct LongWindows;
 #[async_trait]
 impl Mischief for LongWindows {
     async fn append(&self, at: Scene<'_>, batch: Append) -> Result<Appended, AppendError> {
-        at.store.append(counting(batch, |window, _, _| *window *= 1000)).await
+        at.store.append(counting(batch, |rate| rate.window *= 1000)).await
     }
 }
 
@@ -56,8 +54,7 @@ struct CountsLess;
 #[async_trait]
 impl Mischief for CountsLess {
     async fn append(&self, at: Scene<'_>, batch: Append) -> Result<Appended, AppendError> {
-        let less = |amount: &mut u64| *amount -= u64::from(*amount > 1);
-        at.store.append(counting(batch, |_, _, amount| less(amount))).await
+        at.store.append(counting(batch, |rate| rate.amount -= u64::from(rate.amount > 1))).await
     }
 }
 
@@ -68,10 +65,10 @@ struct CountsTheDenied(Notes<Option<(Timestamp, u64)>>);
 impl Mischief for CountsTheDenied {
     async fn append(&self, at: Scene<'_>, batch: Append) -> Result<Appended, AppendError> {
         let denied = self.0.with(|denied| denied.filter(|(then, _)| *then == at.now)).map_or(0, |(_, amount)| amount);
-        let batch = counting(batch, |_, limit, _| *limit = limit.saturating_sub(denied));
+        let batch = counting(batch, |rate| rate.limit = rate.limit.saturating_sub(denied));
         let answer = at.store.append(batch.clone()).await;
-        if let (Err(AppendError::Denied(_)), Some(Claim::Rate { amount, .. })) = (&answer, batch.claims.first()) {
-            self.0.with(|denied| denied.replace((at.now, *amount)));
+        if let (Err(AppendError::Denied(_)), Some(Claim::Rate(rate))) = (&answer, batch.claims.first()) {
+            self.0.with(|denied| denied.replace((at.now, rate.amount)));
         }
         answer
     }

@@ -34,7 +34,7 @@ pub(super) const SABOTAGES: &[Sabotage] = sabotages! {
 fn unique_key(batch: &Append) -> Option<(String, EventId)> {
     batch.claims.iter().find_map(|claim| match claim {
         Claim::Unique { key, holder } => Some((key.clone(), *holder)),
-        Claim::Reserve(_) | Claim::Rate { .. } | Claim::NotAfter(_) => None,
+        Claim::Reserve(_) | Claim::Rate(_) | Claim::NotAfter(_) => None,
     })
 }
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use artana_core::{EventId, LabelKey, Queued, RunId, Seq, StepKey, TenantId, Timestamp, verify::Stored};
 use artana_ports::{
-    Append, AppendError, Claim, ClaimDenied, DueQuery, EventStore, Listed, Reserve, RunQuery, Severity,
+    Append, AppendError, Claim, ClaimDenied, DueQuery, EventStore, Listed, Rate, Reserve, RunQuery, Severity,
 };
 
 use crate::support::{LIFE, batch, born, content, database, digest, head, opened, run, run_of};
@@ -73,7 +73,7 @@ fn named(name: &str) -> Append {
     named.claims = vec![
         Claim::Unique { key: name.to_owned(), holder },
         Claim::Reserve(Reserve { account: name.to_owned(), limit: 1, amount: 1, holder }),
-        Claim::Rate { key: name.to_owned(), window: Duration::from_secs(1 << 30), limit: 1, amount: 1 },
+        Claim::Rate(Rate { key: name.to_owned(), window: Duration::from_secs(1 << 30), limit: 1, amount: 1 }),
     ];
     named
 }

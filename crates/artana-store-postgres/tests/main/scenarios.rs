@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use artana_core::{EventId, IncarnationId, Queued, Seq, TenantKey, Timestamp, verify::Stored};
 use artana_ports::{
-    Append, AppendError, Authority, BeatError, Claim, DueQuery, Epoch, EventStore, Heartbeat, Leased, Release, Reserve,
-    RunQuery, StoreError,
+    Append, AppendError, Authority, BeatError, Claim, DueQuery, Epoch, EventStore, Heartbeat, Leased, Rate, Release,
+    Reserve, RunQuery, StoreError,
 };
 use artana_store_postgres::PostgresStore;
 use tokio_postgres::Client;
@@ -163,7 +163,7 @@ impl Case {
         vec![
             self.part(7),
             Claim::Unique { key: self.name.clone(), holder: self.holder() },
-            Claim::Rate { key: self.name.clone(), window, limit: 10, amount: 1 },
+            Claim::Rate(Rate { key: self.name.clone(), window, limit: 10, amount: 1 }),
             Claim::NotAfter(Timestamp::from_micros(i64::MAX)),
         ]
     }

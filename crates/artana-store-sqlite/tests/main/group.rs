@@ -8,7 +8,7 @@ use std::sync::{
 
 use artana_conformance::ManualClock;
 use artana_core::RunRef;
-use artana_ports::{Append, AppendError, Appended, Claim, EventStore};
+use artana_ports::{Append, AppendError, Appended, Claim, EventStore, Rate};
 use artana_store_sqlite::{FAILPOINTS, SqliteStore};
 use tempfile::TempDir;
 
@@ -81,7 +81,7 @@ async fn each_batch_succeeds_or_fails_alone() {
     batches[1].expected = Some(head(7));
     batches[1] = batch(&runs[1], Some(head(7)));
     batches[2].claims = vec![
-        Claim::Rate { key: "k".into(), window: std::time::Duration::from_secs(3600), limit: 10, amount: 1 },
+        Claim::Rate(Rate { key: "k".into(), window: std::time::Duration::from_secs(3600), limit: 10, amount: 1 }),
         Claim::NotAfter(artana_core::Timestamp::from_micros(0)),
     ];
     batches.push(batch(&runs[0], None));

@@ -2,27 +2,24 @@
 
 use std::collections::BTreeMap;
 
-use artana_core::{Digest, EventId, Head, Record, RunId, RunKey, RunRef, RunView, TenantId, TenantKey, Timestamp};
-use artana_ports::{Append, AppendError, Appended, Claim, DueQuery, Leased, Release};
+use artana_core::{Digest, EventId, Record, RunId, RunKey, RunRef, RunView, TenantId, TenantKey, Timestamp};
+use artana_ports::{Append, AppendError, Appended, DueQuery, Holdings, Lease, Leased, Page, RunQuery};
 
-use super::{
-    claims::Claims,
-    lease::{Lease, Lives},
-};
+use super::lives::Lives;
 
 /// Everything a store keeps.
 #[derive(Debug, Default)]
 pub(super) struct Data {
-    pub(super) tenants: BTreeMap<TenantId, Tenant>,
+    tenants: BTreeMap<TenantId, Tenant>,
     pub(super) lives: Lives,
 }
 
 /// Everything of one tenant.
 #[derive(Debug, Default)]
-pub(super) struct Tenant {
-    pub(super) runs: BTreeMap<RunId, Run>,
+struct Tenant {
+    runs: BTreeMap<RunId, Run>,
     families: BTreeMap<RunId, Family>,
-    claims: Claims,
+    claims: Holdings,
     key: Option<TenantKey>,
 }
 
@@ -51,7 +48,7 @@ impl Data {
     }
 
     pub(super) fn holder(&self, tenant: &TenantId, key: &str) -> Option<EventId> {
-        self.tenants.get(tenant)?.claims.holder(key)
+        self.tenants.get(tenant)?.claims.unique.get(key).copied()
     }
 
     pub(super) fn tenant_count(&self) -> usize {
@@ -76,25 +73,28 @@ impl Data {
     /// Commits a batch whose bounds were checked.
     pub(super) fn append(&mut self, batch: Append, now: Timestamp) -> Result<Appended, AppendError> {
         let run = self.run(&batch.run);
-        let actual: Option<Head> = run.map(|run| run.view.head);
-        if actual != batch.expected {
-            return Err(AppendError::Conflict { actual });
-        }
-        let mut lease = run.map(|run| run.lease).unwrap_or_default();
-        let epoch = lease.admit(&batch.authority, &self.lives, now)?;
-        if batch.releases.contains(&Release::Lease) {
-            lease.release();
+        batch.check_head(run.map(|run| run.view.head))?;
+        let before = run.map(|run| run.lease).unwrap_or_default();
+        let lease = before.after(&batch, |incarnation| Ok(self.lives.alive(incarnation, now)))?;
+        let claims = self.changed_claims(&batch, now)?;
+
+        let appended = batch.appended(lease);
+        self.commit(batch, lease, claims);
+        Ok(appended)
+    }
+
+    /// Returns the claims of a tenant as a batch leaves them, if it touches any.
+    fn changed_claims(&self, batch: &Append, now: Timestamp) -> Result<Option<Holdings>, AppendError> {
+        if batch.claims.is_empty() && batch.releases.is_empty() {
+            return Ok(None);
         }
         let tenant = self.tenants.get(&batch.run.tenant);
-        let claims = changed_claims(tenant, &batch.claims, &batch.releases, now)?;
-
-        let head = batch.view.head;
-        self.commit(batch, lease, claims);
-        Ok(Appended { head, epoch })
+        let claims = tenant.map(|tenant| tenant.claims.clone()).unwrap_or_default();
+        Ok(Some(claims.after(batch, now)?))
     }
 
     /// Writes what was checked. Nothing here can fail.
-    fn commit(&mut self, batch: Append, lease: Lease, claims: Option<Claims>) {
+    fn commit(&mut self, batch: Append, lease: Lease, claims: Option<Holdings>) {
         let tenant = self.tenants.entry(batch.run.tenant).or_default();
         if let Some(claims) = claims {
             tenant.claims = claims;
@@ -120,60 +120,20 @@ impl Data {
 
     /// Takes the leases of due runs for a taker that lives.
     pub(super) fn take_due(&mut self, query: &DueQuery, now: Timestamp) -> Vec<Leased> {
-        let lives = &self.lives;
-        let mut due: Vec<(&TenantId, &RunId, &mut Run)> = self
-            .tenants
-            .iter_mut()
-            .flat_map(|(tenant, data)| data.runs.iter_mut().map(move |(id, run)| (tenant, id, run)))
-            .filter(|(tenant, id, run)| run.is_due(tenant, query, now) && run.is_free((tenant, id), query, lives, now))
-            .collect();
-        due.sort_by_key(|(_, _, run)| {
-            run.view.queued.as_ref().map(|queued| (-i128::from(queued.priority), queued.due_at))
-        });
-        let taken = due.into_iter().take(query.limit as usize);
-        taken
-            .filter_map(|(tenant, id, run)| {
-                let place = run.view.queued.clone()?;
-                Some(Leased {
-                    run: RunRef::new(tenant.clone(), id.clone()),
-                    died: run.lease.owner().map(|owner| owner.incarnation).filter(|owner| *owner != query.taker),
-                    epoch: run.lease.grant(query.taker),
-                    head: run.view.head,
-                    due_at: place.due_at,
-                    queue: place.queue,
-                })
-            })
-            .collect()
-    }
-}
-
-impl Run {
-    /// Nobody alive holds it, or the taker does and knows nothing of it.
-    fn is_free(&self, (tenant, id): (&TenantId, &RunId), query: &DueQuery, lives: &Lives, now: Timestamp) -> bool {
-        let holder = self.lease.live_owner(lives, now);
-        holder.is_none_or(|by| query.retakes(&RunRef::new(tenant.clone(), id.clone()), by.incarnation))
+        let runs = self.tenants.values().flat_map(|tenant| tenant.runs.values());
+        let leases = runs.map(|run| (&run.view, run.lease));
+        let chosen = query.choose(leases, now, |incarnation| self.lives.alive(incarnation, now));
+        for Leased { run, .. } in &chosen {
+            let run = self.tenants.get_mut(&run.tenant).and_then(|tenant| tenant.runs.get_mut(&run.run));
+            let lease = &mut run.expect("a run that was chosen is there").lease;
+            *lease = lease.granted_to(query.taker);
+        }
+        chosen
     }
 
-    fn is_due(&self, tenant: &TenantId, query: &DueQuery, now: Timestamp) -> bool {
-        let queued = self.view.queued.as_ref();
-        queued.is_some_and(|queued| queued.due_at <= now && query.wants(tenant, &queued.queue))
+    /// Returns a page of a tenant's runs.
+    pub(super) fn page(&self, query: &RunQuery) -> Page {
+        let runs = self.tenants.get(&query.tenant).into_iter().flat_map(|tenant| tenant.runs.values());
+        query.page(runs.map(|run| &run.view))
     }
-}
-
-/// Returns a tenant's claims as a batch would leave them, if it touches any.
-fn changed_claims(
-    tenant: Option<&Tenant>,
-    claims: &[Claim],
-    releases: &[Release],
-    now: Timestamp,
-) -> Result<Option<Claims>, AppendError> {
-    if claims.is_empty() && releases.is_empty() {
-        return Ok(None);
-    }
-    let mut changed = tenant.map(|tenant| tenant.claims.clone()).unwrap_or_default();
-    releases.iter().for_each(|release| changed.release(release));
-    for claim in claims {
-        changed.claim(claim, now)?;
-    }
-    Ok(Some(changed))
 }

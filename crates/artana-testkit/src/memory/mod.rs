@@ -1,25 +1,19 @@
 //! A store in memory with exactly the semantics of the port: the reference other stores are compared with.
 //! It is strict: a batch that no correct caller sends is a panic, not a row. It keeps nothing on disk.
 
-mod claims;
 mod counts;
 mod data;
-mod lease;
-mod listing;
+mod lives;
 mod strict;
 
-use std::{
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, Ordering},
 };
 
 use artana_core::{
     Digest, EventId, Head, IncarnationId, Record, RunKey, RunRef, Seq, TenantId, TenantKey, Timestamp,
-    limits::{MAX_PAGE_EVENTS, MAX_TTL_SECONDS, MIN_TTL_MILLIS},
-    verify::Stored,
+    limits::MAX_PAGE_EVENTS, verify::Stored,
 };
 use artana_ports::{
     Append, AppendError, Appended, BeatError, Clock, DueQuery, EventStore, Finding, Heartbeat, Leased, Listed, Page,
@@ -170,16 +164,12 @@ impl EventStore for MemoryStore {
 
     async fn runs(&self, query: &RunQuery) -> Result<Page, StoreError> {
         let data = self.enter(|counts| counts.listings += 1)?;
-        Ok(listing::page(&data, query))
+        Ok(data.page(query))
     }
 
     async fn beat(&self, beat: Heartbeat) -> Result<Timestamp, BeatError> {
-        let ttl = Duration::from_millis(MIN_TTL_MILLIS)..=Duration::from_secs(MAX_TTL_SECONDS);
         let now = self.now();
         let mut data = self.enter(|counts| counts.beats += 1)?;
-        if !ttl.contains(&beat.ttl) {
-            return Err(BeatError::BadTtl);
-        }
         data.lives.beat(&beat, now)
     }
 
