@@ -76,4 +76,5 @@ impl EffectToken {
 /// An effect did not leave, because others may believe this process dead or have taken its run over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the heartbeat ran out before the call left")]
+#[expect(clippy::exhaustive_structs, reason = "there is nothing to say but that")]
 pub struct KeptBack;

@@ -15,6 +15,7 @@ pub(super) const LAWS: &[Law] = laws! {
     "claims/settled_counts": "What was spent stays spent." => settled;
     "claims/settling_frees_the_rest": "What was reserved and not spent is free again." => frees;
     "claims/overrun_counts": "Spending above the reservation is recorded in full." => overrun;
+    "claims/nothing_is_always_left": "A reservation of nothing holds, whatever was spent." => nothing;
     "claims/settling_twice_counts_once": "Releasing what is not held changes nothing." => twice;
     "claims/amounts_do_not_wrap": "An amount near the largest number is denied, not wrapped." => wraps;
     "claims/limit_may_be_raised": "A claim against a higher limit may hold where a lower one did not." => raised;
@@ -77,6 +78,14 @@ async fn overrun(t: &Trial) -> Kept {
     let denied = take(t, &mut writer, 4).await;
     let full = |e: &AppendError| matches!(e, AppendError::Denied(ClaimDenied::Reserve { left: 0, .. }));
     ensure_matches!(denied, Err(e) if full(e), "4 of 10 after 15 were spent");
+    Ok(())
+}
+
+async fn nothing(t: &Trial) -> Kept {
+    let mut writer = Writer::new("t", "r");
+    let holder = take(t, &mut writer, 5).await?;
+    writer.release(&*t.store, settle(holder, 15)).await?;
+    take(t, &mut writer, 0).await?;
     Ok(())
 }
 

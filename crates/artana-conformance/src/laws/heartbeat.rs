@@ -13,6 +13,7 @@ use crate::{
 pub(super) const LAWS: &[Law] = laws! {
     "heartbeat/lasts_for_its_time": "A life ends when its heartbeat said, at that instant." => lasts;
     "heartbeat/is_prolonged": "A heartbeat in time prolongs a life from now on." => prolonged;
+    "heartbeat/is_never_shortened": "A heartbeat that would end sooner leaves a life as long as it was." => shortened;
     "heartbeat/lapsed_is_never_renewed": "A lapsed life is never renewed." => lapsed;
     "heartbeat/unknown_is_lapsed": "A heartbeat that is not the first needs a life to prolong." => unknown;
     "heartbeat/starts_once": "An incarnation starts once, and not again after its death." => once;
@@ -41,6 +42,17 @@ async fn prolonged(t: &Trial) -> Kept {
     ensure_eq!(end, t.now().after(Duration::from_secs(10)), "the end of a prolonged life");
     t.advance_seconds(9);
     ensure_eq!(t.store.alive(&[incarnation]).await?, [true], "alive 15 s after the first heartbeat");
+    Ok(())
+}
+
+async fn shortened(t: &Trial) -> Kept {
+    let incarnation = t.living().await?;
+    let end = t.now().after(Duration::from_secs(10));
+    ensure_eq!(t.beat(incarnation, 5, false).await?, end, "the end of a life of 10 s after a heartbeat of 5 s");
+    t.clock.step_back(Duration::from_secs(3));
+    ensure_eq!(t.beat(incarnation, 10, false).await?, end, "the end after a heartbeat of a clock that stepped back");
+    t.advance_seconds(12);
+    ensure_eq!(t.store.alive(&[incarnation]).await?, [true], "alive a second before the end it had");
     Ok(())
 }
 

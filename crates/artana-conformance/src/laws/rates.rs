@@ -15,6 +15,7 @@ pub(super) const LAWS: &[Law] = laws! {
     "claims/rate_windows_are_fixed": "A window begins at a multiple of its length since 1970 on the store's clock." => fixed;
     "claims/rate_counts_amounts": "A claim counts for its amount." => amounts;
     "claims/rate_denied_counts_nothing": "A denied claim uses up nothing of the window." => denied;
+    "claims/rate_outlives_a_clock_that_steps_back": "A clock that steps back counts on in the window it left, and so does one that comes back to it." => steps_back;
     "claims/not_after_is_the_last_instant": "A latest instant holds up to that instant on the store's clock, and not after." => not_after;
 };
 
@@ -66,6 +67,19 @@ async fn denied(t: &Trial) -> Kept {
     count(t, &mut writer, 10, 6).await?;
     ensure_matches!(count(t, &mut writer, 10, 9).await, Err(AppendError::Denied(_)), "15 of 10");
     count(t, &mut writer, 10, 4).await?;
+    Ok(())
+}
+
+async fn steps_back(t: &Trial) -> Kept {
+    let mut writer = Writer::new("t", "r");
+    count(t, &mut writer, 20, 10).await?;
+    t.clock.step_back(Duration::from_secs(1));
+    count(t, &mut writer, 20, 5).await?;
+    let denied = count(t, &mut writer, 20, 15).await;
+    ensure_matches!(denied, Err(AppendError::Denied(_)), "30 of 20, a second before the window");
+    t.advance_seconds(1);
+    let denied = count(t, &mut writer, 20, 10).await;
+    ensure_matches!(denied, Err(AppendError::Denied(_)), "25 of 20, back in the window");
     Ok(())
 }
 

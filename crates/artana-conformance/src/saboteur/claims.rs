@@ -18,6 +18,7 @@ pub(super) const SABOTAGES: &[Sabotage] = sabotages! {
     "claims/settled_counts": "Forgets two of what was spent." => ForgetsChange;
     "claims/settling_frees_the_rest": "Counts what was reserved as spent." => KeepsTheRest;
     "claims/overrun_counts": "Counts no more as spent than was reserved." => CapsOverruns;
+    "claims/nothing_is_always_left": "Denies a reservation of nothing." => DeniesNothing;
     "claims/settling_twice_counts_once": "Counts what is settled twice twice." => SettlesTwice;
     "claims/amounts_do_not_wrap": "Takes an amount too large for its column for nothing." => WrapsAmounts;
     "claims/limit_may_be_raised": "Keeps the first limit an account was claimed against." => FirstLimitStays;
@@ -112,6 +113,20 @@ impl Mischief for CapsOverruns {
     async fn append(&self, at: Scene<'_>, batch: Append) -> Result<Appended, AppendError> {
         self.0.note(&batch);
         at.store.append(settling(batch, |holder, spent| spent.min(self.0.of(holder)))).await
+    }
+}
+
+#[derive(Debug, Default)]
+struct DeniesNothing;
+
+#[async_trait]
+impl Mischief for DeniesNothing {
+    async fn append(&self, at: Scene<'_>, batch: Append) -> Result<Appended, AppendError> {
+        let nothing = |claim: &Claim| matches!(claim, Claim::Reserve(reserve) if reserve.amount == 0);
+        if batch.claims.iter().any(nothing) {
+            return Err(ClaimDenied::Reserve { account: String::new(), left: 0, limit: 0 }.into());
+        }
+        at.store.append(batch).await
     }
 }
 

@@ -18,6 +18,7 @@ use crate::writer::new_incarnation;
 pub(super) const SABOTAGES: &[Sabotage] = sabotages! {
     "heartbeat/lasts_for_its_time": "Lets a life last to the end of its last instant." => OneInstantLonger;
     "heartbeat/is_prolonged": "Answers a heartbeat in time with the old end." => NeverProlongs;
+    "heartbeat/is_never_shortened": "Answers each heartbeat with its own end." => Shortens;
     "heartbeat/lapsed_is_never_renewed": "Renews a lapsed life." => RenewsTheLapsed;
     "heartbeat/unknown_is_lapsed": "Starts a life with a heartbeat that is not the first." => StartsTheUnknown;
     "heartbeat/starts_once": "Starts a life again after its end." => StartsAgain;
@@ -75,6 +76,16 @@ impl Mischief for NeverProlongs {
             }
             _ => self.0.note(&beat, at.store.beat(beat).await),
         }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Shortens;
+
+#[async_trait]
+impl Mischief for Shortens {
+    async fn beat(&self, at: Scene<'_>, beat: Heartbeat) -> Result<Timestamp, BeatError> {
+        at.store.beat(beat).await.map(|_| at.now.after(beat.ttl))
     }
 }
 

@@ -15,6 +15,7 @@ pub(super) const SABOTAGES: &[Sabotage] = sabotages! {
     "claims/rate_windows_are_fixed": "Has windows of a thousand times their length." => LongWindows;
     "claims/rate_counts_amounts": "Counts one less than an amount above one." => CountsLess;
     "claims/rate_denied_counts_nothing": "Counts what it denied." => CountsTheDenied;
+    "claims/rate_outlives_a_clock_that_steps_back": "Begins to count anew when the clock stepped back." => CountsAnew;
     "claims/not_after_is_the_last_instant": "Denies a latest instant at that instant." => OneInstantEarly;
 };
 
@@ -71,6 +72,20 @@ impl Mischief for CountsTheDenied {
             self.0.with(|denied| denied.replace((at.now, rate.amount)));
         }
         answer
+    }
+}
+
+/// Keeps the latest time of an append, and counts under another key whenever it is before that.
+#[derive(Debug, Default)]
+struct CountsAnew(Notes<Option<Timestamp>>);
+
+#[async_trait]
+impl Mischief for CountsAnew {
+    async fn append(&self, at: Scene<'_>, batch: Append) -> Result<Appended, AppendError> {
+        let latest = self.0.with(|latest| *latest.insert(latest.map_or(at.now, |latest| latest.max(at.now))));
+        let stepped_back = at.now < latest;
+        let batch = counting(batch, |rate| rate.key.push_str(if stepped_back { " anew" } else { "" }));
+        at.store.append(batch).await
     }
 }
 
