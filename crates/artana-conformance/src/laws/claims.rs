@@ -16,6 +16,7 @@ pub(super) const LAWS: &[Law] = laws! {
     "claims/settling_frees_the_rest": "What was reserved and not spent is free again." => frees;
     "claims/overrun_counts": "Spending above the reservation is recorded in full." => overrun;
     "claims/nothing_is_always_left": "A reservation of nothing holds, whatever was spent." => nothing;
+    "claims/a_holder_holds_all_it_reserved": "What a holder reserved in several claims is settled as one." => all_of_a_holder;
     "claims/settling_twice_counts_once": "Releasing what is not held changes nothing." => twice;
     "claims/amounts_do_not_wrap": "An amount near the largest number is denied, not wrapped." => wraps;
     "claims/limit_may_be_raised": "A claim against a higher limit may hold where a lower one did not." => raised;
@@ -86,6 +87,17 @@ async fn nothing(t: &Trial) -> Kept {
     let holder = take(t, &mut writer, 5).await?;
     writer.release(&*t.store, settle(holder, 15)).await?;
     take(t, &mut writer, 0).await?;
+    Ok(())
+}
+
+async fn all_of_a_holder(t: &Trial) -> Kept {
+    let mut writer = Writer::new("t", "r");
+    let holder = new_event_id();
+    for amount in [3, 4] {
+        writer.claim(&*t.store, vec![reserve("account", 10, amount, holder)]).await?;
+    }
+    writer.release(&*t.store, settle(holder, 7)).await?;
+    take(t, &mut writer, 3).await?;
     Ok(())
 }
 

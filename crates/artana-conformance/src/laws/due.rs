@@ -76,9 +76,13 @@ async fn left_queue(t: &Trial) -> Kept {
 }
 
 async fn priority(t: &Trial) -> Kept {
-    for (run, priority) in [("low", -5), ("high", 9), ("none", 0), ("lowest", i64::MIN), ("highest", i64::MAX)] {
-        queue(t, run, priority, 0).await?;
+    // The higher, the later they are due: all are by now.
+    for (run, priority, seconds) in
+        [("low", -5, 1), ("high", 9, 3), ("none", 0, 2), ("lowest", i64::MIN, 0), ("highest", i64::MAX, 4)]
+    {
+        queue(t, run, priority, seconds).await?;
     }
+    t.advance_seconds(5);
     ensure_eq!(take(t, t.living().await?).await?, ["highest", "high", "none", "low", "lowest"], "the order of taking");
     Ok(())
 }

@@ -12,6 +12,7 @@ use super::{
     mischief::{Mischief, Notes, Scene},
     sabotages,
 };
+use crate::writer::new_event_id;
 
 pub(super) const SABOTAGES: &[Sabotage] = sabotages! {
     "claims/reserves_keep_the_limit": "Lets an account go one above its limit." => OneTooMany;
@@ -19,6 +20,7 @@ pub(super) const SABOTAGES: &[Sabotage] = sabotages! {
     "claims/settling_frees_the_rest": "Counts what was reserved as spent." => KeepsTheRest;
     "claims/overrun_counts": "Counts no more as spent than was reserved." => CapsOverruns;
     "claims/nothing_is_always_left": "Denies a reservation of nothing." => DeniesNothing;
+    "claims/a_holder_holds_all_it_reserved": "Gives back what a holder reserved first, and keeps the rest." => KeepsTheSecond;
     "claims/settling_twice_counts_once": "Counts what is settled twice twice." => SettlesTwice;
     "claims/amounts_do_not_wrap": "Takes an amount too large for its column for nothing." => WrapsAmounts;
     "claims/limit_may_be_raised": "Keeps the first limit an account was claimed against." => FirstLimitStays;
@@ -127,6 +129,32 @@ impl Mischief for DeniesNothing {
             return Err(ClaimDenied::Reserve { account: String::new(), left: 0, limit: 0 }.into());
         }
         at.store.append(batch).await
+    }
+}
+
+/// Reserves for somebody else when a holder has reserved before.
+#[derive(Debug, Default)]
+struct KeepsTheSecond(Notes<BTreeSet<(TenantId, String, EventId)>>);
+
+#[async_trait]
+impl Mischief for KeepsTheSecond {
+    async fn append(&self, at: Scene<'_>, batch: Append) -> Result<Appended, AppendError> {
+        let tenant = batch.run.tenant.clone();
+        let place = |reserve: &Reserve| (tenant.clone(), reserve.account.clone(), reserve.holder);
+        let sent = reserving(batch.clone(), |reserve| {
+            if self.0.with(|held| held.contains(&place(reserve))) {
+                reserve.holder = new_event_id();
+            }
+        });
+        let answer = at.store.append(sent).await;
+        if answer.is_ok() {
+            let places = batch.claims.iter().filter_map(|claim| match claim {
+                Claim::Reserve(reserve) => Some(place(reserve)),
+                _ => None,
+            });
+            self.0.with(|held| held.extend(places));
+        }
+        answer
     }
 }
 
