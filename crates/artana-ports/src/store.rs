@@ -1,5 +1,5 @@
 //! The store port. A store is dumb on purpose: it compares heads, checks claims and moves bytes.
-//! It never folds, hashes, judges, or reads a payload.
+//! It never folds, hashes, or reads a payload, and what it judges it judges by the rules beside the values of this crate.
 
 use std::fmt::Debug;
 
@@ -21,7 +21,9 @@ pub trait EventStore: Debug + Send + Sync + 'static {
 
     /// Commits a batch if its run has the expected head, its authority holds and its claims hold.
     ///
-    /// The checks come in this order: bounds, head, authority, claims.
+    /// The checks come in this order: bounds, head, authority, claims; by [`Append::check_bounds`],
+    /// [`Append::check_shape`], [`Append::check_head`], [`Lease::after`](crate::Lease::after) and
+    /// [`Holdings::after`](crate::Holdings::after), or the rules of single claims that the last is made of.
     ///
     /// # Errors
     ///
@@ -85,14 +87,15 @@ pub trait EventStore: Debug + Send + Sync + 'static {
     /// [`StoreError`].
     async fn view(&self, run: &RunRef) -> Result<Option<Listed>, StoreError>;
 
-    /// Lists a tenant's runs in the order of their ids' bytes.
+    /// Lists a tenant's runs in the order of their ids' bytes: [`RunQuery::page`], or [`Pages`](crate::Pages) of rows.
     ///
     /// # Errors
     ///
     /// [`StoreError`].
     async fn runs(&self, query: &RunQuery) -> Result<Page, StoreError>;
 
-    /// Starts an incarnation's life or prolongs it, and returns when it now ends, on the store's clock.
+    /// Starts an incarnation's life or prolongs it, and returns when it now ends, on the store's clock:
+    /// [`Heartbeat::end`].
     ///
     /// # Errors
     ///
@@ -114,7 +117,8 @@ pub trait EventStore: Debug + Send + Sync + 'static {
     async fn alive(&self, incarnations: &[IncarnationId]) -> Result<Vec<bool>, StoreError>;
 
     /// Takes the leases of runs that are due: queued runs whose time has come, highest priority and
-    /// then earliest first, that no live incarnation holds, and those that the taker holds without driving them.
+    /// then earliest first, that no live incarnation holds, and those that the taker holds without driving them:
+    /// [`DueQuery::choose`].
     ///
     /// # Errors
     ///
