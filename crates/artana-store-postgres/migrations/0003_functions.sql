@@ -41,6 +41,12 @@ BEGIN
     RETURN coalesce(_ends, -9223372036854775808);
 END $$;
 
+-- Raises that a life has ended, so that nothing of a batch stays.
+CREATE FUNCTION artana.lapse() RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'artana: lapsed while waiting' USING ERRCODE = 'AR001';
+END $$;
+
 -- Gives back and takes what a batch releases and claims. The caller sorted it all by kind and key, what is given
 -- back first: that is the one order in which rows that cross runs are locked.
 CREATE FUNCTION artana.settle(
@@ -151,16 +157,16 @@ END $$;
 -- life that ended while the batch waited, is raised, so that nothing of the batch stays.
 CREATE FUNCTION artana.append(
     _schema integer, _tenant text, _run text, _now bigint, _expected_seq bigint, _expected_hash bytea,
-    -- 0 from outside or late, 1 a driver, 2 takes the lease, 3 plain
-    _authority smallint, _incarnation bytea, _epoch bigint, _frees_lease boolean,
-    _root text, _parent_run text, _parent_seq bigint, _parent_hash bytea, _status text,
-    _head_seq bigint, _head_hash bytea, _started_at bigint, _updated_at bigint,
+    _epoch bigint, _incarnation bytea, _frees_lease boolean,
+    _root text, _status text, _head_seq bigint, _head_hash bytea, _updated_at bigint,
     _steps bigint, _pending bigint, _unknown bigint, _drifts bigint, _last_step text, _failed_step text,
     _labels text, _queue text, _priority bigint, _due_at bigint,
-    _run_key bytea,
     _event_ids bytea[], _kinds text[], _event_steps text[], _ats bigint[], _payloads bytea[],
     _prev_hashes bytea[], _hashes bytea[],
     _digests bytea[], _contents bytea[],
+    -- 0 from outside or late, 1 a driver, 2 takes the lease, 3 plain
+    _authority smallint,
+    _parent_run text, _parent_seq bigint, _parent_hash bytea, _started_at bigint, _run_key bytea,
     _claim_kinds smallint[], _gives boolean[], _keys bytea[], _holders bytea[],
     _limits bigint[], _amounts bigint[], _spans bigint[],
     OUT verdict smallint, OUT head_seq bigint, OUT head_hash bytea, OUT owner bytea, OUT epoch bigint
@@ -270,7 +276,7 @@ BEGIN
     _moment := artana.clock(_now);
     IF _authority > 0 AND (_ends <= _moment OR cardinality(_claim_kinds) > 0)
         AND artana.life(_on, _now) <= _moment THEN
-        RAISE EXCEPTION 'artana: lapsed while waiting' USING ERRCODE = 'AR001';
+        PERFORM artana.lapse();
     END IF;
     -- Whether it may write at all is asked late, because one statement more costs more than what it looks at.
     SELECT EXISTS (SELECT FROM artana.migrations AS m WHERE m.version > _schema),

@@ -20,18 +20,14 @@ const LIST: &str = "SELECT head_seq, head_hash, run, root, parent_run, parent_se
     updated_at, steps, pending, unknown, drifts, last_step, failed_step, labels, queue, priority, due_at \
     FROM artana.runs WHERE tenant = $1 AND run > $2 ORDER BY run LIMIT $3";
 
-/// Returns a run's row as parameters of an append: root, lineage, and what moves.
-pub(crate) fn params(view: &RunView) -> Result<Vec<Param>, AppendError> {
-    let (parent, queued) = (view.parent.as_ref(), view.queued.as_ref());
+/// Returns what an append sets of a run's row as its parameters, after the root.
+pub(crate) fn moved(view: &RunView) -> Result<Vec<Param>, AppendError> {
+    let queued = view.queued.as_ref();
     Ok(params![
         view.root.as_str().to_owned(),
-        parent.map(|p| p.run.as_str().to_owned()),
-        parent.map(|p| p.seq.get().cast_signed()),
-        parent.map(|p| p.hash.as_bytes().to_vec()),
         view.status.as_str(),
         view.head.seq.get().cast_signed(),
         view.head.hash.as_bytes().to_vec(),
-        view.started_at.as_micros(),
         view.updated_at.as_micros(),
         view.steps.cast_signed(),
         view.pending.cast_signed(),
@@ -44,6 +40,17 @@ pub(crate) fn params(view: &RunView) -> Result<Vec<Param>, AppendError> {
         queued.map(|q| q.priority),
         queued.map(|q| q.due_at.as_micros()),
     ])
+}
+
+/// Returns what only a run's first append sets of its row.
+pub(crate) fn begun(view: &RunView) -> Vec<Param> {
+    let parent = view.parent.as_ref();
+    params![
+        parent.map(|p| p.run.as_str().to_owned()),
+        parent.map(|p| p.seq.get().cast_signed()),
+        parent.map(|p| p.hash.as_bytes().to_vec()),
+        view.started_at.as_micros(),
+    ]
 }
 
 /// Returns the head kept in a run's row.

@@ -119,21 +119,29 @@ impl Sessions {
 
     /// Sends a statement that changes something. It is sent again only if it certainly was not sent before.
     pub(crate) async fn tell(&self, sql: &'static str, params: Vec<Param>) -> Result<Vec<Row>, Failure> {
-        self.tell_holding((), sql, params).await
+        self.in_task(|this| async move { this.tell_here(sql, &params).await }).await
     }
 
-    /// Sends a statement that changes something, and drops what is held when it is done, not when the caller goes.
-    pub(crate) async fn tell_holding(
+    /// The same, for whoever is in a task already.
+    pub(crate) async fn tell_here(&self, sql: &'static str, params: &[Param]) -> Result<Vec<Row>, Failure> {
+        let unsent = |failure: &Failure| (failure.is_lost() && !failure.is_doubtful()) || failure.is_stale();
+        self.send(sql, params, unsent).await
+    }
+
+    /// Does work, and drops what is held when it is done, not when the caller goes.
+    pub(crate) async fn holding<T, F>(
         &self,
         held: impl Send + 'static,
-        sql: &'static str,
-        params: Vec<Param>,
-    ) -> Result<Vec<Row>, Failure> {
-        let unsent = |failure: &Failure| (failure.is_lost() && !failure.is_doubtful()) || failure.is_stale();
+        work: impl FnOnce(Self) -> F + Send + 'static,
+    ) -> Result<T, Failure>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Failure>> + Send + 'static,
+    {
         self.in_task(|this| async move {
-            let answer = this.send(sql, &params, unsent).await;
+            let done = work(this).await;
             drop(held);
-            answer
+            done
         })
         .await
     }

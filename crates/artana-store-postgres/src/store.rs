@@ -148,10 +148,8 @@ impl EventStore for PostgresStore {
         batch.check_shape()?;
         self.writable()?;
         let run = batch.run.clone();
-        let (params, sent) = append::prepare(batch, self.now())?;
         let place = self.lanes.enter(&run.tenant).await?;
-        let rows = self.sessions.tell_holding(place, append::APPEND, params).await;
-        let appended = append::answer(rows, &sent)?;
+        let appended = append::send(&self.sessions, place, batch, self.now()).await?;
         self.followers.tell(std::iter::once(&run));
         Ok(appended)
     }

@@ -1,12 +1,16 @@
 //! Followers hear of what other handles append, and ask by themselves where nothing can be heard.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use artana_conformance::ManualClock;
 use artana_core::Seq;
 use artana_ports::EventStore;
+use tokio_postgres::{AsyncMessage, NoTls};
 
-use crate::support::{batch, database, filled, head, opened, options, run, stranger, until};
+use crate::support::{batch, database, filled, going_on, head, next, opened, options, run, stranger, until};
+
+/// How long a message of the server may take.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 #[tokio::test]
 async fn a_follower_is_told_by_the_server() {
@@ -27,6 +31,31 @@ async fn a_follower_is_told_by_the_server() {
     writer.append(batch(&run("other"), None)).await.expect("an append");
     writer.append(batch(&run("r"), Some(head(1)))).await.expect("an append");
     assert_eq!(following.await.expect("no panic").expect("a head"), head(2));
+}
+
+#[tokio::test]
+async fn whoever_goes_on_with_a_run_tells_its_followers() {
+    let database = database!();
+    let writer = opened(&database).await;
+    let stranger = stranger(&database).await;
+    let (listening, mut connection) = tokio_postgres::connect(database.url(), NoTls).await.expect("a connection");
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Some(message) = std::future::poll_fn(|cx| connection.poll_message(cx)).await {
+            if let AsyncMessage::Notification(it) = message.expect("a message") {
+                let _ = tell.send(it.payload().to_owned());
+            }
+        }
+    });
+    listening.batch_execute("LISTEN artana").await.expect("it listens");
+    for run in going_on(&writer).await {
+        let announce = "SELECT artana.announce(99, $1, $2, 60000000)";
+        let (tenant, name) = (run.0.tenant.as_str(), run.0.run.as_str());
+        stranger.execute(announce, &[&tenant, &name]).await.expect("it is followed");
+        writer.append(next(&run, head(1))).await.expect("an append");
+        let message = tokio::time::timeout(PATIENCE, told.recv()).await.expect("in time").expect("a message");
+        assert_eq!(message, format!("{tenant}\n{name}"), "{:?}", run.1);
+    }
 }
 
 #[tokio::test]

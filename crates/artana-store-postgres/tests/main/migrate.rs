@@ -8,7 +8,9 @@ use artana_ports::{AppendError, BeatError, DueQuery, EventStore, Heartbeat, Stor
 use artana_testkit::postgres::Database;
 use tokio_postgres::Client;
 
-use crate::support::{LIFE, batch, born, database, filled, head, opened, options, run, stranger, waiting};
+use crate::support::{
+    LIFE, batch, born, database, filled, going_on, head, next, opened, options, run, stranger, waiting,
+};
 
 /// The newest schema.
 pub(crate) const NEWEST: u32 = 3;
@@ -93,20 +95,23 @@ async fn a_store_that_a_newer_version_migrates_meanwhile_reads_and_writes_nothin
 #[tokio::test]
 async fn an_append_that_waits_for_a_migration_writes_nothing_after_it() {
     let database = database!();
-    let (store, run) = (Arc::new(opened(&database).await), run("r"));
-    filled(&store, &run, 1).await;
+    let store = Arc::new(options(&database).pool(8..=8).await.expect("a store"));
+    let runs = going_on(&store).await;
     let migrating = stranger(&database).await;
     migrating.batch_execute("BEGIN; LOCK TABLE artana.runs IN ACCESS EXCLUSIVE MODE").await.expect("a lock");
-    let append = tokio::spawn({
-        let (store, batch) = (Arc::clone(&store), batch(&run, Some(head(1))));
-        async move { store.append(batch).await }
+    let appends = runs.each_ref().map(|run| {
+        let (store, batch) = (Arc::clone(&store), next(run, head(1)));
+        tokio::spawn(async move { store.append(batch).await })
     });
     let watching = stranger(&database).await;
-    waiting(&watching, 1).await;
+    waiting(&watching, 3).await;
     migrating.batch_execute("INSERT INTO artana.migrations (version) VALUES (99); COMMIT").await.expect("a migration");
-    let refused = append.await.expect("no panic").expect_err("a newer schema");
-    assert!(matches!(refused, AppendError::Store(StoreError::TooNew { found: 99, .. })), "{refused}");
-    assert_eq!(store.head(&run).await.expect("a head"), Some(head(1)));
+    for ((run, authority), append) in runs.iter().zip(appends) {
+        let refused = append.await.expect("no panic").expect_err("a newer schema");
+        let newer = matches!(refused, AppendError::Store(StoreError::TooNew { found: 99, .. }));
+        assert!(newer, "{authority:?}: {refused}");
+        assert_eq!(store.head(run).await.expect("a head"), Some(head(1)));
+    }
 }
 
 #[tokio::test]

@@ -3,15 +3,15 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use artana_core::{IncarnationId, Queued, RunRef, Timestamp};
-use artana_ports::{Append, AppendError, Authority, DueQuery, Epoch, EventStore, Heartbeat, Leased, Owner};
+use artana_core::{Head, IncarnationId, Queued, RunRef, Seq, Timestamp};
+use artana_ports::{Append, AppendError, Authority, DueQuery, Epoch, EventStore, Heartbeat, Leased, Owner, Release};
 use artana_store_postgres::PostgresStore;
 use artana_testkit::postgres::Database;
 use tokio_postgres::Client;
 
 use crate::{
     chain::new_life,
-    support::{LIFE, batch, born, database, opened, options, run, stranger, waiting},
+    support::{LIFE, batch, born, database, going_on, head, next, opened, options, run, stranger, until, waiting},
 };
 
 /// Appends the first event of a run, which is due from this microsecond of 1970 on.
@@ -96,6 +96,51 @@ async fn whoever_takes_a_lease_that_another_one_takes_meanwhile_is_fenced() {
 async fn a_plain_step_of_a_run_that_is_taken_meanwhile_is_fenced() {
     let by = late(&database!(), |late, _| Authority::Plain(late)).await;
     assert_eq!(by, Owner { incarnation: LIFE, epoch: Epoch::new(1) });
+}
+
+#[tokio::test]
+async fn whoever_goes_on_with_a_run_has_seen_all_of_its_head() {
+    let database = database!();
+    let store = opened(&database).await;
+    for run in going_on(&store).await {
+        let (actual, elsewhere) = (head(1), head(2));
+        let wrong = [Head { hash: elsewhere.hash, ..actual }, Head { seq: elsewhere.seq, ..actual }];
+        for wrong in wrong {
+            let refused = store.append(next(&run, wrong)).await;
+            let conflict = matches!(refused, Err(AppendError::Conflict { actual: Some(it) }) if it == actual);
+            assert!(conflict, "{:?}: {refused:?}", run.1);
+        }
+        assert_eq!(store.read(&run.0, Seq::ZERO, 9).await.expect("rows").len(), 1, "nothing was written");
+    }
+}
+
+/// The row is free again, and nobody has moved it: only the clock says that whoever waited may not write any more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_waits_for_a_row_past_the_end_of_its_life_writes_nothing() {
+    let database = database!();
+    let (store, stranger) = (Arc::new(opened(&database).await), stranger(&database).await);
+    for name in ["plain", "driven"] {
+        let short = new_life();
+        let ttl = Duration::from_secs(2);
+        store.beat(Heartbeat { incarnation: short, ttl, first: true }).await.expect("a life");
+        let run = run(name);
+        let first = Append { authority: Authority::TakeLease(short), ..batch(&run, None) };
+        let releases = if name == "plain" { vec![Release::Lease] } else { Vec::new() };
+        store.append(Append { releases, ..first }).await.expect("a run");
+        let authority = if name == "plain" { Authority::Plain(short) } else { Authority::Driver(Epoch::new(1)) };
+        stranger.batch_execute("BEGIN; SELECT FROM artana.runs FOR UPDATE").await.expect("a lock");
+        let sent = tokio::spawn({
+            let (store, batch) = (Arc::clone(&store), Append { authority, ..batch(&run, Some(head(1))) });
+            async move { store.append(batch).await }
+        });
+        waiting(&stranger, 1).await;
+        assert_eq!(store.alive(&[short]).await.expect("an answer"), [true], "it was sent in time");
+        until("the life has ended", || async { store.alive(&[short]).await.expect("an answer") == [false] }).await;
+        stranger.batch_execute("ROLLBACK").await.expect("the lock is free");
+        let refused = sent.await.expect("no panic");
+        assert!(matches!(refused, Err(AppendError::Lapsed)), "{name}: {refused:?}");
+        assert_eq!(store.head(&run).await.expect("a head"), Some(head(1)), "nothing was written");
+    }
 }
 
 #[tokio::test]

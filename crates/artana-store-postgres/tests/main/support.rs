@@ -5,6 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use artana_core::{Head, RunRef};
+use artana_ports::{Append, Authority, Epoch, EventStore};
 use artana_store_postgres::{Durability, PostgresOptions, PostgresStore};
 use artana_testkit::postgres::Database;
 use tokio_postgres::{Client, NoTls};
@@ -110,4 +112,25 @@ pub(crate) async fn born(store: &PostgresStore) {
 /// Appends events 1 to `upto` one by one.
 pub(crate) async fn filled(store: &PostgresStore, run: &artana_core::RunRef, upto: u64) {
     sample::filled(store, run, upto).await;
+}
+
+/// The authorities under which an append goes on with a run, each with a run that has one event: two of them have a
+/// statement of their own on the server.
+pub(crate) async fn going_on(store: &PostgresStore) -> [(RunRef, Authority); 3] {
+    born(store).await;
+    let [outside, plain, driven] = ["outside", "plain", "driven"].map(run);
+    filled(store, &outside, 1).await;
+    filled(store, &plain, 1).await;
+    let first = Append { authority: Authority::TakeLease(LIFE), ..batch(&driven, None) };
+    store.append(first).await.expect("a lease");
+    [
+        (outside.clone(), batch(&outside, None).authority),
+        (plain, Authority::Plain(LIFE)),
+        (driven, Authority::Driver(Epoch::new(1))),
+    ]
+}
+
+/// The next batch of a run with so many events.
+pub(crate) fn next((run, authority): &(RunRef, Authority), head: Head) -> Append {
+    Append { authority: authority.clone(), ..batch(run, Some(head)) }
 }

@@ -1,12 +1,18 @@
 //! How many round trips a call makes.
 
+use std::{collections::BTreeMap, time::Duration};
+
 use artana_core::Seq;
-use artana_ports::{Append, AppendError, Authority, Claim, EventStore, Release};
+use artana_ports::{Append, AppendError, Authority, Claim, EventStore, Heartbeat, Release};
 
 use crate::{
+    chain::new_life,
     proxy::{Proxy, socket},
-    support::{LIFE, batch, born, content, database, digest, head, reserve, run},
+    support::{LIFE, batch, born, content, database, digest, going_on, head, next, reserve, run},
 };
+
+/// Longer than any test.
+const TTL: Duration = Duration::from_secs(300);
 
 /// Says how many round trips a call makes.
 async fn counted<T>(proxy: &Proxy, call: impl Future<Output = T>) -> (T, usize) {
@@ -50,4 +56,39 @@ async fn a_warm_call_makes_one_round_trip() {
         ];
         assert!(!warm || trips == [1; 5], "{trips:?}");
     }
+}
+
+/// Whoever goes on with a run has a statement of its own. Where that cannot write, the one for everything says why.
+#[tokio::test]
+async fn whoever_goes_on_with_a_run_makes_one_round_trip() {
+    let database = database!();
+    let Some(socket) = socket(&database) else { return };
+    let proxy = Proxy::before(&socket).await;
+    let store = proxy.options(&database).pool(1..=1).await.expect("a store");
+    let runs = going_on(&store).await;
+    let mut trips = BTreeMap::new();
+    for (n, run) in (1..=3).flat_map(|n| runs.iter().map(move |run| (n, run))) {
+        let (appended, made) = counted(&proxy, store.append(next(run, head(n)))).await;
+        assert_eq!(appended.expect("an append").head, head(n + 1));
+        trips.insert((n, run.0.run.as_str()), made);
+    }
+    // Before that, the statements are prepared.
+    trips.retain(|(n, _), _| *n > 1);
+    assert!(trips.values().all(|made| *made == 1), "{trips:?}");
+
+    for (run, more) in runs.iter().zip([0, 1, 1]) {
+        let (refused, made) = counted(&proxy, store.append(next(run, head(3)))).await;
+        assert!(matches!(refused, Err(AppendError::Conflict { actual }) if actual == Some(head(4))));
+        assert_eq!(made, 1 + more, "{:?}", run.1);
+    }
+
+    // A run whose holder died is one that nobody holds.
+    let survivor = new_life();
+    store.beat(Heartbeat { incarnation: survivor, ttl: TTL, first: true }).await.expect("a life");
+    store.retire(LIFE).await.expect("the end of the other one");
+    let [_, _, (driven, driver)] = runs;
+    let refused = store.append(next(&(driven.clone(), driver), head(4))).await;
+    assert!(matches!(refused, Err(AppendError::Lapsed)), "{refused:?}");
+    let (appended, made) = counted(&proxy, store.append(next(&(driven, Authority::Plain(survivor)), head(4)))).await;
+    assert_eq!((appended.expect("an append").head, made), (head(5), 1));
 }
