@@ -25,8 +25,8 @@ pub enum Claim {
     NotAfter(Timestamp),
 }
 
-/// A reservation: denied when `amount` is more than what is left of `limit` after all that is settled and reserved. A
-/// reservation of nothing always holds.
+/// A reservation: denied when `settled + reserved + amount` would exceed `limit`, and so for any amount, nothing
+/// included, where more was spent than the limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reserve {
     /// The account's key.
@@ -127,11 +127,17 @@ impl Account {
     ///
     /// [`ClaimDenied::Reserve`] with what is left.
     pub fn reserve(self, claim: &Reserve) -> Result<Self, ClaimDenied> {
-        let left = claim.limit.saturating_sub(self.settled.saturating_add(self.reserved));
-        if claim.amount > left {
-            return Err(ClaimDenied::Reserve { account: claim.account.clone(), left, limit: claim.limit });
+        let left = claim.limit.checked_sub(self.settled.saturating_add(self.reserved));
+        match left {
+            Some(left) if claim.amount <= left => {
+                Ok(Self { reserved: self.reserved.saturating_add(claim.amount), ..self })
+            }
+            left => Err(ClaimDenied::Reserve {
+                account: claim.account.clone(),
+                left: left.unwrap_or(0),
+                limit: claim.limit,
+            }),
         }
-        Ok(Self { reserved: self.reserved.saturating_add(claim.amount), ..self })
     }
 
     /// Returns the account after a holder that held something gave it all back and spent something, which may be more.
@@ -206,8 +212,10 @@ mod tests {
     }
 
     #[test]
-    fn a_reservation_of_nothing_always_holds() {
-        assert_eq!(reserve(15, 2, 0), Ok(2));
+    fn an_account_that_is_overdrawn_denies_even_nothing() {
+        assert_eq!(reserve(8, 2, 0), Ok(2));
+        assert_eq!(reserve(9, 2, 0), Err(0));
+        assert_eq!(reserve(u64::MAX, u64::MAX, 0), Err(0));
     }
 
     #[test]

@@ -45,6 +45,7 @@ impl DueQuery {
     pub fn retakes(&self, run: &RunRef, holder: IncarnationId) -> bool {
         holder == self.taker && self.driving.as_ref().is_some_and(|driving| !driving.contains(run))
     }
+
     /// Chooses among all runs there are, each with its lease: what is due and not held by the living, highest priority
     /// and then earliest first, at most so many. Each comes with the grant that the store is to write, by
     /// [`Lease::granted_to`] the taker. `lives` says whether an incarnation lives on the store's clock.

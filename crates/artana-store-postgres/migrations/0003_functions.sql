@@ -91,9 +91,11 @@ BEGIN
                     SET settled = least(_settled + _amount, _most), reserved = greatest(_reserved - _held, 0)
                     WHERE a.tenant = _tenant AND a.account = _key;
             ELSE
-                _left := greatest(_limit - least(_settled + _reserved, _most), 0);
+                -- Less than nothing, where more was spent than the limit: then nothing is granted, not even that.
+                _left := _limit - least(_settled + _reserved, _most);
                 IF _amount > _left THEN
-                    RAISE EXCEPTION 'artana: reserve denied' USING ERRCODE = 'AR002', DETAIL = i || ' ' || _left;
+                    RAISE EXCEPTION 'artana: reserve denied'
+                        USING ERRCODE = 'AR002', DETAIL = i || ' ' || greatest(_left, 0);
                 END IF;
                 UPDATE artana.accounts AS a SET reserved = _reserved + _amount
                     WHERE a.tenant = _tenant AND a.account = _key;

@@ -15,7 +15,7 @@ pub(super) const LAWS: &[Law] = laws! {
     "claims/settled_counts": "What was spent stays spent." => settled;
     "claims/settling_frees_the_rest": "What was reserved and not spent is free again." => frees;
     "claims/overrun_counts": "Spending above the reservation is recorded in full." => overrun;
-    "claims/nothing_is_always_left": "A reservation of nothing holds, whatever was spent." => nothing;
+    "claims/overdrawn_denies_all": "A full account grants a reservation of nothing; one that is over its limit denies even that." => overdrawn;
     "claims/a_holder_holds_all_it_reserved": "What a holder reserved in several claims is settled as one." => all_of_a_holder;
     "claims/settling_twice_counts_once": "Releasing what is not held changes nothing." => twice;
     "claims/amounts_do_not_wrap": "An amount near the largest number is denied, not wrapped." => wraps;
@@ -82,11 +82,13 @@ async fn overrun(t: &Trial) -> Kept {
     Ok(())
 }
 
-async fn nothing(t: &Trial) -> Kept {
+async fn overdrawn(t: &Trial) -> Kept {
     let mut writer = Writer::new("t", "r");
-    let holder = take(t, &mut writer, 5).await?;
-    writer.release(&*t.store, settle(holder, 15)).await?;
+    take(t, &mut writer, 10).await?;
     take(t, &mut writer, 0).await?;
+    let denied = writer.claim(&*t.store, vec![reserve("account", 5, 0, new_event_id())]).await;
+    let full = |e: &AppendError| matches!(e, AppendError::Denied(ClaimDenied::Reserve { left: 0, .. }));
+    ensure_matches!(denied, Err(e) if full(e), "nothing of 5 after 10");
     Ok(())
 }
 

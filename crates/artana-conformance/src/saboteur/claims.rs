@@ -19,11 +19,11 @@ pub(super) const SABOTAGES: &[Sabotage] = sabotages! {
     "claims/settled_counts": "Forgets two of what was spent." => ForgetsChange;
     "claims/settling_frees_the_rest": "Counts what was reserved as spent." => KeepsTheRest;
     "claims/overrun_counts": "Counts no more as spent than was reserved." => CapsOverruns;
-    "claims/nothing_is_always_left": "Denies a reservation of nothing." => DeniesNothing;
+    "claims/overdrawn_denies_all": "Lets a reservation of nothing pass by the account." => GrantsNothing;
     "claims/a_holder_holds_all_it_reserved": "Gives back what a holder reserved first, and keeps the rest." => KeepsTheSecond;
     "claims/settling_twice_counts_once": "Counts what is settled twice twice." => SettlesTwice;
     "claims/amounts_do_not_wrap": "Takes an amount too large for its column for nothing." => WrapsAmounts;
-    "claims/limit_may_be_raised": "Keeps the first limit an account was claimed against." => FirstLimitStays;
+    "claims/limit_may_be_raised": "Keeps the lowest limit an account was claimed against." => LowestLimitStays;
     "claims/batch_counts_itself": "Counts one reservation of a batch." => CountsTheLast;
     "claims/budget_survives_a_crowd": "Counts the reservations of each run alone." => AccountPerRun;
     "claims/unique_has_one_holder": "Names the claimant as the holder of a key." => NamesTheClaimant;
@@ -119,15 +119,12 @@ impl Mischief for CapsOverruns {
 }
 
 #[derive(Debug, Default)]
-struct DeniesNothing;
+struct GrantsNothing;
 
 #[async_trait]
-impl Mischief for DeniesNothing {
-    async fn append(&self, at: Scene<'_>, batch: Append) -> Result<Appended, AppendError> {
-        let nothing = |claim: &Claim| matches!(claim, Claim::Reserve(reserve) if reserve.amount == 0);
-        if batch.claims.iter().any(nothing) {
-            return Err(ClaimDenied::Reserve { account: String::new(), left: 0, limit: 0 }.into());
-        }
+impl Mischief for GrantsNothing {
+    async fn append(&self, at: Scene<'_>, mut batch: Append) -> Result<Appended, AppendError> {
+        batch.claims.retain(|claim| !matches!(claim, Claim::Reserve(reserve) if reserve.amount == 0));
         at.store.append(batch).await
     }
 }
@@ -193,15 +190,19 @@ impl Mischief for WrapsAmounts {
 }
 
 #[derive(Debug, Default)]
-struct FirstLimitStays(Notes<BTreeMap<String, u64>>);
+struct LowestLimitStays(Notes<BTreeMap<String, u64>>);
 
 #[async_trait]
-impl Mischief for FirstLimitStays {
+impl Mischief for LowestLimitStays {
     async fn append(&self, at: Scene<'_>, batch: Append) -> Result<Appended, AppendError> {
-        let first = |claim: &mut Reserve| {
-            claim.limit = self.0.with(|limits| *limits.entry(claim.account.clone()).or_insert(claim.limit));
+        let lowest = |claim: &mut Reserve| {
+            claim.limit = self.0.with(|limits| {
+                let limit = limits.entry(claim.account.clone()).or_insert(claim.limit);
+                *limit = claim.limit.min(*limit);
+                *limit
+            });
         };
-        at.store.append(reserving(batch, first)).await
+        at.store.append(reserving(batch, lowest)).await
     }
 }
 
