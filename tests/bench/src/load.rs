@@ -6,7 +6,10 @@ use anyhow::Result;
 use artana_core::{
     Draft, EventId, Genesis, Head, KeyId, Record, RunId, RunRef, Seq, Stamp, TenantId, Timestamp, seal, verify::verify,
 };
+use artana_kernel::Kernel;
+use artana_store_postgres::{Durability, PostgresStore};
 use artana_store_sqlite::Synchronous;
+use artana_testkit::postgres::Database;
 use rusqlite::Connection;
 
 use crate::{
@@ -25,9 +28,14 @@ pub(crate) struct LongRun {
 pub(crate) async fn build_long_run(size: &Size) -> Result<LongRun> {
     let dir = tempfile::tempdir()?;
     let path = dir.path().join("long.db");
-    let kernel = world::kernel(&path, Synchronous::Off).await?;
+    let events = fill(world::kernel(&path, Synchronous::Off).await?, size.long_run).await?;
+    Ok(LongRun { _dir: dir, path, events })
+}
+
+/// Makes a run of about so many events, and says of how many.
+async fn fill(kernel: Kernel, events: usize) -> Result<usize> {
     let run = kernel.run(&world::tenant(), "long").await?;
-    let steps = size.long_run / 2;
+    let steps = events / 2;
     for first in (0..steps).step_by(64) {
         let tasks: Vec<_> = (first..(first + 64).min(steps))
             .map(|n| {
@@ -40,7 +48,7 @@ pub(crate) async fn build_long_run(size: &Size) -> Result<LongRun> {
         }
     }
     kernel.close().await?;
-    Ok(LongRun { _dir: dir, path, events: steps * 2 + 1 })
+    Ok(steps * 2 + 1)
 }
 
 /// Opening the run in a new kernel: rows read, chain hashed, events folded.
@@ -57,6 +65,25 @@ pub(crate) async fn cold_load(size: &Size, long: &LongRun) -> Result<()> {
     let met = crate::report::median(&ours) >= 300_000.0;
     let target = ">= 300,000 events/s";
     Line { bench: "cold_load", durability: "wal, synchronous=full", unit: "events/s", ours, raw, target, met }.print();
+    Ok(())
+}
+
+/// The same from Postgres, where there is a server.
+pub(crate) async fn postgres_cold_load(size: &Size) -> Result<()> {
+    let Some(database) = Database::fresh() else { return Ok(()) };
+    let store = || PostgresStore::connect(database.url()).durability(Durability::AsTheServer);
+    let events = fill(world::kernel_on(store().await?)?, size.long_run).await?;
+    let mut ours = Vec::new();
+    for _ in 0..size.repeats {
+        let kernel = world::kernel_on(store().await?)?;
+        let began = Instant::now();
+        kernel.open_run(&world::tenant(), "long").await?;
+        ours.push(events as f64 / began.elapsed().as_secs_f64());
+        kernel.close().await?;
+    }
+    let met = crate::report::median(&ours) >= 60_000.0;
+    let (durability, unit, target) = ("postgres, reading only", "events/s", ">= 60,000 events/s");
+    Line { bench: "postgres_cold_load", durability, unit, ours, raw: Vec::new(), target, met }.print();
     Ok(())
 }
 

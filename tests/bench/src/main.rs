@@ -71,6 +71,7 @@ fn run(size: Size, groups: &[&str]) -> Result<()> {
         }
         if postgres {
             postgres::appends(&size).await?;
+            load::postgres_cold_load(&size).await?;
         }
         Ok::<(), anyhow::Error>(())
     }))??;

@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 use anyhow::Result;
 use artana_core::Tenant;
 use artana_kernel::{ClosureTool, Kernel, tool};
-use artana_ports::{ToolContext, ToolError};
+use artana_ports::{EventStore, ToolContext, ToolError};
 use artana_store_sqlite::{SqliteStore, Synchronous};
 
 use crate::models::Echo;
@@ -59,7 +59,11 @@ pub(crate) fn glance() -> ClosureTool<u64, u64> {
 
 /// A kernel over a SQLite file.
 pub(crate) async fn kernel(path: &Path, synchronous: Synchronous) -> Result<Kernel> {
-    let store = SqliteStore::options().synchronous(synchronous).open(path).await?;
+    kernel_on(SqliteStore::options().synchronous(synchronous).open(path).await?)
+}
+
+/// A kernel over a store.
+pub(crate) fn kernel_on(store: impl EventStore) -> Result<Kernel> {
     Ok(Kernel::builder(store)
         .model(Echo)
         .tool(effect())
