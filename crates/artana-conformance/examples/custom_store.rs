@@ -2,7 +2,8 @@
 //!
 //! It keeps everything in memory, under one lock, and is as plain as a store can be: an append looks up what there is,
 //! has it judged by the rules of the port, and then writes what cannot fail any more. A real one does the same in a
-//! transaction. `main` has the laws judge it, as a test of an adapter does. Nothing here reads a payload, hashes or folds.
+//! transaction, and looks up only what a batch names. `main` has the laws judge it, as a test of an adapter does. Nothing
+//! here reads a payload, hashes or folds.
 
 use std::{
     collections::BTreeMap,
@@ -138,14 +139,14 @@ impl EventStore for PlainStore {
     }
 
     async fn content(&self, root: &RunRef, digests: &[Digest]) -> Result<Vec<Stored>, StoreError> {
-        let mut data = self.data()?;
-        let vault = &data.tenant(&root.tenant).vault;
-        let stored = |digest: &Digest| vault.get(&(root.run.clone(), *digest)).cloned();
+        let data = self.data()?;
+        let stored = |digest: &Digest| data.tenants.get(&root.tenant)?.vault.get(&(root.run.clone(), *digest)).cloned();
         Ok(digests.iter().map(|digest| stored(digest).map_or(Stored::Missing, Stored::Bytes)).collect())
     }
 
     async fn run_key(&self, root: &RunRef) -> Result<Option<RunKey>, StoreError> {
-        Ok(self.data()?.tenant(&root.tenant).run_keys.get(&root.run).cloned())
+        let data = self.data()?;
+        Ok(data.tenants.get(&root.tenant).and_then(|tenant| tenant.run_keys.get(&root.run).cloned()))
     }
 
     async fn tenant_key(&self, tenant: &TenantId, new: Option<TenantKey>) -> Result<Option<TenantKey>, StoreError> {
@@ -156,9 +157,9 @@ impl EventStore for PlainStore {
     }
 
     async fn holders(&self, tenant: &TenantId, keys: &[String]) -> Result<Vec<Option<EventId>>, StoreError> {
-        let mut data = self.data()?;
-        let unique = &data.tenant(tenant).claims.unique;
-        Ok(keys.iter().map(|key| unique.get(key).copied()).collect())
+        let data = self.data()?;
+        let holder = |key: &String| data.tenants.get(tenant)?.claims.unique.get(key).copied();
+        Ok(keys.iter().map(holder).collect())
     }
 
     async fn view(&self, run: &RunRef) -> Result<Option<Listed>, StoreError> {
@@ -166,7 +167,9 @@ impl EventStore for PlainStore {
     }
 
     async fn runs(&self, query: &RunQuery) -> Result<Page, StoreError> {
-        Ok(query.page(self.data()?.tenant(&query.tenant).runs.values().map(|run| &run.view)))
+        let data = self.data()?;
+        let runs = data.tenants.get(&query.tenant).into_iter().flat_map(|tenant| tenant.runs.values());
+        Ok(query.page(runs.map(|run| &run.view)))
     }
 
     async fn beat(&self, beat: Heartbeat) -> Result<Timestamp, BeatError> {
@@ -177,7 +180,10 @@ impl EventStore for PlainStore {
     }
 
     async fn retire(&self, incarnation: IncarnationId) -> Result<(), StoreError> {
-        self.data()?.lives.insert(incarnation, Timestamp::from_micros(i64::MIN));
+        if let Some(end) = self.data()?.lives.get_mut(&incarnation) {
+            // An end before every time: no clock that steps back brings it back.
+            *end = Timestamp::from_micros(i64::MIN);
+        }
         Ok(())
     }
 

@@ -41,7 +41,8 @@ impl<S: EventStore + Clone> InProcess<S> {
         Self { name, make: Box::new(make), open: Arc::new(|store| Arc::new(store.clone())) }
     }
 
-    /// Puts something before each handle that is opened: what wraps a store is judged as one.
+    /// Puts something before each handle that is opened, in place of what was put there before: what wraps a store is
+    /// judged as one.
     #[must_use]
     pub fn within<W: EventStore>(mut self, wrap: impl Fn(S) -> W + Send + Sync + 'static) -> Self {
         self.open = Arc::new(move |store| Arc::new(wrap(store.clone())));

@@ -50,7 +50,8 @@ impl DueQuery {
     /// and then earliest first, at most so many. Each comes with the grant that the store is to write, by
     /// [`Lease::granted_to`] the taker. `lives` says whether an incarnation lives on the store's clock.
     ///
-    /// A store with an index looks up less, and has to come to the same.
+    /// A taker that does not live is refused before, with [`BeatError::Lapsed`](crate::BeatError::Lapsed). A store with an
+    /// index looks up less, and has to come to the same.
     #[must_use]
     pub fn choose<'v>(
         &self,

@@ -25,7 +25,7 @@ impl Holdings {
     ///
     /// # Errors
     ///
-    /// [`ClaimDenied`] for the first claim that does not hold.
+    /// [`ClaimDenied`] for a claim that does not hold. Of several, a store may name any.
     pub fn after(mut self, batch: &Append, now: Timestamp) -> Result<Self, ClaimDenied> {
         batch.releases.iter().for_each(|release| self.release(release));
         batch.claims.iter().try_for_each(|claim| self.claim(claim, now))?;
@@ -55,7 +55,8 @@ impl Holdings {
             Claim::Reserve(reserve) => {
                 let account = self.accounts.entry(reserve.account.clone()).or_default();
                 *account = account.reserve(reserve)?;
-                *self.reserved.entry((reserve.account.clone(), reserve.holder)).or_default() += reserve.amount;
+                let held = self.reserved.entry((reserve.account.clone(), reserve.holder)).or_default();
+                *held = held.saturating_add(reserve.amount);
             }
             Claim::Unique { key, holder } => {
                 let by = *self.unique.entry(key.clone()).or_insert(*holder);

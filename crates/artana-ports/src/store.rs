@@ -102,7 +102,7 @@ pub trait EventStore: Debug + Send + Sync + 'static {
     /// [`BeatError::Lapsed`] when the life had ended, or was never started.
     async fn beat(&self, beat: Heartbeat) -> Result<Timestamp, BeatError>;
 
-    /// Ends an incarnation's life now.
+    /// Ends an incarnation's life now, for good. One that never began is not there to be ended, and may begin.
     ///
     /// # Errors
     ///

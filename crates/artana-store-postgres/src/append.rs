@@ -2,7 +2,7 @@
 //!
 //! The schema's function `artana.append` compares, judges and writes any batch in one transaction. Most batches need
 //! little of that: whoever drives a run goes on with it, and claims nothing. They have a statement of their own, which
-//! writes if all is as it should be, and costs the server a third less. If it is not, that statement writes nothing,
+//! writes if all is as it should be, and costs the server a quarter less. If it is not, that statement writes nothing,
 //! and the function says why.
 
 use artana_core::{ChainHash, Content, Head, IncarnationId, RawText, Seq, StepKey, Timestamp};
@@ -27,9 +27,14 @@ const APPEND: &str = "SELECT verdict, head_seq, head_hash, owner, epoch FROM art
 /// How many of the function's parameters the statements take that go on with a run: the first ones.
 const SHARED: usize = 33;
 
-/// Goes on with a run under an authority, told as a condition on the run `r` and on the heartbeat `h` it stands on.
-/// The row is locked before its condition is judged for good, and the life is judged once it is locked. Whether a
+/// Goes on with a run under an authority, told as a condition on the run `r` and on the heartbeat `h` it stands on. It
+/// says what `artana.append` says of the same authority, and what `artana_ports::Lease::after` says.
+///
+/// The condition is judged again of the row's newest version where the row was waited for. The heartbeat is still the
+/// one that was seen before: where that one has run out meanwhile, what is known of the life now decides. Whether a
 /// newer schema is there is seen after the tables were locked that a migration locks before it says so.
+///
+/// Content comes sorted, and is inserted as it comes: a row of the run beside the elements of an array, in their order.
 macro_rules! go_on {
     ($authority:literal) => {
         concat!(
@@ -40,9 +45,10 @@ macro_rules! go_on {
                 FROM artana.heartbeats AS h \
                 WHERE r.tenant = $2 AND r.run = $3 AND r.head_seq = $5 AND r.head_hash = $6 AND ",
             $authority,
-            " AND NOT EXISTS (SELECT FROM artana.migrations AS m WHERE m.version > $1) \
-                RETURNING CASE WHEN artana.ends(h.expires_at, h.ttl, $4) > artana.clock($4) THEN true \
-                    ELSE artana.lapse() END), \
+            " AND artana.ends(h.expires_at, h.ttl, $4) > artana.clock($4) \
+                    AND NOT EXISTS (SELECT FROM artana.migrations AS m WHERE m.version > $1) \
+                RETURNING CASE WHEN artana.ends(h.expires_at, h.ttl, $4) > artana.clock($4) \
+                    OR artana.life(h.incarnation, $4) > artana.clock($4) THEN true ELSE artana.lapse() END), \
             event AS (INSERT INTO artana.events (tenant, run, seq, event_id, kind, step, at, payload, prev_hash, hash) \
                 SELECT $2, $3, $5 + e.n, e.event_id, e.kind, e.step, e.at, e.payload, e.prev_hash, e.hash \
                 FROM run, unnest($25::bytea[], $26::text[], $27::text[], $28::bigint[], $29::bytea[], $30::bytea[], \
@@ -56,6 +62,8 @@ macro_rules! go_on {
     };
 }
 
+// Each names the other one's parameter as well, so that both take the same ones: a driver has no incarnation, and a
+// plain step no epoch.
 const DRIVE: &str = go_on!("r.lease_epoch = $7 AND h.incarnation = r.lease_owner AND $8::bytea IS NULL");
 const STEP: &str = go_on!(
     "h.incarnation = $8 AND $7::bigint IS NULL \

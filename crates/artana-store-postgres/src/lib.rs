@@ -1,9 +1,10 @@
 //! The Postgres store: one database for any number of machines.
 //!
 //! An append is one statement, and one round trip: a function that the store's schema brings compares the head,
-//! judges the authority, settles the claims and writes the rows, in the transaction of that one statement. So no
-//! transaction is ever left open between two messages, whatever becomes of the caller. The store compares heads,
-//! checks claims and moves bytes; it never folds, hashes, judges, or reads a payload.
+//! judges the authority, settles the claims and writes the rows, in the transaction of that one statement. Whoever only
+//! goes on with a run has a cheaper statement, and the function where that one cannot write. So no transaction is ever
+//! left open between two messages, whatever becomes of the caller. The store judges by the port's rules and moves bytes;
+//! it never folds, hashes, or reads a payload.
 //!
 //! Everything stands in a schema of its own, `artana`, beside whatever else the database holds.
 //!

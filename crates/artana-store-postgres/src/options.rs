@@ -162,7 +162,7 @@ impl PostgresOptions {
     }
 
     /// Sets how long the server works on one statement before the call answers [`StoreError::Busy`]; 30 seconds by
-    /// default. A server that does not answer at all is given up a second later; a call that only reads then asks twice
+    /// default. An append that is refused has taken one statement or two. A server that does not answer at all is given up a second later; a call that only reads then asks twice
     /// more, on other connections.
     pub fn statement_timeout(mut self, timeout: Duration) -> Self {
         self.statement_timeout = timeout;

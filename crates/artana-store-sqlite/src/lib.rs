@@ -2,8 +2,8 @@
 //!
 //! One thread writes and commits what is queued together; others read, each with a connection of its
 //! own. An acknowledged append is on the disk unless a weaker [`Synchronous`] was asked for. The store
-//! compares heads, checks claims and moves bytes; it never folds, hashes, judges, or reads a payload,
-//! and it trusts nothing that stands in the file.
+//! judges by the port's rules and moves bytes; it never folds, hashes, or reads a payload, and it
+//! trusts nothing that stands in the file.
 //!
 //! # Example
 //!

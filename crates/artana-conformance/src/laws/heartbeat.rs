@@ -20,6 +20,7 @@ pub(super) const LAWS: &[Law] = laws! {
     "heartbeat/retiring_ends_a_life": "A retired incarnation is dead at once." => retired;
     "heartbeat/retired_is_never_renewed": "A retired incarnation is never renewed." => retired_renewed;
     "heartbeat/retired_for_good": "A retired incarnation stays dead although the clock steps back." => retired_for_good;
+    "heartbeat/retiring_nobody_changes_nothing": "A life that never began cannot be ended, and begins afterwards." => retired_nobody;
     "heartbeat/time_is_bounded": "A time-to-live outside its bounds is refused; one at them is taken." => bounds;
     "heartbeat/answers_in_order": "Each incarnation asked about is answered, in order; unknown ones are dead." => order;
 };
@@ -101,6 +102,14 @@ async fn retired_for_good(t: &Trial) -> Kept {
     t.store.retire(lapsed).await?;
     t.clock.step_back(Duration::from_secs(11));
     ensure_eq!(t.store.alive(&[lapsed]).await?, [false], "alive again by the clock");
+    Ok(())
+}
+
+async fn retired_nobody(t: &Trial) -> Kept {
+    let incarnation = new_incarnation();
+    t.store.retire(incarnation).await?;
+    t.beat(incarnation, 10, true).await?;
+    ensure_eq!(t.store.alive(&[incarnation]).await?, [true], "alive after its first heartbeat");
     Ok(())
 }
 

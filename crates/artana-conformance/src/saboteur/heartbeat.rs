@@ -25,6 +25,7 @@ pub(super) const SABOTAGES: &[Sabotage] = sabotages! {
     "heartbeat/retiring_ends_a_life": "Says of the retired that they live until their time." => RetiresLater;
     "heartbeat/retired_is_never_renewed": "Renews a retired life." => RenewsTheRetired;
     "heartbeat/retired_for_good": "Forgets who was retired when the clock is before it." => RetiresUntilTheClockSteps;
+    "heartbeat/retiring_nobody_changes_nothing": "Bars whoever is retired before its life began." => BarsTheUnborn;
     "heartbeat/time_is_bounded": "Takes a time-to-live that is too long for the longest." => ShortensTimes;
     "heartbeat/answers_in_order": "Answers in the order of the incarnations' bytes." => SortsTheLiving;
 };
@@ -123,6 +124,18 @@ impl Mischief for StartsAgain {
             Some(end) if beat.first && end <= at.now => Ok(at.now.after(beat.ttl)),
             _ => self.0.note(&beat, at.store.beat(beat).await),
         }
+    }
+}
+
+#[derive(Debug, Default)]
+struct BarsTheUnborn;
+
+#[async_trait]
+impl Mischief for BarsTheUnborn {
+    async fn retire(&self, at: Scene<'_>, incarnation: IncarnationId) -> Result<(), StoreError> {
+        // Whoever has begun is not begun again.
+        drop(at.store.beat(Heartbeat { incarnation, ttl: Duration::from_secs(1), first: true }).await);
+        at.store.retire(incarnation).await
     }
 }
 

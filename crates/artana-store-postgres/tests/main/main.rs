@@ -10,6 +10,7 @@ mod due;
 mod failover;
 mod faults;
 mod follow;
+mod goes_on;
 mod granted;
 mod hosts;
 mod lanes;

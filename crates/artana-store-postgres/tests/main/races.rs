@@ -4,7 +4,9 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use artana_core::{Head, IncarnationId, Queued, RunRef, Seq, Timestamp};
-use artana_ports::{Append, AppendError, Authority, DueQuery, Epoch, EventStore, Heartbeat, Leased, Owner, Release};
+use artana_ports::{
+    Append, AppendError, Appended, Authority, DueQuery, Epoch, EventStore, Heartbeat, Leased, Owner, Release,
+};
 use artana_store_postgres::PostgresStore;
 use artana_testkit::postgres::Database;
 use tokio_postgres::Client;
@@ -114,32 +116,58 @@ async fn whoever_goes_on_with_a_run_has_seen_all_of_its_head() {
     }
 }
 
-/// The row is free again, and nobody has moved it: only the clock says that whoever waited may not write any more.
+/// Has somebody wait for the row of a run until its life would have ended, and says what became of the append. Nobody
+/// has moved the row meanwhile: only the clock says whether it may still be written.
+async fn waits(database: &Database, name: &str, beats_meanwhile: bool) -> Result<Appended, AppendError> {
+    let (store, stranger) = (Arc::new(opened(database).await), stranger(database).await);
+    let (life, run, ttl) = (new_life(), run(name), Duration::from_secs(5));
+    store.beat(Heartbeat { incarnation: life, ttl, first: true }).await.expect("a life");
+    let driven = name == "driven";
+    let releases = if driven { Vec::new() } else { vec![Release::Lease] };
+    let first = Append { authority: Authority::TakeLease(life), releases, ..batch(&run, None) };
+    store.append(first).await.expect("a run");
+    let authority = if driven { Authority::Driver(Epoch::new(1)) } else { Authority::Plain(life) };
+    let locked = format!("BEGIN; SELECT FROM artana.runs WHERE run = '{name}' FOR UPDATE");
+    stranger.batch_execute(&locked).await.expect("a lock");
+    let sent = tokio::spawn({
+        let (store, batch) = (Arc::clone(&store), Append { authority, ..batch(&run, Some(head(1))) });
+        async move { store.append(batch).await }
+    });
+    waiting(&stranger, 1).await;
+    assert_eq!(store.alive(&[life]).await.expect("an answer"), [true], "it was sent in time");
+    let ends = "SELECT expires_at FROM artana.heartbeats ORDER BY expires_at LIMIT 1";
+    let ends: i64 = stranger.query_one(ends, &[]).await.expect("a heartbeat").get(0);
+    if beats_meanwhile {
+        let ttl = Duration::from_secs(300);
+        store.beat(Heartbeat { incarnation: life, ttl, first: false }).await.expect("it lives on");
+    }
+    let over = "SELECT artana.clock(NULL) > $1";
+    until("the first heartbeat has run out", async || {
+        stranger.query_one(over, &[&ends]).await.expect("an answer").get(0)
+    })
+    .await;
+    stranger.batch_execute("ROLLBACK").await.expect("the lock is free");
+    let answer = sent.await.expect("no panic");
+    let written = if answer.is_ok() { head(2) } else { head(1) };
+    assert_eq!(store.head(&run).await.expect("a head"), Some(written), "it is as it was answered");
+    store.retire(life).await.expect("the end");
+    answer
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_waits_for_a_row_past_the_end_of_its_life_writes_nothing() {
-    let database = database!();
-    let (store, stranger) = (Arc::new(opened(&database).await), stranger(&database).await);
     for name in ["plain", "driven"] {
-        let short = new_life();
-        let ttl = Duration::from_secs(2);
-        store.beat(Heartbeat { incarnation: short, ttl, first: true }).await.expect("a life");
-        let run = run(name);
-        let first = Append { authority: Authority::TakeLease(short), ..batch(&run, None) };
-        let releases = if name == "plain" { vec![Release::Lease] } else { Vec::new() };
-        store.append(Append { releases, ..first }).await.expect("a run");
-        let authority = if name == "plain" { Authority::Plain(short) } else { Authority::Driver(Epoch::new(1)) };
-        stranger.batch_execute("BEGIN; SELECT FROM artana.runs FOR UPDATE").await.expect("a lock");
-        let sent = tokio::spawn({
-            let (store, batch) = (Arc::clone(&store), Append { authority, ..batch(&run, Some(head(1))) });
-            async move { store.append(batch).await }
-        });
-        waiting(&stranger, 1).await;
-        assert_eq!(store.alive(&[short]).await.expect("an answer"), [true], "it was sent in time");
-        until("the life has ended", || async { store.alive(&[short]).await.expect("an answer") == [false] }).await;
-        stranger.batch_execute("ROLLBACK").await.expect("the lock is free");
-        let refused = sent.await.expect("no panic");
+        let refused = waits(&database!(), name, false).await;
         assert!(matches!(refused, Err(AppendError::Lapsed)), "{name}: {refused:?}");
-        assert_eq!(store.head(&run).await.expect("a head"), Some(head(1)), "nothing was written");
+    }
+}
+
+/// What was seen of a life before the wait says nothing about it afterwards.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_waits_for_a_row_and_lives_on_writes() {
+    for name in ["plain", "driven"] {
+        let written = waits(&database!(), name, true).await;
+        assert_eq!(written.expect("a life that went on").head, head(2), "{name}");
     }
 }
 

@@ -17,20 +17,20 @@ use crate::{
 };
 
 /// Longer than any test.
-const TTL: Duration = Duration::from_secs(300);
+pub(crate) const TTL: Duration = Duration::from_secs(300);
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Scenario {
     /// The first batch of a run, which also takes its lease.
     Start,
-    /// A batch like most.
+    /// A batch like most: of whoever drives the run.
     Append,
     /// A batch that claims and releases something of every kind, and takes the lease.
     Claims,
     /// Batches of four runs at once.
     Group,
-    /// A batch, when the connection was lost before.
+    /// A batch of a plain step, when the connection was lost before.
     Reconnect,
     /// A first sign of life, and another one.
     Beat,
@@ -110,6 +110,10 @@ impl Case {
             Scenario::Start => {}
             Scenario::TakeDue => self.enqueue(&direct).await,
             Scenario::Claims => self.reserve(&direct).await,
+            Scenario::Append => {
+                let first = Append { authority: Authority::TakeLease(self.life), ..self.chain.batch() };
+                self.chain.head = Some(direct.append(first).await.expect("a lease").head);
+            }
             _ => self.chain.grow(&*direct).await,
         }
         self.batch = match self.scenario {
@@ -122,6 +126,8 @@ impl Case {
                 releases: vec![Release::Reserve { account: self.name.clone(), holder: self.holder(), spent: 2 }],
                 ..self.chain.batch()
             },
+            Scenario::Append => Append { authority: Authority::Driver(Epoch::new(1)), ..self.chain.batch() },
+            Scenario::Reconnect => Append { authority: Authority::Plain(self.life), ..self.chain.batch() },
             _ => self.chain.batch(),
         };
         if self.scenario == Scenario::Reconnect {

@@ -21,8 +21,10 @@ impl Lives {
         Ok(end)
     }
 
-    /// Ends a life for good.
+    /// Ends a life for good, by an end before every time.
     pub(super) fn retire(&mut self, incarnation: IncarnationId) {
-        self.0.insert(incarnation, Timestamp::from_micros(i64::MIN));
+        if let Some(end) = self.0.get_mut(&incarnation) {
+            *end = Timestamp::from_micros(i64::MIN);
+        }
     }
 }
