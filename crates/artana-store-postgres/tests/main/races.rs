@@ -116,11 +116,18 @@ async fn whoever_goes_on_with_a_run_has_seen_all_of_its_head() {
     }
 }
 
+/// How long a life lasts that ends while its append waits: long enough to send one, however busy the machine is.
+const ENOUGH: Duration = Duration::from_secs(10);
+
+/// Longer than anybody looks whether something is so.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 /// Has somebody wait for the row of a run until its life would have ended, and says what became of the append. Nobody
 /// has moved the row meanwhile: only the clock says whether it may still be written.
 async fn waits(database: &Database, name: &str, beats_meanwhile: bool) -> Result<Appended, AppendError> {
-    let (store, stranger) = (Arc::new(opened(database).await), stranger(database).await);
-    let (life, run, ttl) = (new_life(), run(name), Duration::from_secs(5));
+    let patient = options(database).lock_timeout(PATIENCE).statement_timeout(PATIENCE);
+    let (store, stranger) = (Arc::new(patient.await.expect("a store")), stranger(database).await);
+    let (life, run, ttl) = (new_life(), run(name), ENOUGH);
     store.beat(Heartbeat { incarnation: life, ttl, first: true }).await.expect("a life");
     let driven = name == "driven";
     let releases = if driven { Vec::new() } else { vec![Release::Lease] };
@@ -156,18 +163,20 @@ async fn waits(database: &Database, name: &str, beats_meanwhile: bool) -> Result
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_waits_for_a_row_past_the_end_of_its_life_writes_nothing() {
-    for name in ["plain", "driven"] {
-        let refused = waits(&database!(), name, false).await;
-        assert!(matches!(refused, Err(AppendError::Lapsed)), "{name}: {refused:?}");
+    let (plain, driven) = (database!(), database!());
+    let (plain, driven) = tokio::join!(waits(&plain, "plain", false), waits(&driven, "driven", false));
+    for refused in [plain, driven] {
+        assert!(matches!(refused, Err(AppendError::Lapsed)), "{refused:?}");
     }
 }
 
 /// What was seen of a life before the wait says nothing about it afterwards.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_waits_for_a_row_and_lives_on_writes() {
-    for name in ["plain", "driven"] {
-        let written = waits(&database!(), name, true).await;
-        assert_eq!(written.expect("a life that went on").head, head(2), "{name}");
+    let (plain, driven) = (database!(), database!());
+    let (plain, driven) = tokio::join!(waits(&plain, "plain", true), waits(&driven, "driven", true));
+    for written in [plain, driven] {
+        assert_eq!(written.expect("a life that went on").head, head(2));
     }
 }
 
