@@ -78,6 +78,7 @@ impl RunQuery {
     pub fn page<'v>(&self, views: impl IntoIterator<Item = &'v RunView>) -> Page {
         let after = |view: &&RunView| self.after.as_ref().is_none_or(|after| view.run.run > *after);
         let mut pages = Pages::new(self);
+        // Pages filter as well; only what is admitted is worth a copy.
         for view in views.into_iter().filter(after).filter(|view| self.admits(view)) {
             if pages.add(Listed::View(view.clone())).is_break() {
                 break;

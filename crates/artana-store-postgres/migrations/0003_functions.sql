@@ -200,6 +200,7 @@ BEGIN
 
         owner := _seen;
         epoch := coalesce(_seen_epoch, 0);
+        -- The statements of those who only go on with a run say the same of drivers and plain steps.
         IF _authority > 0 THEN
             _on := CASE _authority WHEN 1 THEN owner ELSE _incarnation END;
             IF _authority = 1 AND owner IS NOT NULL AND epoch <> _epoch THEN
