@@ -80,6 +80,8 @@ struct Sent {
     head: Head,
     takes_lease: bool,
     claims: Claims,
+    /// The statement that goes on with the run, if that is all the batch does.
+    goes_on: Option<&'static str>,
 }
 
 /// Sends a batch whose bounds and shape were checked, and gives its place back when it is done, not when the caller
@@ -90,8 +92,8 @@ pub(crate) async fn send(
     batch: Append,
     now: Option<Timestamp>,
 ) -> Result<Appended, AppendError> {
-    let goes_on = going_on(&batch);
     let (params, sent) = prepare(batch, now)?;
+    let goes_on = sent.goes_on;
     let rows = sessions.holding(place, move |this| async move {
         if let Some(statement) = goes_on {
             let rows = this.tell_here(statement, &params[..SHARED]).await?;
@@ -104,13 +106,9 @@ pub(crate) async fn send(
     answer(rows.await, &sent)
 }
 
-/// Returns the statement that goes on with a run, if that is all a batch does.
-fn going_on(batch: &Append) -> Option<&'static str> {
-    let claims = !batch.claims.is_empty() || batch.releases.iter().any(|release| *release != Release::Lease);
-    if batch.expected.is_none() || batch.run_key.is_some() || claims {
-        return None;
-    }
-    match batch.authority {
+/// Returns the statement by which an authority goes on with a run, if it has one.
+fn going_on(authority: &Authority) -> Option<&'static str> {
+    match authority {
         Authority::Driver(_) => Some(DRIVE),
         Authority::Plain(_) => Some(STEP),
         Authority::TakeLease(_) | Authority::Outside(_) | Authority::Late(_) => None,
@@ -122,7 +120,13 @@ fn prepare(batch: Append, now: Option<Timestamp>) -> Result<(Vec<Param>, Sent), 
     let claims = claims::sorted(batch.claims, batch.releases.clone());
     let (code, incarnation, epoch) = authority(&batch.authority);
     let view = batch.view;
-    let sent = Sent { head: view.head, takes_lease: matches!(batch.authority, Authority::TakeLease(_)), claims };
+    let only_goes_on = batch.expected.is_some() && batch.run_key.is_none() && claims.is_empty();
+    let sent = Sent {
+        head: view.head,
+        takes_lease: matches!(batch.authority, Authority::TakeLease(_)),
+        goes_on: going_on(&batch.authority).filter(|_| only_goes_on),
+        claims,
+    };
     let mut params = params![
         schema::KNOWN.cast_signed(),
         batch.run.tenant.as_str().to_owned(),

@@ -72,6 +72,11 @@ fn claimed(claim: Claim) -> Op {
 }
 
 impl Claims {
+    /// Says whether a batch neither claims nor gives back anything that crosses runs.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Returns the last parameters of an append.
     pub(crate) fn params(&self) -> Vec<Param> {
         fn all<T>(ops: &[Op], part: impl Fn(&Op) -> T) -> Vec<T> {
